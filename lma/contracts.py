@@ -1,0 +1,546 @@
+"""The only reader of YAML: strict models of tables, sources, countries, corrections and rules.
+
+Table contracts follow the Open Data Contract Standard (ODCS v3.1); everything else is a small YAML of
+our own. Unknown keys are refused everywhere. This module also holds the plain records that rooms hand to
+each other (``Edition``), because neither core nor rim may import the other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from lma.errors import DefinitionError, UsageError
+
+# ---------------------------------------------------------------- where the project's own files are
+
+
+def resource_root() -> Path:
+    """Folder that holds ``data_contracts/`` and ``warehouse/``: inside the wheel, or the checkout."""
+    packaged = Path(__file__).parent / "_resources"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent
+
+
+def contracts_dir() -> Path:
+    """Folder of all YAML."""
+    return resource_root() / "data_contracts"
+
+
+def codelists_dir() -> Path:
+    """Folder of codelist and crosswalk CSV."""
+    return resource_root() / "warehouse" / "codelists"
+
+
+def sample_dir() -> Path:
+    """Small tables of real figures in the publishers' layouts, so that everything runs offline."""
+    return resource_root() / "warehouse" / "sample"
+
+
+# ---------------------------------------------------------------- strict YAML
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe loader that refuses duplicate keys and keeps ``NO`` (Norway), ``on`` and ``off`` as text."""
+
+
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
+
+
+def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    pairs = loader.construct_pairs(node, deep=True)
+    keys = [key for key, _ in pairs]
+    repeated = sorted({str(key) for key in keys if keys.count(key) > 1})
+    if repeated:
+        line = node.start_mark.line + 1
+        raise DefinitionError(f"the key {', '.join(repeated)} stands twice in one block, line {line}: keep one.")
+    return dict(pairs)
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+
+
+def read_yaml(path: Path) -> Any:
+    """Parsed content of one YAML file; ``DefinitionError`` names file, line and remedy."""
+    if not path.is_file():
+        raise DefinitionError(f"{path} does not exist: check the name, or list the folder {path.parent}.")
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 (a safe loader)
+    except yaml.YAMLError as error:
+        raise DefinitionError(f"{path} is not valid YAML: {error}") from error
+    except DefinitionError as error:
+        raise DefinitionError(f"{path}: {error}") from error
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _build(model: type[Model], raw: Any, path: Path) -> Model:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        found = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (found {e['input']!r:.80})" for e in error.errors()]
+        raise DefinitionError(f"{path} does not follow its model:\n" + "\n".join(found)) from error
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# ---------------------------------------------------------------- tables (ODCS)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table contract."""
+
+    name: str
+    physical_type: str
+    description: str
+    required: bool = False
+    primary_key: bool = False
+    pattern: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    valid_values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableRule:
+    """One rule over a whole table: ``row_count``, ``duplicate_values`` or ``sql``."""
+
+    rule_id: str
+    kind: Literal["row_count", "duplicate_values", "sql"]
+    description: str
+    columns: tuple[str, ...] = ()
+    query: str = ""
+    minimum_rows: int = 0
+
+
+@dataclass(frozen=True)
+class TableContract:
+    """What a table promises. DDL, comments, the Great Expectations suite and the docs come from it."""
+
+    name: str
+    grain: str
+    description: str
+    columns: tuple[Column, ...]
+    rules: tuple[TableRule, ...]
+
+    @property
+    def column_names(self) -> list[str]:
+        """Column names in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def primary_key(self) -> list[str]:
+        """Columns of the key, in order."""
+        return [column.name for column in self.columns if column.primary_key]
+
+    def ddl(self) -> str:
+        """``create table`` statement in DuckDB's dialect; no index, because facts carry none."""
+        lines = [f"    {c.name} {c.physical_type}{' not null' if c.required else ''}" for c in self.columns]
+        return f"create table if not exists {self.name} (\n" + ",\n".join(lines) + "\n)"
+
+    def comments(self) -> list[str]:
+        """``comment on`` statements from the descriptions."""
+        quoted = self.description.replace("'", "''")
+        on_columns = [f"comment on column {self.name}.{c.name} is '{c.description.replace(chr(39), chr(39) * 2)}'" for c in self.columns]
+        return [f"comment on table {self.name} is 'Grain: {self.grain}. {quoted}'", *on_columns]
+
+
+def _column(raw: Any) -> Column:
+    options = raw.logicalTypeOptions or {}
+    invalid = [q for q in raw.quality or [] if q.metric == "invalidValues"]
+    return Column(
+        name=raw.name,
+        physical_type=raw.physicalType,
+        description=raw.description or "",
+        required=bool(raw.required),
+        primary_key=bool(raw.primaryKey),
+        pattern=options.get("pattern"),
+        minimum=options.get("minimum"),
+        maximum=options.get("maximum"),
+        valid_values=tuple(map(str, invalid[0].arguments["validValues"])) if invalid else (),
+    )
+
+
+def _table_rule(raw: Any) -> TableRule:
+    if raw.type == "sql":
+        return TableRule(raw.name, "sql", raw.description or raw.name, query=raw.query)
+    if raw.metric == "rowCount":
+        return TableRule("row_count", "row_count", raw.description or "The table has rows.", minimum_rows=raw.mustBeGreaterThan + 1)
+    columns = tuple(raw.arguments["properties"])
+    return TableRule(f"unique_{'_'.join(columns)}"[:60], "duplicate_values", raw.description or "The key is unique.", columns)
+
+
+def _unknown_keys(raw: Any, known: Any, at: str = "") -> list[str]:
+    """Keys of the YAML that the ODCS model did not take over."""
+    if isinstance(raw, dict) and isinstance(known, dict):
+        here = [f"{at}{key}" for key in raw if key not in known]
+        return here + [k for key in raw if key in known for k in _unknown_keys(raw[key], known[key], f"{at}{key}.")]
+    if isinstance(raw, list) and isinstance(known, list):
+        return [k for i, (a, b) in enumerate(zip(raw, known, strict=False)) for k in _unknown_keys(a, b, f"{at}{i}.")]
+    return []
+
+
+def read_table_contract(path: Path) -> TableContract:
+    """Table contract of one ODCS file; unknown keys are a ``DefinitionError``."""
+    from open_data_contract_standard.model import OpenDataContractStandard
+
+    raw = read_yaml(path)
+    contract = _build(OpenDataContractStandard, raw, path)
+    unknown = _unknown_keys(raw, contract.model_dump(by_alias=True, exclude_none=True))
+    if unknown:
+        raise DefinitionError(f"{path}: ODCS v3.1 has no key {', '.join(unknown)}: remove or correct it.")
+    table = contract.schema_[0]
+    return TableContract(
+        name=table.physicalName,
+        grain=table.dataGranularityDescription,
+        description=table.description,
+        columns=tuple(_column(column) for column in table.properties),
+        rules=tuple(_table_rule(rule) for rule in table.quality or []),
+    )
+
+
+@functools.cache
+def table_contracts() -> dict[str, TableContract]:
+    """All table contracts by full name (``schema.table``), in file order."""
+    contracts = [read_table_contract(path) for path in sorted((contracts_dir() / "tables").glob("*.odcs.yaml"))]
+    return {contract.name: contract for contract in contracts}
+
+
+def table_contract(name: str) -> TableContract:
+    """One table contract; ``UsageError`` lists the tables that exist."""
+    contracts = table_contracts()
+    if name not in contracts:
+        raise UsageError(f"there is no table {name!r}. Tables: {', '.join(contracts)}.")
+    return contracts[name]
+
+
+# ---------------------------------------------------------------- sources
+
+
+class SourceFile(_Strict):
+    """One pattern of file names that belong to a source."""
+
+    name: str = Field(description="Regular expression the whole file name must match; named groups become columns.")
+    as_of: dt.date | None = Field(None, description="Vintage; or a named group `as_of` in the name.")
+    constant: dict[str, str] = Field(default_factory=dict, description="Concepts fixed for this file.")
+
+    @field_validator("name")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        re.compile(value)
+        return value
+
+
+class Wide(_Strict):
+    """Layout where one row holds several figures: which columns, and what their headers say."""
+
+    columns: str = Field(description="Regular expression over header cells; named groups become columns.")
+
+
+class Download(_Strict):
+    """Where the publisher serves the same layout over the network."""
+
+    url: str
+    file_name: str
+    user_agent: str | None = None
+
+
+class Expect(_Strict):
+    """Size and coverage below which a file is refused as truncated."""
+
+    min_rows: int = 1
+    max_quarantined_share: float = Field(0.05, description="Above this share of refused rows the file is refused.")
+
+
+class BasisRule(_Strict):
+    """What kind of figures the source holds."""
+
+    default: Literal["reported", "modelled_estimate", "projection", "imputed"]
+    projection_from: str | None = Field(None, description="From this period on the figures are projections.")
+
+
+class Mapping(_Strict):
+    """The five verbs that turn a publisher's columns into SDMX concepts."""
+
+    source: dict[str, str] = Field(default_factory=dict, description="concept: publisher's column")
+    constant: dict[str, str] = Field(default_factory=dict, description="concept: value for every row")
+    codes: dict[str, str | dict[str, str]] = Field(
+        default_factory=dict,
+        description="publisher's column: crosswalk CSV in codelists/crosswalks (may give several concepts), or concept: inline code map",
+    )
+    keep: dict[str, list[str]] = Field(default_factory=dict, description="publisher's column: values kept")
+    unit_multiplier: float = 1.0
+
+
+class Source(_Strict):
+    """One publisher's table."""
+
+    source_id: str = Field(pattern=r"^[a-z][a-z0-9_]+$")
+    publisher: str
+    title: str
+    table_code: str
+    url: str
+    licence: str
+    files: list[SourceFile]
+    format: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    wide: Wide | None = None
+    missing: list[str] = Field(default_factory=lambda: [""], description="Cells that mean no figure.")
+    not_applicable: list[str] = Field(default_factory=list, description="Cells that are blanks of the layout, not figures: no row is made.")
+    break_notes: str | None = Field(None, description="Regular expression over notes that declares a break.")
+    status: dict[str, str] = Field(default_factory=dict, description="Publisher's flag: SDMX OBS_STATUS.")
+    basis: BasisRule
+    priority: int = Field(description="Lower is preferred where two sources have the same cell.")
+    download: Download | None = None
+    expect: Expect = Field(default_factory=Expect)
+    mapping: Mapping
+    note: str = ""
+
+
+def read_source(path: Path) -> Source:
+    """One source YAML; its ``source_id`` must be its file name."""
+    source = _build(Source, read_yaml(path), path)
+    if source.source_id != path.stem:
+        raise DefinitionError(f"{path}: source_id is {source.source_id!r}, the file is named {path.stem!r}: make them equal.")
+    return source
+
+
+@functools.cache
+def sources() -> dict[str, Source]:
+    """All sources by id, in file order."""
+    return {path.stem: read_source(path) for path in sorted((contracts_dir() / "sources").glob("*.yaml"))}
+
+
+def source(source_id: str) -> Source:
+    """One source; ``UsageError`` lists the sources that exist."""
+    if source_id not in sources():
+        raise UsageError(f"there is no source {source_id!r}. Sources: {', '.join(sources())}. `lma sources` describes them.")
+    return sources()[source_id]
+
+
+# ---------------------------------------------------------------- countries, corrections, rules
+
+
+class Zone(_Strict):
+    """A part of the economy with its own count of national and foreign workers."""
+
+    economic_activity: str
+    label: str
+    claim_share: float | None = Field(None, description="An often quoted foreign share, per cent, to be checked against the counts.")
+    claim_text: str | None = None
+    reference: str | None = None
+
+
+class Country(_Strict):
+    """One country: about six lines."""
+
+    ref_area: str = Field(pattern=r"^[A-Z]{3}$")
+    label: str
+    role: Literal["destination", "origin"]
+    partners: list[str] = Field(description="Corridor countries, ISO 3166-1 alpha-3.")
+    languages: list[str] = Field(default_factory=list)
+    zones: list[Zone] = Field(default_factory=list)
+    dependency_ceiling: float = Field(0.5, gt=0, lt=1, description="Configured ceiling on the foreign share; a policy choice, shown as such.")
+
+
+def known_country_codes() -> set[str]:
+    """ISO 3166-1 alpha-3 codes of codelists/areas.csv."""
+    areas = pd.read_csv(codelists_dir() / "areas.csv", dtype=str, keep_default_na=False)
+    return set(areas["area"])
+
+
+@functools.cache
+def countries() -> dict[str, Country]:
+    """All countries that have a file, by code."""
+    found = {}
+    for path in sorted((contracts_dir() / "countries").glob("*.yaml")):
+        country = _build(Country, read_yaml(path), path)
+        if country.ref_area != path.stem:
+            raise DefinitionError(f"{path}: ref_area is {country.ref_area!r}, the file is named {path.stem!r}: make them equal.")
+        found[country.ref_area] = country
+    return found
+
+
+def country(ref_area: str) -> Country:
+    """One country; tells an unknown code from a country that merely has no file yet."""
+    code = ref_area.strip().upper()
+    if code in countries():
+        return countries()[code]
+    if code not in known_country_codes():
+        raise UsageError(f"{ref_area!r} is not an ISO 3166-1 alpha-3 country code (such as MUS or ARM). Countries ready to run: {', '.join(countries())}.")
+    raise DefinitionError(
+        f"{code} is a country, but data_contracts/countries/{code}.yaml does not exist. "
+        f"Copy {next(iter(countries()), 'MUS')}.yaml beside it and change its six lines. Ready to run: {', '.join(countries())}."
+    )
+
+
+class Correction(_Strict):
+    """One known error or undeclared break of a publisher, with a guard that expires."""
+
+    id: str = Field(pattern=r"^[a-z0-9_]+$")
+    where: dict[str, str | list[str]] = Field(description="concept: value(s); all must hold. source_id is required.")
+    action: Literal["set_value", "multiply", "drop", "flag_break"]
+    value: float | None = None
+    reason: str
+    reference: str
+    expect: dict[str, float | int] = Field(description="Guard: `rows`, and optionally `value`. When it no longer holds the run fails.")
+
+
+class Corrections(_Strict):
+    """data_contracts/corrections.yaml."""
+
+    corrections: list[Correction]
+
+
+@functools.cache
+def corrections() -> tuple[Correction, ...]:
+    """All declared corrections, in file order."""
+    path = contracts_dir() / "corrections.yaml"
+    return tuple(_build(Corrections, read_yaml(path), path).corrections)
+
+
+class Threshold(_Strict):
+    """One threshold or assumption with its reference."""
+
+    value: float
+    unit: str
+    description: str
+    reference: str
+
+
+class RuleIndicator(_Strict):
+    """One indicator of a rule set."""
+
+    id: str
+    description: str
+    shortage_when: Literal["high", "low"]
+    reference: str
+    cuts: list[float] = Field(default_factory=list, description="Ascending cut points between the points 0, 1, 2, 3.")
+    weight: float = 1.0
+
+
+class RuleSet(_Strict):
+    """One file of data_contracts/rules: a rule set, or a set of assumptions."""
+
+    rule_set: str
+    title: str
+    reference: str
+    indicators: list[RuleIndicator] = Field(default_factory=list)
+    thresholds: dict[str, Threshold] = Field(default_factory=dict)
+
+    def threshold(self, name: str) -> float:
+        """Value of one threshold; ``DefinitionError`` lists those that exist."""
+        if name not in self.thresholds:
+            raise DefinitionError(f"rules/{self.rule_set}.yaml has no threshold {name!r}: it has {', '.join(self.thresholds)}.")
+        return self.thresholds[name].value
+
+
+@functools.cache
+def rule_sets() -> dict[str, RuleSet]:
+    """All rule sets by name."""
+    found = {}
+    for path in sorted((contracts_dir() / "rules").glob("*.yaml")):
+        rules = _build(RuleSet, read_yaml(path), path)
+        if rules.rule_set != path.stem:
+            raise DefinitionError(f"{path}: rule_set is {rules.rule_set!r}, the file is named {path.stem!r}: make them equal.")
+        found[path.stem] = rules
+    return found
+
+
+def rule_set(name: str) -> RuleSet:
+    """One rule set; ``UsageError`` lists those that exist."""
+    if name not in rule_sets():
+        raise UsageError(f"there is no rule set {name!r}. Rule sets: {', '.join(rule_sets())}.")
+    return rule_sets()[name]
+
+
+# ---------------------------------------------------------------- scenarios (the analyst's own question)
+
+
+class Scenario(_Strict):
+    """An analyst's own question: what if demand or supply were different."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    description: str
+    demand_growth_points: dict[str, float] = Field(default_factory=dict, description="economic_activity: percentage points a year added to employment growth; `_T` for all.")
+    participation_points: float = Field(0.0, description="Percentage points added to the female participation rate by the last year, reached linearly.")
+
+
+def read_scenario(path: Path) -> Scenario:
+    """One scenario file."""
+    return _build(Scenario, read_yaml(path), path)
+
+
+# ---------------------------------------------------------------- codelists
+
+
+@functools.cache
+def _codelist(name: str) -> pd.DataFrame:
+    path = codelists_dir() / f"{name}.csv"
+    if not path.is_file():
+        raise DefinitionError(f"{path} does not exist: restore the codelist {name!r}.")
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def codelist(name: str) -> pd.DataFrame:
+    """One codelist (``areas``, ``economic_activities``, ``indicators``, ...) as text columns; a copy."""
+    return _codelist(name).copy()
+
+
+def crosswalk(name: str) -> pd.DataFrame:
+    """One crosswalk of codelists/crosswalks: column ``published``, then one column per concept it gives."""
+    return _codelist(f"crosswalks/{name.removesuffix('.csv')}").copy()
+
+
+# ---------------------------------------------------------------- what an edition is made of
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """Heading of one table of an edition."""
+
+    table_id: str
+    title: str
+    description: str
+    row_heading: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Edition:
+    """Everything the publish room needs for one country; no output form computes anything.
+
+    ``cells``: rows of marts.assessments. ``series``: tidy history and forecast for charts
+    (economic_activity, label, time_period, measure in observed/mean/q025/q10/q50/q90/q975, value).
+    ``sources``: one row per snapshot used (meta.snapshots columns but retrieved_at). ``observations``:
+    the marts.observations rows that the cells trace to. ``checks``: contract checks of the run.
+    ``notes``: footnote id -> text. ``run``: parameters, versions, mart hashes.
+    """
+
+    ref_area: str
+    label: str
+    edition: str
+    as_of: dt.date
+    tables: tuple[TableSpec, ...]
+    cells: pd.DataFrame
+    series: pd.DataFrame
+    sources: pd.DataFrame
+    observations: pd.DataFrame
+    checks: pd.DataFrame
+    notes: dict[str, str] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
