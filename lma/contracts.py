@@ -529,7 +529,9 @@ class Edition:
     (economic_activity, label, time_period, measure in observed/mean/q025/q10/q50/q90/q975, value).
     ``sources``: one row per snapshot used (meta.snapshots columns but retrieved_at). ``observations``:
     the marts.observations rows that the cells trace to. ``checks``: contract checks of the run.
-    ``notes``: footnote id -> text. ``run``: parameters, versions, mart hashes.
+    ``notes``: footnote id -> text. ``run``: parameters, versions, mart hashes. ``origins``: computed row id
+    (I:, F:, B:, S:, D:, C:) -> ids of observations it rests on, the first few, because ``cells.inputs`` goes
+    only one step back.
     """
 
     ref_area: str
@@ -544,3 +546,4 @@ class Edition:
     checks: pd.DataFrame
     notes: dict[str, str] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, list[str]] = field(default_factory=dict)
