@@ -155,9 +155,9 @@ class TableContract:
 
     def comments(self) -> list[str]:
         """``comment on`` statements from the descriptions."""
-        quoted = self.description.replace("'", "''")
+        quoted = f"Grain: {self.grain}. {self.description}".replace("'", "''")
         on_columns = [f"comment on column {self.name}.{c.name} is '{c.description.replace(chr(39), chr(39) * 2)}'" for c in self.columns]
-        return [f"comment on table {self.name} is 'Grain: {self.grain}. {quoted}'", *on_columns]
+        return [f"comment on table {self.name} is '{quoted}'", *on_columns]
 
 
 def _column(raw: Any) -> Column:
