@@ -1,0 +1,833 @@
+"""The only module that knows DuckDB: one file, one writer, many readers of a published copy.
+
+Schemas are a closed list. Tables come from the table contracts. Facts carry no index, load transactions no
+DDL, and every load ends in a checkpoint. Everything here can be rebuilt from the landed files to the same
+``content_hash``, so nothing depends on the order of loading or on the number of threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import duckdb
+import pandas as pd
+
+from lma import contracts
+from lma.contracts import Column, Correction, Source, TableContract, TableRule
+from lma.errors import ContractError, DefinitionError, InputError, LockedError, UsageError
+
+SCHEMAS = ("raw", "staging", "codelists", "marts", "meta")
+
+# One thread: a sum of doubles then has one order, whatever the machine. Two million rows need no more.
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "enable_external_access": "false",
+    "threads": "1",
+}
+
+_CODELIST_TABLES = {
+    "codelists.sources": "source_id varchar, priority integer, break_notes varchar",
+    "codelists.corrections": "correction_id varchar, action varchar, reason varchar",
+}
+
+_COUNT_WHERE = re.compile(r"\s*select count\(\*\) from \{object\} where (?P<condition>.+)", re.I | re.S)
+
+
+# ---------------------------------------------------------------- opening and locking
+
+
+def open_for_writing(path: Path | str, wait_seconds: float = 30, command: str | None = None) -> Warehouse:
+    """The warehouse of ``path``, held by this process alone until it is closed.
+
+    A second writer waits up to ``wait_seconds``, then stops with ``LockedError`` naming the process that
+    holds the lock and what it runs. ``command`` is what others are told about this process. A file that
+    DuckDB cannot open is an ``InputError`` with the remedy, one of other contracts a ``DefinitionError``.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + wait_seconds
+    lock = _take_lock(path, deadline, command or _this_command())
+    try:
+        warehouse = Warehouse(_connect_waiting(path, deadline), path, lock)
+        warehouse._create_tables()
+    except BaseException:
+        lock.close()
+        raise
+    return warehouse
+
+
+def open_for_reading(path: Path | str) -> Warehouse:
+    """The published copy of the warehouse of ``path``: never locked by a writer, never half a publish."""
+    copy = read_copy_path(Path(path))
+    if not copy.is_file():
+        raise InputError(f"{copy} does not exist, nothing has been published yet: run `lma run` first.")
+    return Warehouse(_connect(copy, read_only=True), Path(path), None)
+
+
+def read_copy_path(path: Path) -> Path:
+    """Where the copy for readers of the warehouse ``path`` stands."""
+    return path.with_name(f"{path.stem}.read.duckdb")
+
+
+def _this_command() -> str:
+    return " ".join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])
+
+
+def _take_lock(path: Path, deadline: float, command: str) -> TextIO:
+    """An exclusive lock of the operating system, which ends with the process however it ends."""
+    lock = Path(f"{path}.lock").open("a+", encoding="utf-8")  # noqa: SIM115 (held until the warehouse closes)
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise _locked(path, *_read_holder(lock)) from None
+            time.sleep(0.05)
+    lock.seek(0)
+    lock.truncate()
+    lock.write(json.dumps({"pid": os.getpid(), "command": command}))
+    lock.flush()
+    return lock
+
+
+def _read_holder(lock: TextIO) -> tuple[str, str]:
+    lock.seek(0)
+    try:
+        holder = json.loads(lock.read())
+    except ValueError:  # the holder has the lock but has not written its name yet
+        return "unknown", "unknown"
+    finally:
+        lock.close()
+    return str(holder["pid"]), str(holder["command"])
+
+
+def _locked(path: Path, pid: str, command: str) -> LockedError:
+    return LockedError(
+        f"{path} is being written by process {pid} ({command}). "
+        "Wait until it has ended and run the command again; only one process writes at a time."
+    )
+
+
+def _connect_waiting(path: Path, deadline: float) -> duckdb.DuckDBPyConnection:
+    """A connection, waiting for a process that holds the file without our lock (such as a database shell)."""
+    while True:
+        try:
+            return _connect(path, read_only=False)
+        except LockedError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    try:
+        connection = duckdb.connect(str(path), read_only=read_only, config=_CONFIG)
+    except duckdb.Error as error:
+        found = re.search(r"Conflicting lock is held in (?P<command>.*?) \(PID (?P<pid>\d+)\)", str(error))
+        if found:
+            raise _locked(path, found["pid"], found["command"]) from error
+        raise InputError(
+            f"{path} cannot be opened as a warehouse: {error}. Move it (and {path.name}.wal) away and run "
+            "`lma refresh`: it is built again from the landed files, to the same content."
+        ) from error
+    connection.execute("set timezone = 'UTC'")
+    return connection
+
+
+# ---------------------------------------------------------------- frames in and out
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _columns(names: Sequence[str]) -> str:
+    return ", ".join(map(_quote, names))
+
+
+def _contract_file(contract: TableContract) -> str:
+    return f"data_contracts/tables/{contract.name}.odcs.yaml"
+
+
+def _check_columns(frame: pd.DataFrame, contract: TableContract) -> None:
+    """Stop unless the frame has exactly the contract's columns, in order."""
+    found, expected = list(frame.columns), contract.column_names
+    if found != expected:
+        missing, unknown = [c for c in expected if c not in found], [c for c in found if c not in expected]
+        raise ContractError(
+            f"a frame for {contract.name} does not have its columns: missing {missing or 'none'}, "
+            f"unknown {unknown or 'none'}; the order must be that of {_contract_file(contract)}."
+        )
+
+
+def _arrow_column(series: pd.Series[Any], column: Column) -> Any:
+    import pyarrow as pa
+
+    types = {
+        "VARCHAR": pa.string(),
+        "DOUBLE": pa.float64(),
+        "INTEGER": pa.int32(),
+        "BOOLEAN": pa.bool_(),
+        "DATE": pa.date32(),
+        "TIMESTAMP": pa.timestamp("us"),
+        "VARCHAR[]": pa.list_(pa.string()),
+    }
+    if column.physical_type in ("DATE", "TIMESTAMP") and series.dtype == object:
+        series = pd.to_datetime(series, format="ISO8601")
+    return pa.array(series, type=types[column.physical_type], from_pandas=True)
+
+
+def _arrow_table(frame: pd.DataFrame, contract: TableContract) -> Any:
+    """The frame with the contract's types, so that nothing is guessed from the first rows."""
+    import pyarrow as pa
+
+    _check_columns(frame, contract)
+    arrays = []
+    for column in contract.columns:
+        try:
+            arrays.append(_arrow_column(frame[column.name], column))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError, TypeError) as error:
+            raise ContractError(
+                f"column {column.name} of a frame for {contract.name} is not {column.physical_type}: "
+                f"{error}. Correct the step that made the frame."
+            ) from error
+    return pa.Table.from_arrays(arrays, names=contract.column_names)
+
+
+def _to_pandas(table: Any) -> pd.DataFrame:
+    """Dates as ``datetime.date``, lists as python lists, missing text as None, missing numbers as NaN."""
+    import pyarrow as pa
+
+    frame: pd.DataFrame = table.to_pandas(date_as_object=True)
+    lists = [field.name for field in table.schema if pa.types.is_list(field.type)]
+    return frame.assign(**{name: frame[name].map(list, na_action="ignore") for name in lists})
+
+
+def _text_table(frame: pd.DataFrame, names: Sequence[str]) -> Any:
+    """An all-text frame of a publisher under the given column names."""
+    import pyarrow as pa
+
+    arrays = [pa.array(frame.iloc[:, i], type=pa.string(), from_pandas=True) for i in range(frame.shape[1])]
+    return pa.Table.from_arrays(arrays, names=list(names))
+
+
+def _distinct_names(names: Sequence[str]) -> list[str]:
+    """Names that stay distinct where upper and lower case are one, as they are in DuckDB."""
+    taken = {"snapshot_sha", "raw_row"}
+    distinct = []
+    for name in map(str, names):
+        candidate, n = name or "column", 1
+        while candidate.lower() in taken:
+            n += 1
+            candidate = f"{name or 'column'} ({n})"
+        taken.add(candidate.lower())
+        distinct.append(candidate)
+    return distinct
+
+
+def _raw_table_name(source_id: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]+", source_id):
+        raise DefinitionError(f"{source_id!r} cannot be a source_id: use lower case letters, digits and _.")
+    return f"raw.{_quote(source_id)}"
+
+
+def _own_query(file_name: str) -> Path:
+    return contracts.resource_root() / "warehouse" / file_name
+
+
+def _query_text(path: Path) -> str:
+    if not path.is_file():
+        raise DefinitionError(f"{path} does not exist: restore it, it belongs to the project.")
+    return path.read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------- contract rules written in SQL
+
+
+def find_rule_breakers(frame: pd.DataFrame, contract: TableContract) -> pd.DataFrame:
+    """Rows of a frame that break the contract's SQL rules, one row per frame row and rule.
+
+    Columns ``row`` (position in the frame, from 0), ``rule_id``, ``reason``. Needs no warehouse, so rows can
+    be refused before they are loaded. Rules that are not ``select count(*) from {object} where ...`` speak
+    of a whole table and are left to ``Warehouse.run_sql_rules``.
+    """
+    import pyarrow as pa
+
+    rules = [(rule, found["condition"]) for rule in _sql_rules(contract) if (found := _row_condition(rule))]
+    table = _arrow_table(frame, contract).append_column("row", pa.array(range(len(frame)), type=pa.int64()))
+    broken = []
+    with duckdb.connect(":memory:", config=_CONFIG) as connection:
+        connection.register("incoming", table)
+        for rule, condition in rules:
+            query = f'select "row" from incoming where {condition} order by "row"'  # noqa: S608 (our own contract)
+            rows = [row for (row,) in _execute_rule(connection, query, rule, contract).fetchall()]
+            broken += [(row, rule.rule_id, rule.description) for row in rows]
+    return pd.DataFrame(broken, columns=["row", "rule_id", "reason"])
+
+
+def _row_condition(rule: TableRule) -> re.Match[str] | None:
+    """Match whose ``condition`` a row that breaks the rule meets; None for a rule about a whole table."""
+    return _COUNT_WHERE.fullmatch(rule.query)
+
+
+def _sql_rules(contract: TableContract) -> list[TableRule]:
+    return [rule for rule in contract.rules if rule.kind == "sql"]
+
+
+def _execute_rule(connection: Any, query: str, rule: TableRule, contract: TableContract) -> Any:
+    try:
+        return connection.execute(query)
+    except duckdb.Error as error:
+        raise DefinitionError(
+            f"rule {rule.rule_id} of {_contract_file(contract)} cannot be run: {error}. Correct its query."
+        ) from error
+
+
+# ---------------------------------------------------------------- nodes on the path of a number
+
+
+@dataclass(frozen=True)
+class _NodeTable:
+    """Where the ids with one prefix live, and how a node is shown."""
+
+    prefix: str
+    kind: str
+    table: str
+    id_column: str
+    label: tuple[str, ...]
+    value: str = "value"
+    unit: str = "unit_measure"
+    step: str = "step"
+    basis: str = "basis"
+
+    def query(self) -> str:
+        """One row per asked id of this table, with the columns of ``Warehouse.trace``."""
+        return f"""
+            select
+                {self.id_column} as node_id, '{self.kind}' as kind,
+                concat_ws(' ', {", ".join(self.label)}) as label, {self.step} as step,
+                {self.value} as value, {self.unit} as unit_measure, {self.basis} as basis,
+                null as source_id, null as as_of, null as snapshot_sha, null as raw_row, null as raw_column,
+                inputs
+            from {self.table} where {self.id_column} in (select node_id from asked)"""  # noqa: S608 (constants)
+
+
+_NODE_TABLES = (
+    _NodeTable(
+        "I:", "indicator", "marts.indicators", "indicator_id",
+        ("indicator", "ref_area", "counterpart_area", "sex", "economic_activity", "time_period"),
+    ),
+    _NodeTable(
+        "F:", "forecast", "marts.forecasts", "forecast_id",
+        ("indicator", "ref_area", "sex", "economic_activity", "model_id", "target_period",
+         "output_type", "output_type_id"),
+    ),
+    _NodeTable(
+        "K:", "forecast_score", "marts.forecast_scores", "score_id",
+        ("indicator", "ref_area", "economic_activity", "model_id", "horizon"),
+        value="mase", unit="'RATIO'", basis="null",
+    ),
+    _NodeTable(
+        "B:", "balance", "marts.balances", "balance_id",
+        ("scenario", "ref_area", "economic_activity", "occupation", "time_period", "measure",
+         "output_type", "output_type_id"),
+    ),
+    _NodeTable(
+        "S:", "shortage", "marts.shortages", "shortage_id",
+        ("method", "ref_area", "economic_activity", "occupation", "indicator", "rating"),
+    ),
+    _NodeTable(
+        "D:", "decision", "marts.decisions", "decision_id",
+        ("ref_area", "economic_activity", "occupation", "step_id", "outcome"),
+    ),
+    _NodeTable(
+        "C:", "corridor", "marts.corridors", "corridor_id",
+        ("origin", "'to'", "destination", "economic_activity", "stock_period"),
+        value="stock", unit="'PS'",
+    ),
+    _NodeTable(
+        "R:", "revision", "marts.revisions", "revision_id",
+        ("indicator", "ref_area", "economic_activity", "time_period", "source_id", "as_of"),
+        step="'new vintage minus the one before it'", basis="null",
+    ),
+)  # fmt: skip
+
+_OBSERVATION_NODES = """
+    select
+        staged.observation_id as node_id, 'observation' as kind,
+        concat_ws(' ', staged.indicator, staged.ref_area, staged.counterpart_area, staged.sex, staged.age,
+            staged.economic_activity, staged.time_period) as label,
+        coalesce(preferred.preferred_because, 'published figure') as step,
+        staged.obs_value as value, staged.unit_measure, staged.basis, staged.source_id, staged.as_of,
+        staged.snapshot_sha, staged.raw_row, staged.raw_column, cast([] as varchar[]) as inputs
+    from staging.observations as staged
+    left join marts.observations as preferred using (observation_id, source_id)
+    where staged.observation_id in (select node_id from asked)"""
+
+_TRACE_COLUMNS = """
+    asked.node_id, coalesce(nodes.kind, 'unknown') as kind, nodes.label, nodes.step, nodes.value,
+    nodes.unit_measure, nodes.basis, nodes.source_id, nodes.as_of, nodes.snapshot_sha, nodes.raw_row,
+    nodes.raw_column, coalesce(nodes.inputs, []) as inputs"""
+
+
+def _trace_query(asked: Sequence[str]) -> str:
+    """Query of the table ``asked`` (node_id, position); only the tables that the ids point to are scanned."""
+    tables = [table for table in _NODE_TABLES if any(node.startswith(table.prefix) for node in asked)]
+    nodes = " union all ".join([_OBSERVATION_NODES, *(table.query() for table in tables)])
+    return f"""
+        select {_TRACE_COLUMNS} from asked left join ({nodes}) as nodes using (node_id)
+        order by asked.position"""  # noqa: S608 (constants)
+
+
+# ---------------------------------------------------------------- the warehouse
+
+
+class Warehouse:
+    """An open warehouse; use it in a ``with`` block. Made by ``open_for_writing`` or ``open_for_reading``."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, lock: TextIO | None) -> None:
+        self._connection = connection
+        self._lock = lock
+        self.path = path
+
+    def __enter__(self) -> Warehouse:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, then let the next writer in."""
+        self._connection.close()
+        if self._lock:
+            self._lock.close()
+
+    # ------------------------------------------------------------ tables
+
+    def _create_tables(self) -> None:
+        existing = self._existing_columns()
+        for schema in SCHEMAS:
+            self._connection.execute(f"create schema if not exists {schema}")
+        for name, columns in _CODELIST_TABLES.items():
+            self._connection.execute(f"create table if not exists {name} ({columns})")
+        for contract in contracts.table_contracts().values():
+            if contract.name not in existing:
+                self._create_table(contract)
+            elif existing[contract.name] != contract.column_names:
+                raise self._made_by_other_contracts(contract, existing[contract.name])
+        query = _query_text(_own_query("observations.sql")).replace("$as_of", "known_at")
+        macro = "create or replace macro marts.observations_as_of(known_at) as table"
+        self._connection.execute(f"{macro} {query}")
+
+    def _create_table(self, contract: TableContract) -> None:
+        for statement in [contract.ddl(), *contract.comments()]:
+            self._connection.execute(statement)
+
+    def _existing_columns(self) -> dict[str, list[str]]:
+        rows = self._connection.execute(
+            "select schema_name || '.' || table_name, list(column_name order by column_index) "
+            "from duckdb_columns() where not internal group by all"
+        ).fetchall()
+        return dict(rows)
+
+    def _made_by_other_contracts(self, contract: TableContract, found: list[str]) -> DefinitionError:
+        differing = sorted(set(found) ^ set(contract.column_names)) or ["the order of columns"]
+        return DefinitionError(
+            f"{contract.name} in {self.path} was made by another version of its contract (differs in: "
+            f"{', '.join(differing)}). Move the file away and run `lma refresh`: it is built again from the "
+            "landed files."
+        )
+
+    @contextlib.contextmanager
+    def _transaction(self, incoming: Any = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """All or nothing, then a checkpoint. ``incoming`` is visible as a table of that name."""
+        if incoming is not None:
+            self._connection.register("incoming", incoming)
+        self._connection.begin()
+        try:
+            yield self._connection
+            self._connection.commit()
+        except BaseException as error:
+            with contextlib.suppress(duckdb.Error):
+                self._connection.rollback()
+            if isinstance(error, duckdb.ConstraintException):
+                raise ContractError(f"{error}. The rows were refused and nothing was changed.") from error
+            raise
+        finally:
+            if incoming is not None:
+                self._connection.unregister("incoming")
+        self._connection.execute("checkpoint")
+
+    def _insert(self, name: str, columns: Sequence[str], where: str = "true") -> int:
+        listed = _columns(columns)
+        query = f"insert into {name} ({listed}) select {listed} from incoming where {where}"  # noqa: S608 (quoted)
+        return int(self._connection.execute(query).fetchall()[0][0])
+
+    def _upsert(self, name: str, frame: pd.DataFrame, key: Sequence[str]) -> int:
+        """Rows of the frame take the place of those with the same values in ``key``."""
+        contract = contracts.table_contract(name)
+        same = " and ".join(f"t.{column} = incoming.{column}" for column in key)
+        with self._transaction(_arrow_table(frame, contract)) as connection:
+            connection.execute(f"delete from {name} as t using incoming where {same}")  # noqa: S608 (contract names)
+            return self._insert(name, contract.column_names)
+
+    # ------------------------------------------------------------ loading
+
+    def load_raw(self, source_id: str, frame: pd.DataFrame, snapshot_sha: str) -> int:
+        """Rows added to ``raw.<source_id>``: every column of the file as text, with ``raw_row`` from 1.
+
+        A later file may bring new columns. A file already loaded for this source adds nothing (0).
+        """
+        import pyarrow as pa
+
+        name, columns = _raw_table_name(source_id), _distinct_names(list(frame.columns))
+        self._prepare_raw_table(source_id, columns)
+        query = f"select 1 from {name} where snapshot_sha = ? limit 1"  # noqa: S608 (quoted)
+        if self._connection.execute(query, [snapshot_sha]).fetchall():
+            return 0
+        table = _text_table(frame, columns)
+        table = table.append_column("snapshot_sha", pa.array([snapshot_sha] * len(frame), type=pa.string()))
+        table = table.append_column("raw_row", pa.array(range(1, len(frame) + 1), type=pa.int32()))
+        with self._transaction(table):
+            return self._insert(name, ["snapshot_sha", "raw_row", *columns])
+
+    def _prepare_raw_table(self, source_id: str, columns: Sequence[str]) -> None:
+        name = _raw_table_name(source_id)
+        first = "snapshot_sha varchar not null, raw_row integer not null"
+        self._connection.execute(f"create table if not exists {name} ({first})")
+        present = {column.lower() for column in self._existing_columns()[f"raw.{source_id}"]}
+        for column in columns:
+            if column.lower() not in present:
+                self._connection.execute(f"alter table {name} add column {_quote(column)} varchar")
+
+    def load_codelists(
+        self, sources: Mapping[str, Source] | None = None, corrections: Sequence[Correction] | None = None
+    ) -> None:
+        """Codelist CSV, and what the preference of sources needs (priority, break notes, declared breaks)."""
+        sources = contracts.sources() if sources is None else sources
+        corrections = contracts.corrections() if corrections is None else corrections
+        for path in sorted(contracts.codelists_dir().glob("*.csv")):
+            self._replace_codelist(path.stem)
+        with self._transaction() as connection:
+            connection.execute("delete from codelists.sources")
+            connection.execute("delete from codelists.corrections")
+            for source in sources.values():
+                row = [source.source_id, source.priority, source.break_notes]
+                connection.execute("insert into codelists.sources values (?, ?, ?)", row)
+            for correction in corrections:
+                row = [correction.id, correction.action, correction.reason]
+                connection.execute("insert into codelists.corrections values (?, ?, ?)", row)
+
+    def _replace_codelist(self, name: str) -> None:
+        frame = contracts.codelist(name)
+        self._connection.register("incoming", _text_table(frame, list(frame.columns)))
+        try:
+            table = f"codelists.{_quote(name)}"
+            self._connection.execute(f"create or replace table {table} as from incoming")
+        finally:
+            self._connection.unregister("incoming")
+
+    def append_observations(self, frame: pd.DataFrame) -> int:
+        """Rows added to ``staging.observations``; rows whose address this source already has add nothing."""
+        contract = contracts.table_contract("staging.observations")
+        known = "select 1 from staging.observations as s where s.observation_id = incoming.observation_id"
+        with self._transaction(_arrow_table(frame, contract)):
+            where = f"not exists ({known} and s.source_id = incoming.source_id)"
+            return self._insert(contract.name, contract.column_names, where)
+
+    def forget_snapshot(self, source_id: str, snapshot_sha: str) -> int:
+        """Remove what one landed file brought in, so that it can be loaded again under changed definitions.
+
+        The landed file itself stays. Returns the number of observations removed.
+        """
+        raw = [_raw_table_name(source_id)] if f"raw.{source_id}" in self._existing_columns() else []
+        where, file = "snapshot_sha = $sha", {"sha": snapshot_sha}
+        with self._transaction() as connection:
+            for name in raw:
+                connection.execute(f"delete from {name} where {where}", file)  # noqa: S608 (quoted)
+            for name in ["meta.snapshots", "meta.quarantine", "staging.observations"]:
+                query = f"delete from {name} where {where} and source_id = $source_id"  # noqa: S608 (constants)
+                removed = connection.execute(query, file | {"source_id": source_id}).fetchall()
+        return int(removed[0][0])
+
+    # ------------------------------------------------------------ building marts
+
+    def build_observations(self, as_of: dt.date | None = None) -> int:
+        """Rows of ``marts.observations`` for all countries, as known at ``as_of`` (default: all known)."""
+        self._check_sources_are_known()
+        return self._rebuild("marts.observations", "observations.sql", {"as_of": as_of or dt.date.max})
+
+    def build_revisions(self) -> int:
+        """Rows of ``marts.revisions``: every figure that a newer vintage of its source changed."""
+        return self._rebuild("marts.revisions", "revisions.sql", {})
+
+    def _rebuild(self, name: str, file_name: str, parameters: Mapping[str, Any]) -> int:
+        with self._transaction() as connection:
+            connection.execute(f"delete from {name}")  # noqa: S608 (contract name)
+            return self._insert_query(name, _own_query(file_name), parameters)
+
+    def _insert_query(self, name: str, path: Path, parameters: Mapping[str, Any]) -> int:
+        columns = contracts.table_contract(name).column_names
+        query = _query_text(path).strip().rstrip(";")
+        try:
+            described = self._connection.execute(f"describe {query}", dict(parameters)).fetchall()
+            if (found := [row[0] for row in described]) != columns:
+                raise DefinitionError(f"{path} gives {found}; {name} has {columns}. Make them equal.")
+            inserted = self._connection.execute(f"insert into {name} {query}", dict(parameters))
+            return int(inserted.fetchall()[0][0])
+        except duckdb.ConstraintException:
+            raise
+        except duckdb.Error as error:
+            bound = ", ".join(f"${parameter}" for parameter in parameters) or "none"
+            raise DefinitionError(
+                f"{path} cannot be run: {error}. It must use its parameters ({bound}); correct it."
+            ) from error
+
+    def _check_sources_are_known(self) -> None:
+        unknown = self._connection.execute(
+            "select distinct source_id from staging.observations "
+            "where source_id not in (select source_id from codelists.sources) order by source_id"
+        ).fetchall()
+        if unknown:
+            raise DefinitionError(
+                f"staging.observations has figures of {', '.join(row[0] for row in unknown)}, but there is no "
+                "such file in data_contracts/sources: restore it, or move the database away and run "
+                "`lma refresh`."
+            )
+
+    def observations_as_of(self, as_of: dt.date, ref_area: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """What ``marts.observations`` was at a date; it never sees later knowledge."""
+        contract = contracts.table_contract("marts.observations")
+        return self._read("marts.observations_as_of($as_of)", contract, ref_area, {"as_of": as_of})
+
+    def run_indicators(self, ref_areas: Sequence[str], folder: Path | None = None) -> int:
+        """Rows of ``marts.indicators`` computed for these countries, in place of their former ones.
+
+        Each ``warehouse/indicators/*.sql`` runs in the order of file names, with ``$ref_areas`` bound, and
+        may select from ``marts.observations`` and from indicators of files before it. All or nothing.
+        """
+        paths = sorted((folder or _own_query("indicators")).glob("*.sql"))
+        parameters = {"ref_areas": list(ref_areas)}
+        with self._transaction() as connection:
+            connection.execute(
+                "delete from marts.indicators where ref_area in (select unnest($ref_areas))", parameters
+            )
+            return sum(self._insert_query("marts.indicators", path, parameters) for path in paths)
+
+    def replace(self, table: str, frame: pd.DataFrame, ref_area: str | None = None) -> int:
+        """Rows written: the frame takes the place of the table, or of one country's part of it.
+
+        A frame with other columns or types, or with rows of another country, is a ``ContractError`` and
+        changes nothing.
+        """
+        contract = contracts.table_contract(table)
+        incoming = _arrow_table(frame, contract)
+        if ref_area is not None and (others := sorted(set(frame["ref_area"]) - {ref_area})):
+            raise ContractError(
+                f"a frame for the {ref_area} part of {table} has rows of {', '.join(map(str, others))}: "
+                "write each country by itself."
+            )
+        with self._transaction(incoming) as connection:
+            if ref_area is None:
+                connection.execute(f"delete from {table}")  # noqa: S608 (contract name)
+            else:
+                connection.execute(f"delete from {table} where ref_area = ?", [ref_area])  # noqa: S608 (contract name)
+            return self._insert(table, contract.column_names)
+
+    # ------------------------------------------------------------ reading
+
+    def read(self, table: str, ref_area: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """A table of the contracts in the order of its key: dates as ``datetime.date``, lists as lists.
+
+        Missing text is None, missing numbers NaN (an integer column with missing values is float).
+        """
+        return self._read(table, contracts.table_contract(table), ref_area, {})
+
+    def _read(
+        self,
+        relation: str,
+        contract: TableContract,
+        ref_area: str | Sequence[str] | None,
+        parameters: Mapping[str, Any],
+    ) -> pd.DataFrame:
+        where, bound = "", dict(parameters)
+        if ref_area is not None:
+            if "ref_area" not in contract.column_names:
+                raise UsageError(f"{contract.name} has no ref_area: read the whole table.")
+            where = "where ref_area in (select unnest($ref_areas))"
+            bound["ref_areas"] = [ref_area] if isinstance(ref_area, str) else list(ref_area)
+        order = _columns([*contract.primary_key, contract.column_names[0]])
+        query = f"select {_columns(contract.column_names)} from {relation} {where} order by {order}"  # noqa: S608 (contract)
+        return _to_pandas(self._connection.execute(query, bound).to_arrow_table())
+
+    def count_rows(self, table: str) -> int:
+        """Number of rows of a table of the contracts."""
+        name = contracts.table_contract(table).name
+        return int(self._connection.execute(f"select count(*) from {name}").fetchall()[0][0])  # noqa: S608 (contract)
+
+    def content_hash(self, table: str) -> str:
+        """sha256 of all rows of a table whatever their order; times of landing and running are left out."""
+        contract = contracts.table_contract(table)
+        cells = [_hashed_cell(column) for column in contract.columns if column.physical_type != "TIMESTAMP"]
+        row_hash = f"sha256(concat({', chr(31), '.join(cells)}))"
+        query = f"select {row_hash} as row_hash from {table} order by row_hash"  # noqa: S608 (contract names)
+        result = self._connection.execute(query)
+        digest = hashlib.sha256()
+        while rows := result.fetchmany(50_000):
+            digest.update("".join(row[0] for row in rows).encode())
+        return digest.hexdigest()
+
+    # ------------------------------------------------------------ checks and the ledger
+
+    def run_sql_rules(self, contract: TableContract, subject: str = "_T") -> pd.DataFrame:
+        """Result of the contract's SQL rules: meta.contract_checks without run_id, plus ``examples``.
+
+        ``subject`` is a country (rows of that ref_area), or ``_T`` for the whole table.
+        """
+        of_country = f"(from {contract.name} where ref_area = {_literal(subject)})"
+        source = contract.name if subject == "_T" else of_country
+        columns = [c for c in contracts.table_contract("meta.contract_checks").column_names if c != "run_id"]
+        n_rows = int(self._connection.execute(f"select count(*) from {source}").fetchall()[0][0])  # noqa: S608
+        return pd.DataFrame(
+            [self._run_sql_rule(rule, contract, source, n_rows, subject) for rule in _sql_rules(contract)],
+            columns=[*columns, "examples"],
+        )
+
+    def _run_sql_rule(
+        self, rule: TableRule, contract: TableContract, source: str, n_rows: int, subject: str
+    ) -> dict[str, Any]:
+        counted = _execute_rule(self._connection, rule.query.replace("{object}", source), rule, contract)
+        n_failed = int(counted.fetchall()[0][0])
+        return {
+            "table_name": contract.name,
+            "subject": subject,
+            "rule_id": rule.rule_id,
+            "column_name": None,
+            "description": rule.description,
+            "success": n_failed == 0,
+            "n_checked": n_rows,
+            "n_failed": n_failed,
+            "examples": self._example_keys(rule, contract, source) if n_failed else "",
+        }
+
+    def _example_keys(self, rule: TableRule, contract: TableContract, source: str) -> str:
+        found = _row_condition(rule)
+        if not found:
+            return ""
+        first = contract.column_names[0]
+        key = first if first.endswith("_id") else f"concat_ws(' ', {_columns(contract.primary_key)})"
+        query = f"select {key} as k from {source} where {found['condition']} order by k limit 5"  # noqa: S608 (contract)
+        return "; ".join(row[0] for row in self._connection.execute(query).fetchall())
+
+    def write_checks(self, run_id: str, checks: pd.DataFrame) -> int:
+        """Rows written to meta.contract_checks; a column ``examples`` is for messages and is not stored."""
+        contract = contracts.table_contract("meta.contract_checks")
+        rows = checks.assign(run_id=run_id)[contract.column_names]
+        return self._upsert(contract.name, rows, contract.primary_key)
+
+    def write_quarantine(self, frame: pd.DataFrame) -> int:
+        """Rows written to meta.quarantine, in place of those of the same table, source and file."""
+        return self._upsert("meta.quarantine", frame, ["table_name", "source_id", "snapshot_sha"])
+
+    def write_snapshot_facts(self, frame: pd.DataFrame) -> int:
+        """Rows written to meta.snapshots, in place of those of the same file and source."""
+        return self._upsert("meta.snapshots", frame, ["snapshot_sha", "source_id"])
+
+    def start_run(
+        self, run_id: str, command: str, parameters: Mapping[str, Any], started_at: dt.datetime
+    ) -> None:
+        """Open an entry of the ledger."""
+        row = [run_id, command, json.dumps(dict(parameters), sort_keys=True, default=str), started_at]
+        with self._transaction() as connection:
+            connection.execute("insert into meta.runs values (?, ?, ?, ?, null, 'RUNNING', null)", row)
+
+    def finish_run(self, run_id: str, status: str, ended_at: dt.datetime, message: str | None = None) -> None:
+        """Close an entry of the ledger as COMPLETED or FAILED."""
+        query = "update meta.runs set status = ?, ended_at = ?, message = ? where run_id = ?"
+        with self._transaction() as connection:
+            connection.execute(query, [status, ended_at, message, run_id])
+
+    # ------------------------------------------------------------ the path of a number
+
+    def trace(self, node_ids: Sequence[str]) -> pd.DataFrame:
+        """One step back for many ids at once, in the order asked (each id once).
+
+        Columns node_id, kind, label, step, value, unit_measure, basis, and for observations source_id, as_of,
+        snapshot_sha, raw_row, raw_column; ``inputs`` lists the ids before it ([] for an observation). An id
+        that no table has is a row of kind ``unknown``.
+        """
+        import pyarrow as pa
+
+        asked = list(dict.fromkeys(node_ids))
+        table = pa.table([pa.array(asked, pa.string()), pa.array(range(len(asked)))], ["node_id", "position"])
+        self._connection.register("asked", table)
+        try:
+            return _to_pandas(self._connection.execute(_trace_query(asked)).to_arrow_table())
+        finally:
+            self._connection.unregister("asked")
+
+    def raw_row(self, source_id: str, snapshot_sha: str, raw_row: int) -> dict[str, str]:
+        """The publisher's own row, column by column, as published."""
+        name = _raw_table_name(source_id)
+        if f"raw.{source_id}" not in self._existing_columns():
+            raise UsageError(f"no file of {source_id} has been loaded: `lma refresh {source_id}` loads it.")
+        where = "snapshot_sha = ? and raw_row = ?"
+        query = f"select * exclude (snapshot_sha, raw_row) from {name} where {where}"  # noqa: S608 (quoted)
+        found = self._connection.execute(query, [snapshot_sha, raw_row])
+        columns, rows = [column[0] for column in found.description or []], found.fetchall()
+        if not rows:
+            raise UsageError(f"raw.{source_id} has no row {raw_row} of file {snapshot_sha[:12]}.")
+        return {column: cell for column, cell in zip(columns, rows[0], strict=True) if cell is not None}
+
+    def snapshot_facts(self, snapshot_shas: Sequence[str]) -> pd.DataFrame:
+        """meta.snapshots of these files: publisher, title, url, licence, file name, vintage."""
+        frame = self.read("meta.snapshots")
+        return frame[frame["snapshot_sha"].isin(list(snapshot_shas))].reset_index(drop=True)
+
+    # ------------------------------------------------------------ publishing
+
+    def publish_read_copy(self) -> Path:
+        """Path of the copy for readers, put in place by one rename; readers of the one before keep theirs."""
+        copy = read_copy_path(self.path)
+        unfinished = copy.with_name(f"{copy.name}.{os.getpid()}.tmp")
+        self._connection.execute("checkpoint")
+        # Closed first: closing any other handle of the file would drop DuckDB's own lock on it.
+        self._connection.close()
+        try:
+            shutil.copyfile(self.path, unfinished)
+            with unfinished.open("rb") as written:
+                os.fsync(written.fileno())
+            unfinished.replace(copy)
+        finally:
+            unfinished.unlink(missing_ok=True)
+            self._connection = _connect_waiting(self.path, time.monotonic() + 30)
+        return copy
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _hashed_cell(column: Column) -> str:
+    """Text of one cell for the hash; chr(30) and chr(31) stand in no published text."""
+    if column.physical_type == "VARCHAR[]":
+        return f"coalesce(array_to_string({column.name}, chr(30)), chr(29))"
+    return f"coalesce(cast({column.name} as varchar), chr(29))"
