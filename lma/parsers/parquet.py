@@ -1,0 +1,53 @@
+"""Parquet files of tables that a publisher or mirror keeps in that form."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from lma.errors import InputError
+from lma.parsers.headers import name_columns
+from lma.parsers.safety import check_not_page, check_options, check_size
+
+_MAGIC = b"PAR1"
+
+
+def read_parquet(content: bytes, options: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows of a Parquet file, all text: shortest exact decimals, integral numbers without ``.0``.
+
+    No options. A null is an empty cell; a stored NaN is the text ``nan``. Raises ``InputError`` where the
+    file is cut, damaged or not Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    check_options(options, set())
+    check_not_page(content)
+    if not (content.startswith(_MAGIC) and content.endswith(_MAGIC)):
+        raise InputError(
+            "the file does not begin and end with PAR1: it is cut off or not Parquet; download it again."
+        )
+    try:
+        file = pq.ParquetFile(io.BytesIO(content))
+        check_size(len(content), _expanded_size(file.metadata))
+        table = file.read()
+        cells = [_cells_as_text(column) for column in table.columns]
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"the Parquet file is damaged ({error}): download it again.") from error
+    return pd.DataFrame(dict(zip(name_columns(table.schema.names), cells, strict=True)))
+
+
+def _expanded_size(metadata: Any) -> int:
+    return sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+
+
+def _cells_as_text(column: Any) -> pd.Series[Any]:
+    """Column as text (a float as its shortest exact decimal); a null is ``""``."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    text: pd.Series[Any] = pc.fill_null(pc.cast(column, pa.large_string()), "").to_pandas().astype(object)
+    return text

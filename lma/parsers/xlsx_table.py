@@ -1,0 +1,169 @@
+"""One table of one sheet of an Excel workbook, with one or more header rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lma.errors import InputError
+from lma.parsers.headers import join_headers, name_columns
+from lma.parsers.safety import check_not_page, check_options, open_zip
+
+_OPTIONS = {"sheet", "header_rows", "first_row", "last_row", "last_column", "stop_at_blank"}
+
+Row = tuple[Any, ...]
+
+
+def read_xlsx_table(content: bytes, options: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows of the table below its header, all text; wholly blank rows are left out.
+
+    Options: ``sheet`` (name or 1-based number, 1), ``header_rows`` (1-based rows, ``[1]``), ``first_row``
+    and ``last_row`` of the figures, ``last_column`` (letter), ``stop_at_blank`` (a blank row ends the
+    table, for footnotes below it). Dates are ISO, numbers the shortest exact decimal. Raises
+    ``InputError`` for web pages, cut files, zip bombs, XML entities, formulas without a saved value.
+    """
+    check_options(options, _OPTIONS)
+    rows = read_sheet(content, options.get("sheet", 1))
+    header_rows = [int(row) for row in options.get("header_rows", [1])]
+    if max(header_rows) > len(rows):
+        raise InputError(
+            f"the sheet has {len(rows)} rows, its header is expected in row {max(header_rows)}: the file "
+            "is cut off or changed its layout."
+        )
+    width = _table_width(rows, options.get("last_column"))
+    names = name_columns(
+        join_headers(
+            [
+                [cell_text(cell) for cell in rows[row - 1][:width]] + [""] * (width - len(rows[row - 1]))
+                for row in header_rows
+            ]
+        )
+    )
+    figures = _rows_of_figures(rows, max(header_rows), options)
+    return _build_frame(figures, names)
+
+
+def _table_width(rows: Sequence[Row], last_column: str | None) -> int:
+    from openpyxl.utils import column_index_from_string
+
+    widest = max(
+        (position for row in rows for position, cell in enumerate(row, start=1) if cell is not None),
+        default=0,
+    )
+    return min(widest, column_index_from_string(last_column)) if last_column else widest
+
+
+def _rows_of_figures(rows: Sequence[Row], last_header: int, options: Mapping[str, Any]) -> list[Row]:
+    first = int(options.get("first_row", last_header + 1))
+    last = int(options.get("last_row", len(rows)))
+    figures = list(rows[first - 1 : last])
+    if options.get("stop_at_blank"):
+        blank = next((position for position, row in enumerate(figures) if _is_blank(row)), len(figures))
+        return figures[:blank]
+    return [row for row in figures if not _is_blank(row)]
+
+
+def _is_blank(row: Row) -> bool:
+    return all(cell is None or cell == "" for cell in row)
+
+
+def _build_frame(rows: Sequence[Row], names: Sequence[str]) -> pd.DataFrame:
+    width = len(names)
+    table = [[cell_text(cell) for cell in row[:width]] + [""] * (width - len(row)) for row in rows]
+    columns = list(zip(*table, strict=True)) or [()] * width
+    return pd.DataFrame(
+        {name: pd.Series(cells, dtype=object) for name, cells in zip(names, columns, strict=True)}
+    )
+
+
+def cell_text(cell: Any) -> str:
+    """Text of one cell: ISO dates, shortest exact decimals, ``TRUE``/``FALSE``, ``""`` for nothing."""
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, float):
+        return repr(cell).removesuffix(".0")
+    if isinstance(cell, dt.datetime) and cell.time() == dt.time.min:
+        return cell.date().isoformat()
+    if isinstance(cell, dt.date):
+        return cell.isoformat()
+    return str(cell)
+
+
+def read_sheet(content: bytes, sheet: str | int) -> list[Row]:
+    """All rows of one sheet as stored values, row 1 first."""
+    check_not_page(content)
+    has_formulas = _has_formulas(content)
+    rows = _load_rows(content, sheet, values=True)
+    if has_formulas:
+        _check_formulas_have_values(_load_rows(content, sheet, values=False), rows)
+    return rows
+
+
+def _has_formulas(content: bytes) -> bool:
+    """Whether any sheet holds a formula; reads every sheet once, so damage shows here."""
+    with open_zip(content) as archive:
+        sheets = [
+            name for name in archive.namelist() if name.startswith("xl/worksheets/") and name.endswith(".xml")
+        ]
+        try:
+            return any(b"<f>" in xml or b"<f " in xml for xml in map(archive.read, sheets))
+        except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+            raise InputError(f"the workbook is damaged ({error}): download it again.") from error
+
+
+def _load_rows(content: bytes, sheet: str | int, *, values: bool) -> list[Row]:
+    from defusedxml.common import DefusedXmlException
+    from openpyxl import load_workbook
+
+    try:
+        workbook = load_workbook(io.BytesIO(content), read_only=True, data_only=values)
+        page = workbook[_sheet_name(workbook.sheetnames, sheet)]
+        page.reset_dimensions()
+        return [tuple(row) for row in page.iter_rows(values_only=True)]
+    except InputError:
+        raise
+    except DefusedXmlException as error:
+        raise InputError(
+            f"the workbook declares XML entities ({type(error).__name__}), which no publisher needs: it "
+            "was not read."
+        ) from error
+    except Exception as error:  # openpyxl raises whatever its XML reader meets
+        raise InputError(
+            f"the workbook cannot be read ({type(error).__name__}: {error}): it is damaged; download it "
+            "again."
+        ) from error
+
+
+def _sheet_name(names: Sequence[str], sheet: str | int) -> str:
+    if isinstance(sheet, int) and 1 <= sheet <= len(names):
+        return names[sheet - 1]
+    if sheet in names:
+        return str(sheet)
+    raise InputError(
+        f"the workbook has no sheet {sheet!r}. Sheets: {', '.join(names)}. Correct `sheet` in the "
+        "source's options."
+    )
+
+
+def _check_formulas_have_values(formulas: Sequence[Row], rows: Sequence[Row]) -> None:
+    """Refuse a formula whose value was never saved: it would read as a missing figure."""
+    from openpyxl.utils import get_column_letter
+
+    empty = [
+        f"{get_column_letter(column)}{row}"
+        for row, (cells, stored) in enumerate(zip(formulas, rows, strict=True), start=1)
+        for column, (cell, value) in enumerate(zip(cells, stored, strict=False), start=1)
+        if value is None and isinstance(cell, str) and cell.startswith("=")
+    ]
+    if empty:
+        raise InputError(
+            f"{len(empty)} formulas have no saved value (first: {', '.join(empty[:3])}): open the "
+            "workbook in a spreadsheet programme, save it, and try again."
+        )

@@ -1,0 +1,133 @@
+"""Numbers and periods as publishers write them: text in, exact figures and SDMX periods out.
+
+Nothing ambiguous is guessed: ``1.397,7`` needs declared separators, ``01/02/2023`` is no period at all.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lma.errors import DefinitionError
+
+_BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " "})
+_PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
+_MONTH_NUMBERS = {name: number for number, full in enumerate(_MONTHS, start=1) for name in (full, full[:3])}
+_PERIODS = (
+    re.compile(r"(?P<year>\d{4})", re.ASCII),
+    re.compile(r"(?P<year>\d{4})[- ]?Q(?P<quarter>[1-4])", re.ASCII),
+    re.compile(r"(?P<year>\d{4})(?:-|-?M)(?P<month>0[1-9]|1[0-2])", re.ASCII),
+    re.compile(r"(?P<year>\d{4})-(?P<month>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12]\d|3[01])", re.ASCII),
+    re.compile(r"(?P<year>\d{4})[- ](?P<name>[A-Za-z]{3,9})", re.ASCII),
+    re.compile(r"(?P<name>[A-Za-z]{3,9})[- ](?P<year>\d{4})", re.ASCII),
+)
+
+
+def number_pattern(thousands: str = "", decimal: str = ".") -> re.Pattern[str]:
+    """Pattern of a whole cell that is a number, with the separators the source declares."""
+    if thousands == decimal or len(decimal) != 1 or len(thousands) > 1:
+        raise DefinitionError(
+            f"options: thousands {thousands!r} and decimal {decimal!r} must be two different single "
+            "characters."
+        )
+    mark = re.escape(decimal)
+    if not thousands:
+        return (
+            _PLAIN
+            if decimal == "."
+            else re.compile(rf"[+-]?(?:[0-9]+{mark}?[0-9]*|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?")
+        )
+    grouped = rf"[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+"
+    return re.compile(rf"[+-]?(?:(?:{grouped}|[0-9]+)(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+def parse_numbers(
+    cells: Sequence[str], thousands: str = "", decimal: str = "."
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Cells as plain decimal text (``""`` where not a number), and which cells are numbers.
+
+    Inputs are stripped texts; ``NaN``, ``inf`` and figures beyond the range of a double are not numbers.
+    """
+    pattern = number_pattern(thousands, decimal)
+    if thousands or decimal != ".":
+        plain = [
+            _plain(cell, thousands, decimal) if pattern.fullmatch(cell.translate(_BLANKS)) else ""
+            for cell in cells
+        ]
+    else:
+        plain = [cell if pattern.fullmatch(cell) else "" for cell in cells]
+    texts = np.array(plain, dtype=object)
+    return texts, texts != ""
+
+
+def _plain(cell: str, thousands: str, decimal: str) -> str:
+    return (
+        cell.translate(_BLANKS).replace(thousands, "").replace(decimal, ".")
+        if thousands
+        else cell.replace(decimal, ".")
+    )
+
+
+def scale_numbers(
+    texts: npt.NDArray[Any], multiplier: float | npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Decimal texts times a multiplier; powers of ten are exact (``0.07`` times 1000 is 70)."""
+    multipliers = np.broadcast_to(np.asarray(multiplier, dtype=float), texts.shape)
+    values: npt.NDArray[np.float64] = texts.astype(float) * multipliers
+    for one in np.unique(multipliers):
+        power = _power_of_ten(float(one))
+        if power:
+            here = np.flatnonzero(multipliers == one)
+            values[here] = [
+                float(text + power) if text.find("e") < 0 and text.find("E") < 0 else float(text) * one
+                for text in texts[here]
+            ]
+    return values
+
+
+def _power_of_ten(multiplier: float) -> str:
+    """``e3`` for 1000; empty for 1 and for what is no power of ten."""
+    if multiplier <= 0 or multiplier == 1:
+        return ""
+    power = round(math.log10(multiplier))
+    return f"e{power}" if float(f"1e{power}") == multiplier else ""
+
+
+def parse_period(text: str, freq: str) -> str | None:
+    """SDMX period of a published period; None where it is none, or finer or coarser than ``freq`` (A, Q, M).
+
+    A date is cut to the frequency (``2018-03-31`` is ``2018``, ``2018-Q1`` or ``2018-03``).
+    """
+    found = next((match for match in (pattern.fullmatch(text) for pattern in _PERIODS) if match), None)
+    if found is None:
+        return None
+    parts = found.groupdict()
+    month = _MONTH_NUMBERS.get((parts.get("name") or "").lower()) or int(parts.get("month") or 0)
+    if parts.get("name") and not month:
+        return None
+    written = "D" if parts.get("day") else "M" if month else "Q" if parts.get("quarter") else "A"
+    if written not in ("D", freq):
+        return None
+    quarter = parts.get("quarter") or str((month + 2) // 3)
+    return {"A": parts["year"], "Q": f"{parts['year']}-Q{quarter}", "M": f"{parts['year']}-{month:02d}"}.get(
+        freq
+    )
