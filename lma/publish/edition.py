@@ -1,0 +1,213 @@
+"""An edition on disk: written beside its place, renamed into it, never changed afterwards.
+
+``OUT/<ISO3>/<edition>/`` appears whole or not at all. The same content under the same id is left alone; other
+content gets the next id (``2025-09.2``). While an edition is being written the country's folder is locked,
+so a hidden folder found there afterwards is the rest of a run that died, and is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from lma.contracts import Edition
+from lma.errors import OutputError
+from lma.publish import csv_package, run_json, sdmx_csv
+from lma.publish.grid import check_edition
+
+SUMS = "SHA256SUMS"
+_TEMPORARY = ".unfinished-"
+_ABANDONED_AFTER_SECONDS = 3600.0
+
+
+def _render_xlsx(edition: Edition) -> bytes:
+    from lma.publish import xlsx
+
+    return xlsx.render(edition)
+
+
+def _render_html(edition: Edition) -> bytes:
+    from lma.publish import html
+
+    return html.render(edition).encode("utf-8")
+
+
+def _render_pdf(edition: Edition) -> bytes:
+    from lma.publish import pdf
+
+    return pdf.render(edition)
+
+
+# Output forms that are one file each; heavy modules are imported when they run.
+FORMS: dict[str, Callable[[Edition], bytes]] = {
+    "assessment.xlsx": _render_xlsx,
+    "assessment.html": _render_html,
+    "assessment.pdf": _render_pdf,
+    "observations.sdmx.csv": sdmx_csv.render,
+    "run.json": run_json.render,
+}
+
+
+def hash_files(files: Mapping[str, bytes]) -> dict[str, str]:
+    """sha256 of every file by its path inside the edition."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
+def render_files(edition: Edition) -> dict[str, bytes]:
+    """Every file of an edition by its path, ``SHA256SUMS`` (as `sha256sum -c` reads it) last.
+
+    ``ContractError`` when a cell cannot be published; what a form raises goes through.
+    """
+    check_edition(edition)
+    files = {name: render(edition) for name, render in FORMS.items()}
+    files |= csv_package.render(edition, files["observations.sdmx.csv"])
+    sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(hash_files(files).items()))
+    return {**files, SUMS: sums.encode()}
+
+
+# ---------------------------------------------------------------- the folder
+
+
+def _refuse(folder: Path, error: OSError) -> OutputError:
+    why = error.strerror or str(error)
+    return OutputError(
+        f"cannot write {folder}: {why}. Nothing was changed there. Make the folder writable or free space on "
+        "its disk, or choose another folder with --out."
+    )
+
+
+def _check_names(edition: Edition) -> None:
+    """``OutputError`` where a name would lead out of the output folder."""
+    for what, name in (
+        ("country", edition.ref_area),
+        ("edition", edition.edition),
+        *(("table", spec.table_id) for spec in edition.tables),
+    ):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+            raise OutputError(
+                f"{name!r} cannot name the file or folder of a {what}: use letters, digits, "
+                "full stop, hyphen and underscore."
+            )
+
+
+@contextlib.contextmanager
+def _make_folder(folder: Path) -> Iterator[None]:
+    """Make a folder with its parents; on any error take away those it made, if they are empty."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _lock_folder(folder: Path) -> Iterator[bool]:
+    """Hold the folder against other publishers; False where the system or its disk offers no lock."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except ImportError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            held = True
+        except OSError:
+            held = False
+        yield held
+    finally:
+        os.close(handle)
+
+
+def remove_abandoned(folder: Path, locked: bool) -> int:
+    """Remove what dead runs left in a country's folder (unlocked: what is an hour old); how many."""
+    removed = 0
+    for path in sorted(folder.glob(f"{_TEMPORARY}*")):
+        if locked or time.time() - path.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
+            removed += not path.exists()
+    return removed
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _temporary_folder(folder: Path) -> Iterator[Path]:
+    """A new hidden folder that is gone afterwards unless it was renamed."""
+    path = folder / f"{_TEMPORARY}{secrets.token_hex(6)}"
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """True when the folder has exactly these files with these bytes; the disk is read, not its SHA256SUMS."""
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return found.keys() == files.keys() and hash_files(
+        {name: path.read_bytes() for name, path in found.items()}
+    ) == hash_files(files)
+
+
+def _candidates(edition: Edition) -> Iterator[Edition]:
+    """The edition under its id, then under ``<id>.2``, ``<id>.3`` and so on."""
+    yield edition
+    number = 2
+    while True:
+        yield dataclasses.replace(edition, edition=f"{edition.edition}.{number}")
+        number += 1
+
+
+def _place(edition: Edition, country_folder: Path, temporary: Path) -> Path:
+    """Folder of the first id that is free or has this content already."""
+    for candidate in _candidates(edition):
+        target = country_folder / candidate.edition
+        files = render_files(candidate)
+        if target.exists():
+            if _holds(target, files):
+                return target
+            continue
+        for name, content in files.items():
+            _write_file(temporary / name, content)
+        temporary.rename(target)
+        return target
+    raise AssertionError("ids do not run out")
+
+
+def publish(edition: Edition, out_dir: Path) -> Path:
+    """Folder ``out_dir/<ISO3>/<edition>`` with every output form; an existing edition is never changed.
+
+    The same content again: nothing is written and its folder is returned. Other content under an id that
+    exists: the next free id. ``OutputError`` when the folder cannot be written; nothing is left behind by
+    any error, and earlier editions stay as they are.
+    """
+    _check_names(edition)
+    country_folder = Path(out_dir) / edition.ref_area
+    try:
+        with _make_folder(country_folder), _lock_folder(country_folder) as locked:
+            remove_abandoned(country_folder, locked)
+            with _temporary_folder(country_folder) as temporary:
+                return _place(edition, country_folder, temporary)
+    except OSError as error:
+        raise _refuse(country_folder, error) from error
