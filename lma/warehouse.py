@@ -608,8 +608,8 @@ class Warehouse:
         ).fetchall()
         if unknown:
             raise DefinitionError(
-                f"staging.observations has figures of {', '.join(row[0] for row in unknown)}, but there is no "
-                "such file in data_contracts/sources: restore it, or move the database away and run "
+                f"staging.observations has figures of {', '.join(row[0] for row in unknown)}, but there is "
+                "no such file in data_contracts/sources: restore it, or move the database away and run "
                 "`lma refresh`."
             )
 
