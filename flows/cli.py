@@ -1,0 +1,379 @@
+"""The `lma` command. Heavy libraries are imported inside the commands that need them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from lma.errors import LmaError, UsageError
+
+# Ministries run this behind firewalls: no library may report home.
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+app = typer.Typer(
+    name="lma",
+    help="Which sectors will lack workers, by how many, how sure we are, and where labour migration could honestly fill the gap.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Countries = Annotated[list[str] | None, typer.Argument(help="Countries, ISO 3166-1 alpha-3 (default: MUS ARM).", show_default=False)]
+OneCountry = Annotated[str, typer.Argument(help="Country, ISO 3166-1 alpha-3.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for editions.")]
+WarehousePath = Annotated[Path, typer.Option("--warehouse", help="DuckDB file.")]
+Data = Annotated[
+    Path | None, typer.Option("--data", envvar="LMA_DATA", help="Folder of publishers' files (default: the shipped sample).", show_default=False)
+]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="Use only what was known on this date, YYYY-MM-DD.", show_default=False)]
+Horizon = Annotated[int, typer.Option("--horizon", min=1, max=40, help="Years ahead.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Do not use the network.")]
+EditionId = Annotated[
+    str | None, typer.Option("--edition", help="Edition to publish, YYYY-MM (default: this month, or the month of --as-of).", show_default=False)
+]
+InTable = Annotated[Path, typer.Argument(metavar="IN", help="Table to read, .csv or .parquet.")]
+OutTable = Annotated[Path, typer.Argument(metavar="OUT", help="Table to write, .csv or .parquet.")]
+
+DEFAULT_WAREHOUSE = Path("warehouse/lma.duckdb")
+DEFAULT_OUT = Path("editions")
+
+
+# ---------------------------------------------------------------- asking and telling
+
+
+def _parse_date(text: str | None, option: str) -> dt.date | None:
+    if text is None:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} {text!r} is not a date: write it as YYYY-MM-DD, for example 2018-12-31.") from None
+
+
+def _edition_id(text: str | None, as_of: dt.date | None) -> str:
+    if text is None:
+        return (as_of or dt.date.today()).strftime("%Y-%m")
+    try:
+        return dt.datetime.strptime(text, "%Y-%m").strftime("%Y-%m")
+    except ValueError:
+        raise UsageError(f"--edition {text!r} is not a month: write it as YYYY-MM, for example 2026-11.") from None
+
+
+def _request(ref_areas: list[str] | None, warehouse: Path, command: str, **given: Any) -> Any:
+    from flows.request import DEFAULT_REF_AREAS, RunRequest
+
+    as_of = _parse_date(given.pop("as_of", None), "--as-of")
+    edition = _edition_id(given.pop("edition", None), as_of)
+    codes = tuple(dict.fromkeys(code.upper() for code in ref_areas or DEFAULT_REF_AREAS))
+    return RunRequest(ref_areas=codes, warehouse=warehouse, edition=edition, as_of=as_of, command=command, out=given.pop("out", DEFAULT_OUT), **given)
+
+
+def _title(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
+    country = next((a.ref_area for a in arguments if hasattr(a, "ref_area")), None)
+    words = function.__name__.replace("_", " ")
+    return f"{words} {country}" if country else words
+
+
+def _narrate(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Say what is being done: a spinner on a terminal, a plain line otherwise."""
+
+    @wraps(function)
+    def run(*arguments: Any, **named: Any) -> Any:
+        title, started = _title(function, arguments), time.monotonic()
+        if err.is_terminal:
+            with err.status(title):
+                result = function(*arguments, **named)
+        else:
+            result = function(*arguments, **named)
+        err.print(f"  {title:<34} {time.monotonic() - started:6.1f} s")
+        _tell_messages(arguments)
+        return result
+
+    return run
+
+
+def _tell_messages(arguments: tuple[Any, ...]) -> None:
+    for run in arguments[:1]:
+        messages = getattr(run, "messages", None)
+        while messages:
+            err.print(f"    {messages.pop(0)}", markup=False)
+
+
+def main() -> None:
+    """Entry point: a user's mistake ends in one message and its own exit code, never in a traceback."""
+    try:
+        app(standalone_mode=False)
+    except LmaError as error:
+        err.print(f"lma: {error}", markup=False)
+        sys.exit(error.exit_code)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        err.print("lma: stopped by hand; nothing was published.")
+        sys.exit(130)
+    except Exception as error:
+        usage = getattr(error, "exit_code", None)
+        if usage is None or not hasattr(error, "format_message"):
+            raise
+        err.print(f"lma: {error.format_message()}  See `lma --help`.", markup=False)
+        sys.exit(usage)
+
+
+# ---------------------------------------------------------------- the main job
+
+
+@app.command()
+def run(
+    ref_areas: Countries = None,
+    out_folder: Out = DEFAULT_OUT,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+    data: Data = None,
+    as_of: AsOf = None,
+    horizon: Horizon = 5,
+    offline: Offline = False,
+    edition: EditionId = None,
+) -> None:
+    """Everything: land, check, forecast, balance, rate, decide, assess, publish.
+
+    Example: lma run MUS ARM --offline
+    """
+    from flows.pipeline import run_pipeline
+
+    request = _request(ref_areas, warehouse, "lma run", out=out_folder, data=data, as_of=as_of, horizon=horizon, offline=offline, edition=edition)
+    folders = run_pipeline(request, _narrate)
+    from flows.summary import summarise
+
+    for folder in folders:
+        summarise(folder, out)
+
+
+@app.command()
+def refresh(
+    source_ids: Annotated[list[str] | None, typer.Argument(help="Sources (default: all).", show_default=False)] = None,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+    data: Data = None,
+    offline: Offline = False,
+) -> None:
+    """Land, parse, conform, check and load publishers' files; no forecast, no edition.
+
+    Example: lma refresh wdi --data publishers/ --offline
+    """
+    from flows.refresh import refresh_sources
+
+    request = _request(None, warehouse, "lma refresh", data=data, offline=offline)
+    refresh_sources(request, source_ids or [], _narrate)
+
+
+@app.command()
+def ingest(
+    source_id: Annotated[str, typer.Argument(help="Source, see `lma sources`.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of that source.")],
+    vintage: Annotated[str | None, typer.Option("--vintage", help="Date the publisher stood by the file, YYYY-MM-DD.", show_default=False)] = None,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+) -> None:
+    """Land and load files of one source by hand.
+
+    Example: lma ingest mus_eoe EOE_3Qtr25.csv --vintage 2025-12-31
+    """
+    from flows.refresh import ingest_files
+
+    ingest_files(_request(None, warehouse, "lma ingest", offline=True), source_id, files, _parse_date(vintage, "--vintage"), _narrate)
+
+
+@app.command()
+def check(
+    tables: Annotated[list[str] | None, typer.Argument(help="Tables, such as staging.observations (default: all).", show_default=False)] = None,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+) -> None:
+    """Hold the warehouse to its contracts; exit code 12 when one is broken.
+
+    Example: lma check marts.forecasts
+    """
+    from flows.refresh import check_warehouse
+
+    check_warehouse(_request(None, warehouse, "lma check", offline=True), tables or [], out)
+
+
+@app.command()
+def forecast(
+    ref_areas: Countries = None, warehouse: WarehousePath = DEFAULT_WAREHOUSE, horizon: Horizon = 5, as_of: AsOf = None
+) -> None:
+    """Forecast employment by sector from what the warehouse holds.
+
+    Example: lma forecast MUS --horizon 5
+    """
+    from flows.forecast import forecast_only
+
+    forecast_only(_request(ref_areas, warehouse, "lma forecast", horizon=horizon, as_of=as_of, offline=True), _narrate)
+
+
+@app.command("forecast-panel")
+def forecast_panel(
+    table: InTable,
+    result: OutTable,
+    horizon: Horizon = 5,
+    freq: Annotated[str, typer.Option("--freq", help="A, Q or M.")] = "A",
+) -> None:
+    """Forecast any panel: unique_id, ds, y -> unique_id, h, mean, lo80, hi80, lo95, hi95.
+
+    Example: lma forecast-panel panel.csv forecasts.csv --horizon 5 --freq A
+    """
+    from flows.evaluate import forecast_user_panel
+
+    forecast_user_panel(table, result, horizon, freq, out)
+
+
+@app.command()
+def backtest(ref_areas: Countries = None, warehouse: WarehousePath = DEFAULT_WAREHOUSE, horizon: Horizon = 5) -> None:
+    """Rolling-origin scorecard of every candidate against the naive model.
+
+    Example: lma backtest MUS ARM
+    """
+    from flows.evaluate import print_scorecard
+
+    print_scorecard(_request(ref_areas, warehouse, "lma backtest", horizon=horizon, offline=True), out)
+
+
+@app.command()
+def rate(
+    method: Annotated[str, typer.Argument(help="Rule set: ba, oecd.")], table: InTable, result: OutTable
+) -> None:
+    """Apply one rule set to a table of indicators; needs no warehouse.
+
+    Example: lma rate ba indicators.csv ratings.csv
+    """
+    from flows.evaluate import rate_user_table
+
+    rate_user_table(method, table, result, out)
+
+
+@app.command()
+def assess(
+    ref_area: OneCountry, out_folder: Out = DEFAULT_OUT, warehouse: WarehousePath = DEFAULT_WAREHOUSE, edition: EditionId = None, horizon: Horizon = 5
+) -> None:
+    """Assess and publish one country from what the warehouse holds.
+
+    Example: lma assess MUS --edition 2026-11
+    """
+    from flows.pipeline import assess_only
+    from flows.summary import summarise
+
+    request = _request([ref_area], warehouse, "lma assess", out=out_folder, edition=edition, horizon=horizon, offline=True)
+    for folder in assess_only(request, _narrate):
+        summarise(folder, out)
+
+
+@app.command()
+def scenario(
+    ref_area: OneCountry,
+    file: Annotated[Path, typer.Argument(help="Scenario, a YAML file.")],
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+    horizon: Horizon = 5,
+) -> None:
+    """Ask what if: the gap under a scenario beside the baseline.
+
+    Example: lma scenario MUS more_women_in_work.yaml
+    """
+    from flows.evaluate import print_scenario
+
+    print_scenario(_request([ref_area], warehouse, "lma scenario", horizon=horizon, offline=True), file, out)
+
+
+@app.command()
+def compare(
+    ref_area: OneCountry,
+    edition: Annotated[str, typer.Argument(help="Earlier edition, such as 2026-10.")],
+    other: Annotated[str, typer.Argument(help="Later edition, such as 2026-11.")],
+    out_folder: Out = DEFAULT_OUT,
+) -> None:
+    """What changed between two editions of one country.
+
+    Example: lma compare MUS 2026-10 2026-11
+    """
+    from flows.evaluate import print_comparison
+
+    print_comparison(out_folder, ref_area.upper(), edition, other, out)
+
+
+@app.command()
+def protect(
+    table: InTable,
+    result: OutTable,
+    dims: Annotated[str, typer.Option("--dims", help="Columns that classify, joined by commas.")],
+    value: Annotated[str, typer.Option("--value", help="Column of counts.")],
+    n_min: Annotated[int, typer.Option("--n-min", min=2, help="Smallest count that may be shown.")] = 5,
+    base: Annotated[int, typer.Option("--base", min=1, help="Round to multiples of this.")] = 5,
+) -> None:
+    """Suppress small cells, protect them against recalculation, and round.
+
+    Example: lma protect permits.csv safe.csv --dims sex,citizenship --value permits
+    """
+    from flows.evaluate import protect_user_table
+
+    protect_user_table(table, result, [name.strip() for name in dims.split(",")], value, n_min, base, out)
+
+
+@app.command()
+def audit(editions: Annotated[list[Path], typer.Argument(help="Folders of editions, or tables (.csv, .parquet).")]) -> None:
+    """Look for protected cells that can be recalculated, within and between published tables.
+
+    Example: lma audit editions/MUS/2026-10 editions/MUS/2026-11
+    """
+    from flows.evaluate import audit_published
+
+    audit_published(editions, out)
+
+
+@app.command()
+def trace(
+    ref_area: OneCountry,
+    address: Annotated[str, typer.Argument(help="Cell, such as T5.C.2030.")],
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+) -> None:
+    """Print the path of one number back to the publisher's own row, address and licence.
+
+    Example: lma trace MUS T5.C.2030
+    """
+    from flows.trace import print_trace
+
+    print_trace(warehouse, ref_area.upper(), address, out)
+
+
+@app.command()
+def sources() -> None:
+    """List every source: publisher, table, vintages, licence, address.
+
+    Example: lma sources
+    """
+    from flows.summary import list_sources
+
+    list_sources(out)
+
+
+@app.command()
+def doctor(warehouse: WarehousePath = DEFAULT_WAREHOUSE) -> None:
+    """Tell what is missing in the environment.
+
+    Example: lma doctor
+    """
+    from flows.summary import examine_environment
+
+    if not examine_environment(warehouse, out):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""Forecast step: all countries at once, because the pooled model learns from every series."""
+
+from __future__ import annotations
+
+from flows.refresh import Run
+from lma.contracts import Country
+
+
+def forecast_countries(run: Run, countries: list[Country]) -> int:
+    """Forecast employment by sector; rows written."""
+    from lma.forecasting.country import forecast_country
+
+    observations = run.warehouse.read("marts.observations")
+    rows = 0
+    for country in countries:
+        forecasts, scores = forecast_country(observations, country.ref_area, horizon=run.request.horizon, seed=run.request.seed)
+        rows += run.warehouse.replace("marts.forecasts", forecasts, country.ref_area)
+        run.warehouse.replace("marts.forecast_scores", scores, country.ref_area)
+    return rows

@@ -1,0 +1,47 @@
+"""The table of contents of the project: refresh, check, forecast, balance, shortage, decision, assess, publish.
+
+``step`` decides how each function is run: as the plain function it is (`lma run`), or as a Prefect task with
+retries and artifacts (``flows/deployments.py``). The functions and their order are the same.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flows import assess, forecast, refresh
+from flows.request import RunRequest, Step, call_directly
+
+
+def run_pipeline(request: RunRequest, step: Step = call_directly) -> list[Path]:
+    """Folders of the editions, one per country. Nothing is published unless every check of every country holds."""
+    countries = request.countries()
+    with refresh.open_run(request) as run:
+        step(refresh.land_files)(run)
+        step(refresh.load_landed_files)(run)
+        step(refresh.check_observations)(run)
+        step(refresh.derive_figures)(run)
+        step(forecast.forecast_countries)(run, countries)
+        for country in countries:
+            step(assess.balance_country)(run, country)
+            step(assess.rate_shortages)(run, country)
+            step(assess.decide_migration)(run, country)
+            step(assess.assess_country)(run, country)
+        step(assess.check_marts)(run, countries)
+        folders = [step(assess.publish_country)(run, country) for country in countries]
+        step(refresh.open_to_readers)(run)
+    return folders
+
+
+def assess_only(request: RunRequest, step: Step = call_directly) -> list[Path]:
+    """The country steps again, from the figures and forecasts the warehouse already holds."""
+    countries = request.countries()
+    with refresh.open_run(request) as run:
+        for country in countries:
+            step(assess.balance_country)(run, country)
+            step(assess.rate_shortages)(run, country)
+            step(assess.decide_migration)(run, country)
+            step(assess.assess_country)(run, country)
+        step(assess.check_marts)(run, countries)
+        folders = [step(assess.publish_country)(run, country) for country in countries]
+        step(refresh.open_to_readers)(run)
+    return folders

@@ -1,0 +1,287 @@
+"""Refresh steps: land files, parse, conform, correct, check, load; then build what is derived from them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flows.request import RunRequest
+from lma import contracts, snapshots, staging
+from lma import warehouse as warehouses
+from lma.contracts import Source, SourceFile
+from lma.errors import ContractError, InputError, LmaError
+from lma.warehouse import Warehouse
+
+
+@dataclass
+class Run:
+    """One run in progress: what was asked, the open warehouse, and what happened so far."""
+
+    request: RunRequest
+    warehouse: Warehouse
+    run_id: str
+    messages: list[str] = field(default_factory=list)
+    checks: list[pd.DataFrame] = field(default_factory=list)
+
+    def say(self, message: str) -> None:
+        """Keep one line for the person who started the run."""
+        self.messages.append(message)
+
+    def keep_checks(self, checks: pd.DataFrame) -> None:
+        """Write the results of contract checks to the ledger."""
+        if len(checks):
+            self.checks.append(checks)
+            self.warehouse.write_checks(self.run_id, checks)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
+
+
+@contextlib.contextmanager
+def open_run(request: RunRequest) -> Iterator[Run]:
+    """The warehouse held for one run, with its entry in the ledger; a failed run says so there."""
+    with warehouses.open_for_writing(request.warehouse, command=request.command) as warehouse:
+        run = Run(request, warehouse, uuid.uuid4().hex)
+        warehouse.start_run(run.run_id, request.command, request.parameters(), _now())
+        try:
+            yield run
+        except BaseException as error:
+            # Only our own messages are kept: they never carry a value of a unit-level record.
+            message = str(error) if isinstance(error, LmaError) else type(error).__name__
+            warehouse.finish_run(run.run_id, "FAILED", _now(), message)
+            raise
+        warehouse.finish_run(run.run_id, "COMPLETED", _now())
+
+
+# ---------------------------------------------------------------- landing
+
+
+def land_files(run: Run, source_ids: Sequence[str] = ()) -> int:
+    """Land publishers' files (of the given sources, or all): from the data folder, and over the network."""
+    sources = {name: source for name, source in contracts.sources().items() if name in source_ids or not source_ids}
+    landed, unmatched = 0, 0
+    for path in snapshots.find_files(run.request.data_folder):
+        match = staging.match_file(sources, path.name)
+        if match is None:
+            unmatched += 1
+            continue
+        source, file, groups = match
+        land_file(run.request.raw_store, path, source, vintage_of(source, file, groups, path))
+        landed += 1
+    if not landed:
+        raise InputError(
+            f"{run.request.data_folder} holds no file that a source in data_contracts/sources describes "
+            f"({unmatched} other files): give the folder of publishers' files with --data, or leave it out to use the sample."
+        )
+    if not run.request.offline:
+        landed += download_files(run, sources)
+    run.say(f"{landed} publishers' files landed")
+    return landed
+
+
+def vintage_of(source: Source, file: SourceFile, groups: Mapping[str, str], path: Path, given: dt.date | None = None) -> dt.date:
+    """Vintage of a file: given by hand, in its name, or declared; anything else is refused."""
+    vintage = given or staging.read_vintage(file, groups)
+    if vintage is None:
+        raise InputError(f"{path} has no vintage: name it in files.as_of of sources/{source.source_id}.yaml, or give --vintage YYYY-MM-DD.")
+    return vintage
+
+
+def land_file(raw_store: Path, path: Path, source: Source, as_of: dt.date) -> str:
+    """Land one file; its sha256."""
+    return snapshots.land(path, source.source_id, source.url, as_of, raw_store, retrieved_at=_now()).snapshot_sha
+
+
+def download_files(run: Run, sources: Mapping[str, Source]) -> int:
+    """Fetch what publishers serve in the same layout; a publisher that cannot be reached leaves its last vintage in use."""
+    landed = 0
+    for source in sources.values():
+        if source.download is None:
+            continue
+        try:
+            path = snapshots.download(source.download, run.request.raw_store / "incoming")
+            land_file(run.request.raw_store, path, source, _now().date())
+            path.unlink()
+            landed += 1
+        except InputError as error:
+            run.say(f"{source.source_id}: the last landed vintage stays in use. {error}")
+    return landed
+
+
+# ---------------------------------------------------------------- loading
+
+
+def load_landed_files(run: Run) -> int:
+    """Parse, conform, correct, check and load every landed file not yet loaded; observations added."""
+    run.warehouse.load_codelists()
+    loaded = run.warehouse.read("meta.snapshots")
+    known = set(zip(loaded["source_id"], loaded["snapshot_sha"], strict=True))
+    added = 0
+    for landed in snapshots.list_landed(run.request.raw_store):
+        if landed.source_id in contracts.sources() and (landed.source_id, landed.snapshot_sha) not in known:
+            added += load_snapshot(run, landed)
+    run.say(f"{added:,} observations added")
+    return added
+
+
+def load_snapshot(run: Run, landed: snapshots.Landed) -> int:
+    """Load one landed file, all or nothing; observations added."""
+    from lma import validation
+
+    source = contracts.source(landed.source_id)
+    raw, conformed = read_observations(run.request.raw_store, landed, source)
+    observations, _ = staging.apply_corrections(conformed.observations, contracts.corrections())
+    checked = validation.check_rows(observations, contracts.table_contract("staging.observations"))
+    quarantine = list_quarantine(checked.failed, conformed.rejected, landed)
+    refuse_if_too_many(quarantine, len(observations) + len(conformed.rejected), source, landed)
+    run.keep_checks(checked.checks.assign(subject=f"{landed.source_id}:{landed.snapshot_sha[:12]}"))
+    run.warehouse.load_raw(landed.source_id, raw, landed.snapshot_sha)
+    added = run.warehouse.append_observations(checked.passed)
+    if len(quarantine):
+        run.warehouse.write_quarantine(quarantine)
+        first = quarantine.iloc[0]
+        run.say(f"{landed.file_name}: {quarantine['observation_id'].nunique()} rows in quarantine, such as {first['observation_id']}: {first['reason']}")
+    run.warehouse.write_snapshot_facts(snapshot_facts(landed, source, len(raw), len(checked.passed), quarantine["observation_id"].nunique()))
+    return added
+
+
+def read_observations(raw_store: Path, landed: snapshots.Landed, source: Source) -> tuple[pd.DataFrame, staging.Conformed]:
+    """Rows as published and as conformed of one landed file; errors name the file as the publisher named it."""
+    from lma.parsers import find_parser
+
+    match = staging.match_file({source.source_id: source}, landed.file_name)
+    groups, constant = (match[2], match[1].constant) if match else ({}, {})
+    facts = staging.FileFacts(landed.snapshot_sha, landed.file_name, landed.as_of, groups, constant)
+    content = snapshots.read_landed(raw_store, landed.snapshot_sha)
+    try:
+        raw = find_parser(source.format)(content, source.options)
+    except InputError as error:
+        raise InputError(f"{landed.file_name} (source {source.source_id}): {error}") from error
+    if len(raw) < source.expect.min_rows:
+        raise InputError(
+            f"{landed.file_name} has {len(raw)} rows, source {source.source_id} expects at least {source.expect.min_rows}: "
+            "the file is probably truncated; fetch it again, or lower expect.min_rows if the table really shrank."
+        )
+    return raw, staging.conform(raw, source, facts)
+
+
+def list_quarantine(failed: pd.DataFrame, rejected: pd.DataFrame, landed: snapshots.Landed) -> pd.DataFrame:
+    """Refused rows in the columns of meta.quarantine."""
+    columns = contracts.table_contract("meta.quarantine").column_names
+    unreadable = rejected.rename(columns={"column": "column_name"}).assign(rule_id="readable")
+    both = pd.concat([failed, unreadable], ignore_index=True)
+    both = both.assign(table_name="staging.observations", source_id=landed.source_id, snapshot_sha=landed.snapshot_sha)
+    return both.reindex(columns=columns).drop_duplicates(["observation_id", "rule_id"], ignore_index=True)
+
+
+def refuse_if_too_many(quarantine: pd.DataFrame, n_rows: int, source: Source, landed: snapshots.Landed) -> None:
+    """Refuse a file in which more rows break the contract than its source allows."""
+    refused = quarantine["observation_id"].nunique()
+    if refused > source.expect.max_quarantined_share * max(n_rows, 1):
+        worst = quarantine.iloc[0]
+        raise ContractError(
+            f"{landed.file_name} (source {source.source_id}): {refused} of {n_rows} rows break the contract of staging.observations, "
+            f"more than {source.expect.max_quarantined_share:.0%}. First: row {worst['observation_id']}, {worst['column_name']} = {worst['value']!r}: "
+            f"{worst['reason']}. Nothing of the file was loaded; correct the mapping in sources/{source.source_id}.yaml or ask the publisher."
+        )
+
+
+def snapshot_facts(landed: snapshots.Landed, source: Source, n_rows: int, n_observations: int, n_quarantined: int) -> pd.DataFrame:
+    """One row of meta.snapshots."""
+    facts: dict[str, Any] = {
+        "snapshot_sha": landed.snapshot_sha, "source_id": source.source_id, "file_name": landed.file_name, "publisher": source.publisher,
+        "table_code": source.table_code, "title": source.title, "url": landed.url, "licence": source.licence, "as_of": landed.as_of,
+        "retrieved_at": landed.retrieved_at, "n_bytes": landed.n_bytes, "n_rows": n_rows, "n_observations": n_observations, "n_quarantined": n_quarantined,
+    }  # fmt: skip
+    return pd.DataFrame([facts], columns=contracts.table_contract("meta.snapshots").column_names)
+
+
+# ---------------------------------------------------------------- checking and deriving
+
+
+def check_table(run: Run, name: str, frame: pd.DataFrame, subject: str) -> pd.DataFrame:
+    """Every rule of one table's contract on one batch; results go to the ledger and come back."""
+    from lma import validation
+
+    contract = contracts.table_contract(name)
+    by_sql = run.warehouse.run_sql_rules(contract, subject)
+    checks = pd.concat([validation.check_table(frame, contract).assign(subject=subject), by_sql], ignore_index=True)
+    run.keep_checks(checks)
+    return checks
+
+
+def check_observations(run: Run) -> int:
+    """Hold staging.observations to its contract; a broken one stops the run (exit 12)."""
+    from lma import validation
+
+    checks = check_table(run, "staging.observations", run.warehouse.read("staging.observations"), "_T")
+    validation.require(checks)
+    return len(checks)
+
+
+def derive_figures(run: Run) -> int:
+    """Build marts.observations as of the asked date, revisions, and the derived indicators."""
+    run.warehouse.build_observations(run.request.as_of)
+    run.warehouse.build_revisions()
+    areas = sorted({code for country in run.request.countries() for code in (country.ref_area, *country.partners)})
+    return run.warehouse.run_indicators(areas)
+
+
+# ---------------------------------------------------------------- the commands that only refresh, ingest or check
+
+
+def refresh_sources(request: RunRequest, source_ids: list[str], step: Any) -> None:
+    """Land and load the given sources (default: all) and rebuild what is derived; no forecast, no edition."""
+    wanted = [contracts.source(source_id).source_id for source_id in source_ids]
+    with open_run(request) as run:
+        step(land_files)(run, wanted)
+        step(load_landed_files)(run)
+        step(check_observations)(run)
+        step(derive_figures)(run)
+        step(open_to_readers)(run)
+
+
+def ingest_files(request: RunRequest, source_id: str, files: list[Path], vintage: dt.date | None, step: Any) -> None:
+    """Land and load files of one source by hand."""
+    source = contracts.source(source_id)
+    with open_run(request) as run:
+        for path in files:
+            step(ingest_file)(run, path, source, vintage)
+        step(load_landed_files)(run)
+        step(check_observations)(run)
+        step(derive_figures)(run)
+        step(open_to_readers)(run)
+
+
+def ingest_file(run: Run, path: Path, source: Source, vintage: dt.date | None) -> str:
+    """Land one file given by hand; its name tells the vintage unless it is given."""
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: check the name.")
+    match = staging.match_file({source.source_id: source}, path.name)
+    file, groups = (match[1], match[2]) if match else (SourceFile(name=".*"), {})
+    return land_file(run.request.raw_store, path, source, vintage_of(source, file, groups, path, vintage))
+
+
+def check_warehouse(request: RunRequest, tables: list[str], console: Any) -> None:
+    """Hold tables of the warehouse to their contracts and print the result; exit 12 when one is broken."""
+    from lma import validation
+
+    names = tables or [name for name in contracts.table_contracts() if not name.startswith("meta.")]
+    with open_run(request) as run:
+        checks = pd.concat([check_table(run, contracts.table_contract(name).name, run.warehouse.read(name), "_T") for name in names], ignore_index=True)
+    for name, results in checks.groupby("table_name", sort=True):
+        console.print(f"{name}: {int(results['success'].sum())} of {len(results)} rules hold, {int(results['n_checked'].max()):,} rows", markup=False)
+    validation.require(checks)
+
+
+def open_to_readers(run: Run) -> Path:
+    """Swap in the copy of the warehouse that `lma trace` and other readers open."""
+    return run.warehouse.publish_read_copy()

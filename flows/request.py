@@ -1,0 +1,67 @@
+"""What a run is asked to do: plain values only, so that the same request works from a shell and from Prefect."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from lma import contracts
+from lma.contracts import Country, Scenario
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEFAULT_WAREHOUSE = Path("warehouse/lma.duckdb")
+DEFAULT_OUT = Path("editions")
+DEFAULT_REF_AREAS = ("MUS", "ARM")
+DEFAULT_HORIZON = 5
+SEED = 20260101
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One run. ``data``: folder of publishers' files (default: the shipped sample). ``edition``: YYYY-MM."""
+
+    ref_areas: tuple[str, ...]
+    out: Path
+    warehouse: Path
+    edition: str
+    data: Path | None = None
+    as_of: dt.date | None = None
+    horizon: int = DEFAULT_HORIZON
+    offline: bool = False
+    scenario: Scenario | None = None
+    command: str = "lma run"
+    seed: int = SEED
+
+    @property
+    def raw_store(self) -> Path:
+        """Where landed files are kept: beside the database."""
+        return self.warehouse.parent / "raw"
+
+    @property
+    def data_folder(self) -> Path:
+        """Folder the publishers' files are taken from."""
+        return self.data if self.data is not None else contracts.sample_dir()
+
+    def countries(self) -> list[Country]:
+        """The countries of the run; an unknown one stops before anything is done."""
+        return [contracts.country(code) for code in self.ref_areas]
+
+    def parameters(self) -> dict[str, Any]:
+        """The part of the request that decides the figures (no paths, so that two machines agree)."""
+        kept = ("ref_areas", "edition", "as_of", "horizon", "seed")
+        values = {key: value for key, value in asdict(replace(self, scenario=None)).items() if key in kept}
+        scenario = self.scenario.model_dump() if self.scenario else None
+        return {**values, "ref_areas": list(self.ref_areas), "as_of": str(self.as_of) if self.as_of else None, "scenario": scenario}
+
+
+Step = Callable[[Callable[P, R]], Callable[P, R]]
+
+
+def call_directly(function: Callable[P, R]) -> Callable[P, R]:
+    """The simplest way to run a step: as the plain function it is."""
+    return function

@@ -1,0 +1,85 @@
+"""What a person reads on the terminal: a short summary of an edition, the sources, the environment."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from lma import contracts
+from lma.errors import LmaError
+
+
+def summarise(folder: Path, console: Console) -> None:
+    """Headline sentences and where the edition lies."""
+    cells = pd.read_csv(folder / "tables" / "T0.csv", dtype=str, keep_default_na=False)
+    console.print(f"\n{folder}", markup=False, style="bold")
+    for text in cells["text"]:
+        console.print(f"  - {text}", markup=False)
+    files = sorted(path.name for path in folder.iterdir() if path.is_file())
+    console.print(f"  files: {', '.join(files)}, tables/*.csv", markup=False)
+
+
+def list_sources(console: Console) -> None:
+    """One line per source."""
+    table = Table("source", "publisher", "table", "licence", "network", "title", box=None, pad_edge=False)
+    for source in contracts.sources().values():
+        table.add_row(source.source_id, source.publisher, source.table_code, source.licence, "yes" if source.download else "by file", source.title)
+    console.print(table)
+
+
+NEEDED = ("duckdb", "pandas", "sklearn", "statsforecast", "great_expectations", "altair", "vl_convert", "typst", "xlsxwriter", "openpyxl", "pyarrow")
+
+
+def examine_environment(warehouse: Path, console: Console) -> bool:
+    """True when everything a run needs is there; prints one line per finding."""
+    findings = [_examine_python(), *map(_examine_library, NEEDED), _examine_prefect(), _examine_contracts(), _examine_folder(warehouse.parent), _examine_space(warehouse.parent)]
+    for is_fine, text in findings:
+        console.print(f"{'ok     ' if is_fine else 'missing'} {text}", markup=False)
+    return all(is_fine for is_fine, _ in findings)
+
+
+def _examine_python() -> tuple[bool, str]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return (3, 11) <= sys.version_info[:2] < (3, 14), f"Python {version} (needs 3.11 to 3.13)"
+
+
+def _examine_library(name: str) -> tuple[bool, str]:
+    found = importlib.util.find_spec(name) is not None
+    return found, f"{name}" if found else f"{name}: install the project again, `pip install .`"
+
+
+def _examine_prefect() -> tuple[bool, str]:
+    if importlib.util.find_spec("prefect") is None:
+        return False, "prefect: needed for scheduled runs only, `pip install .`"
+    return True, f"prefect {metadata.version('prefect')} (for scheduled runs; `lma run` does not use it)"
+
+
+def _examine_contracts() -> tuple[bool, str]:
+    try:
+        counts = len(contracts.table_contracts()), len(contracts.sources()), len(contracts.countries()), len(contracts.rule_sets())
+        contracts.corrections()
+    except LmaError as error:
+        return False, str(error)
+    return True, "contracts: {} tables, {} sources, {} countries, {} rule sets".format(*counts)
+
+
+def _examine_folder(folder: Path) -> tuple[bool, str]:
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    is_writable = os.access(existing, os.W_OK)
+    return is_writable, f"{folder} can be written" if is_writable else f"{existing} cannot be written: choose another place with --warehouse"
+
+
+def _examine_space(folder: Path) -> tuple[bool, str]:
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    return free > 500_000_000, f"{free / 1e9:.1f} GB free (a run needs about 0.5)"
+
+

@@ -1,0 +1,137 @@
+"""One country's assessment: all tables, the series of its charts, and the notes its cells refer to."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lma.assessment.cells import Lineage
+from lma.assessment.headline import HEADLINE_SPEC, headline_table
+from lma.assessment.migration import (
+    DECISION_SPEC,
+    DEPENDENCY_SPEC,
+    corridor_spec,
+    corridor_table,
+    decision_table,
+    dependency_table,
+)
+from lma.assessment.profile import PROFILE_SPEC, SECTOR_SPEC, country_profile, sector_profile
+from lma.assessment.projections import ACCURACY_SPEC, accuracy_table, chart_series, projection_spec, projection_table
+from lma.assessment.quality import QUALITY_SPEC, quality_table
+from lma.assessment.shortage import (
+    INDICATOR_SPEC,
+    SHORTAGE_SPEC,
+    balance_spec,
+    balance_table,
+    indicator_table,
+    shortage_table,
+)
+from lma.contracts import Country, TableSpec
+
+NOTES = {
+    "N_MODELLED": "ILO modelled estimate, not a figure the country reported: it must not be used to rank countries.",
+    "N_REPORTED": "Reported by the country to the ILO.",
+    "N_BREAK": "Break in series: figures before and after it are not comparable; no growth is taken across it.",
+    "N_PROJECTION": "A projection shows what happens if past patterns continue; it is not a forecast of policy.",
+    "N_RECONCILED": "Sector means are adjusted so that they sum to the total.",
+    "N_BACKTEST": "Each candidate was fitted on the figures up to an origin only, then compared with what followed.",
+    "N_EOE": "Export oriented enterprises, counts of the quarterly bulletin. The share is foreign over all workers of the same quarter.",
+    "N_STOCK": "Migrant stock by country of birth or citizenship as the United Nations compile it; residents of all ages, not workers.",
+    "N_CEILING": "The ceiling is a configured policy choice, not a rule of law; change it in the country's file.",
+    "N_GAP": "Openings minus seekers; positive means workers are lacking. Joint simulation with a fixed seed.",
+    "N_REPLACEMENT": "Replacement demand is systematically overestimated in past evaluations: it is shown raw and shrunk.",
+    "N_SEEKERS": "Entrants and unemployed are spread over activities by stated shares, because no transitions are published.",
+    "N_RATING": "Rule sets named '-style' follow a published idea with details of our own; N means not assessable.",
+    "N_NO_MIGRATION": "No migration variable enters a score; it stands beside it.",
+    "N_DECISION": "Each test shows the value used. A test without data is not assessed, never passed.",
+}
+LIMITS = (
+    "Which occupations are short: the loaded sources have no occupation figures for this country.",
+    "How many vacancies are open: no vacancy statistics by economic activity are published.",
+    "What a change of policy would do: the projection continues past patterns.",
+    "Whether a person should be admitted: the result is a recommendation with reasons, not an admission decision.",
+)
+
+
+@dataclass(frozen=True)
+class Marts:
+    """The frames one country is assessed from; columns are those of the table contracts."""
+
+    observations: pd.DataFrame
+    indicators: pd.DataFrame
+    forecasts: pd.DataFrame
+    forecast_scores: pd.DataFrame
+    balances: pd.DataFrame
+    shortages: pd.DataFrame
+    decisions: pd.DataFrame
+    corridors: pd.DataFrame
+    snapshots: pd.DataFrame
+
+    def lineage(self) -> Lineage:
+        """Every id of these frames with what it came from."""
+        keys = {
+            "indicators": "indicator_id", "forecasts": "forecast_id", "forecast_scores": "score_id", "balances": "balance_id",
+            "shortages": "shortage_id", "decisions": "decision_id", "corridors": "corridor_id",
+        }  # fmt: skip
+        frames = [(getattr(self, name), id_column) for name, id_column in keys.items()]
+        inputs = {node: ids for frame, id_column in frames for node, ids in zip(frame[id_column], frame["inputs"], strict=True)}
+        columns = self.observations[["observation_id", "source_id", "as_of"]]
+        leaves = {o: (s, dt.date.fromisoformat(str(d)[:10])) for o, s, d in columns.itertuples(index=False)}
+        return Lineage(leaves, inputs)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What the publish room shows of one country."""
+
+    tables: tuple[TableSpec, ...]
+    cells: pd.DataFrame
+    series: pd.DataFrame
+    notes: dict[str, str]
+    limits: tuple[str, ...]
+
+
+def assess(country: Country, edition: str, marts: Marts) -> Assessment:
+    """All tables of one country. ``edition``: YYYY-MM, from which ages of data are counted."""
+    lineage = marts.lineage()
+    years, span = forecast_years(country.ref_area, marts.forecasts), gap_span(country.ref_area, marts.balances)
+    code, observed, derived = country.ref_area, marts.observations, marts.indicators
+    parts = [
+        (PROFILE_SPEC, country_profile(code, observed, derived, lineage)),
+        (SECTOR_SPEC, sector_profile(code, observed, derived, lineage)),
+        (SHORTAGE_SPEC, shortage_table(code, marts.shortages, marts.balances, span, lineage)),
+        (INDICATOR_SPEC, indicator_table(code, marts.shortages, lineage)),
+        (projection_spec(years[0], years[-1]), projection_table(code, years, observed, marts.forecasts, marts.forecast_scores, lineage)),
+        (balance_spec(span), balance_table(code, marts.balances, span, lineage)),
+        (DEPENDENCY_SPEC, dependency_table(country, observed, derived, lineage)),
+        (corridor_spec(country), corridor_table(country, marts.corridors, lineage)),
+        (DECISION_SPEC, decision_table(code, marts.decisions, lineage)),
+        (QUALITY_SPEC, quality_table(country, edition, observed, derived, marts.snapshots, lineage)),
+        (ACCURACY_SPEC, accuracy_table(code, observed, marts.forecast_scores, lineage)),
+    ]
+    body = pd.concat([cells for _, cells in parts if len(cells)], ignore_index=True)
+    headline = headline_table(country, body, lineage)
+    cells = pd.concat([headline, body], ignore_index=True)
+    specs = (HEADLINE_SPEC, *(spec for spec, _ in parts))
+    return Assessment(specs, cells, chart_series(code, observed, marts.forecasts), used_notes(cells, specs), LIMITS)
+
+
+def forecast_years(ref_area: str, forecasts: pd.DataFrame) -> list[int]:
+    """Years with a forecast of the total, or the empty year after the last origin."""
+    mine = forecasts[(forecasts["ref_area"] == ref_area) & (forecasts["basis_kind"] == "modelled") & (forecasts["horizon"] > 0)]
+    years = sorted({int(period) for period in mine["target_period"]})
+    return years or [max((int(p[:4]) + 1 for p in forecasts["origin_date"]), default=dt.date.min.year)]
+
+
+def gap_span(ref_area: str, balances: pd.DataFrame) -> str:
+    """The longest cumulated period of the balance, such as 2026-2030."""
+    spans = sorted({p for p in balances.loc[balances["ref_area"] == ref_area, "time_period"] if "-" in p})
+    return spans[-1] if spans else "none"
+
+
+def used_notes(cells: pd.DataFrame, specs: tuple[TableSpec, ...]) -> dict[str, str]:
+    """Footnotes that some cell or table refers to, in the order of NOTES."""
+    used = {note for notes in cells["footnotes"] for note in notes} | {note for spec in specs for note in spec.notes}
+    return {note: text for note, text in NOTES.items() if note in used}

@@ -1,0 +1,189 @@
+"""T1 country profile and T2 sector profile."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from lma.assessment.cells import Key, Lineage, TableCells, add_mart_number
+from lma.assessment.selection import latest, select, single
+from lma.contracts import TableSpec, codelist
+
+
+class ProfileRow(NamedTuple):
+    """One line of the country profile: where to look and how to print it."""
+
+    id: str
+    label: str
+    mart: str  # observations or indicators
+    conditions: dict[str, Any]
+    decimals: int = 1
+
+
+ANNUAL = {"freq": "A", "age": "_T", "economic_activity": "_T", "citizenship": "_T"}
+PROFILE_ROWS = (
+    ProfileRow("POP", "Population", "observations", {"indicator": "POP", "sex": "_T", "age": "_T"}, 0),
+    ProfileRow("LF", "Labour force, 15 and over", "observations", {**ANNUAL, "indicator": "LF", "sex": "_T"}, 0),
+    ProfileRow("LFPR_M", "Participation rate, men", "observations", {**ANNUAL, "indicator": "LFPR", "sex": "M"}),
+    ProfileRow("LFPR_F", "Participation rate, women", "observations", {**ANNUAL, "indicator": "LFPR", "sex": "F"}),
+    ProfileRow("LFPR_GAP", "Participation gap, men minus women (points)", "indicators", {"indicator": "LFPR_GAP"}),
+    ProfileRow("EMP", "Employment", "observations", {**ANNUAL, "indicator": "EMP", "sex": "_T"}, 0),
+    ProfileRow("UNE_RT", "Unemployment rate", "observations", {**ANNUAL, "indicator": "UNE_RT", "sex": "_T"}),
+    ProfileRow("UNE_RT_M", "Unemployment rate, men", "observations", {**ANNUAL, "indicator": "UNE_RT", "sex": "M"}),
+    ProfileRow("UNE_RT_F", "Unemployment rate, women", "observations", {**ANNUAL, "indicator": "UNE_RT", "sex": "F"}),
+    ProfileRow("UNE_RT_Y", "Unemployment rate, ages 15-24", "observations", {**ANNUAL, "indicator": "UNE_RT", "sex": "_T", "age": "Y15T24"}),
+    ProfileRow("NEET_RT", "Not in employment, education or training, ages 15-24", "observations", {"indicator": "NEET_RT", "sex": "_T"}),
+    ProfileRow("NEET_RT_F", "Not in employment, education or training, women 15-24", "observations", {"indicator": "NEET_RT", "sex": "F"}),
+    ProfileRow("INFORMAL_RT", "Informal employment", "observations", {"indicator": "INFORMAL_RT", "sex": "_T"}),
+    ProfileRow("GDP", "GDP, current US dollars", "observations", {"indicator": "GDP", "freq": "A", "unit_measure": "USD", "economic_activity": "_T"}, 0),
+    ProfileRow("GDP_GROWTH", "GDP growth, constant prices", "observations", {"indicator": "GDP_GROWTH"}),
+    ProfileRow("GDP_PC_PPP", "GDP per head, purchasing power parity", "observations", {"indicator": "GDP_PC_PPP"}, 0),
+    ProfileRow("VA_AGR", "Agriculture, share of GDP", "observations", {"indicator": "VA_SHARE", "economic_activity": "SEC_AGR"}),
+    ProfileRow("VA_IND", "Industry, share of GDP", "observations", {"indicator": "VA_SHARE", "economic_activity": "SEC_IND"}),
+    ProfileRow("EARN", "Mean monthly earnings, national currency (annual mean)", "indicators", {"indicator": "EARN_ANNUAL", "economic_activity": "_T"}, 0),
+    ProfileRow("MIG_STOCK", "Migrants living in the country", "observations", {"indicator": "MIG_STOCK", "counterpart_area": "_T", "sex": "_T", "age": "_T"}, 0),
+    ProfileRow("NET_MIG", "Net migration", "observations", {"indicator": "NET_MIG"}, 0),
+    ProfileRow("REMIT", "Remittances received, US dollars", "observations", {"indicator": "REMIT", "counterpart_area": "_T", "freq": "A"}, 0),
+    ProfileRow("REMIT_GDP", "Remittances received, share of GDP", "indicators", {"indicator": "REMIT_GDP_SHARE"}),
+)
+PROFILE_COLUMNS = tuple(
+    Key(*pair)
+    for pair in (("value", "Value"), ("unit", "Unit"), ("period", "Period"), ("basis", "Basis"), ("source", "Source"), ("status", "Status"))
+)
+PROFILE_SPEC = TableSpec("T1", "Country profile", "Latest published figure of each concept, reported and modelled apart.", "Indicator")
+
+BASIS_KINDS = (("reported", "REP", "reported"), ("modelled", "MOD", "modelled"))
+
+
+def country_profile(ref_area: str, observations: pd.DataFrame, indicators: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
+    """Cells of T1: one row per concept and kind of basis that exists; concepts without any figure say so."""
+    table = TableCells(ref_area, "T1", PROFILE_COLUMNS, lineage)
+    marts = {"observations": observations, "indicators": indicators}
+    for line in PROFILE_ROWS:
+        frame = select(marts[line.mart], ref_area=ref_area)
+        found = [(suffix, words, latest(frame, basis_kind=kind, **line.conditions)) for kind, suffix, words in BASIS_KINDS]
+        present = [(suffix, words, record) for suffix, words, record in found if record is not None]
+        for suffix, words, record in present:
+            _add_profile_row(table, Key(f"{line.id}_{suffix}", f"{line.label} ({words})"), record, line)
+        if not present:
+            _add_absent_row(table, Key(line.id, line.label))
+    return table.frame()
+
+
+def _add_profile_row(table: TableCells, row: Key, record: Any, line: ProfileRow) -> None:
+    id_column = "observation_id" if line.mart == "observations" else "indicator_id"
+    add_mart_number(table, row, "value", record, id_column, "", decimals=line.decimals)
+    inputs, leaf = [record[id_column]], table.lineage.of(record[id_column])
+    units = dict(codelist("units")[["unit_measure", "label_en"]].itertuples(index=False))
+    statuses = dict(codelist("obs_statuses")[["obs_status", "label_en"]].itertuples(index=False))
+    table.text(row, "unit", units.get(record["unit_measure"], record["unit_measure"]), inputs)
+    table.text(row, "period", record["time_period"], inputs)
+    table.text(row, "basis", record["basis"].replace("_", " "), inputs)
+    table.text(row, "source", " + ".join(sorted(leaf.source_ids)), inputs)
+    table.text(row, "status", statuses.get(record["obs_status"], record["obs_status"]), inputs)
+
+
+def _add_absent_row(table: TableCells, row: Key) -> None:
+    for column in PROFILE_COLUMNS:
+        table.empty(row, column.id, "[x]", "no loaded source has a figure for this country")
+
+
+SECTOR_COLUMNS = tuple(
+    Key(*pair)
+    for pair in (
+        ("employment", "Employment, persons"),
+        ("period", "Period"),
+        ("basis", "Basis"),
+        ("share", "Share of employment, %"),
+        ("growth_1y", "Growth over 1 year, % a year"),
+        ("growth_5y", "Growth over 5 years, % a year"),
+        ("female", "Women, %"),
+        ("earnings", "Mean monthly earnings, national currency"),
+        ("earnings_relative", "Earnings relative to the national mean, %"),
+        ("hours", "Weekly hours"),
+        ("vacancy_rate", "Vacancy rate, %"),
+        ("informal", "Informal employment, %"),
+        ("migrant_share", "Foreign workers, %"),
+    )
+)
+SECTOR_SPEC = TableSpec(
+    "T2",
+    "Sector profile",
+    "Employment by economic activity: 14 groups of ISIC Rev. 4 from the ILO's modelled estimates, then the 7 groups the country itself reported.",
+    "Economic activity",
+    notes=("N_MODELLED", "N_REPORTED", "N_BREAK"),
+)
+ALTERNATIVE_GROUPS = {"MAN_MEL", "X"}  # published instead of others, or only where something stays unclassified
+NOT_PUBLISHED = {
+    "hours": "no loaded source has weekly hours by economic activity for this country",
+    "vacancy_rate": "no loaded source has job vacancies by economic activity for this country",
+}
+
+
+def sector_rows(classification: str) -> list[Key]:
+    """Code and label of each economic activity of a classification, total first."""
+    activities = codelist("economic_activities")
+    chosen = activities[activities["classification"] == classification]
+    return [Key("_T", "All activities"), *(Key(row.code, row.label_en) for row in chosen.itertuples())]
+
+
+def sector_profile(ref_area: str, observations: pd.DataFrame, indicators: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
+    """Cells of T2: modelled rows (14 groups), then reported rows (7 groups, row ids starting REP_)."""
+    table = TableCells(ref_area, "T2", SECTOR_COLUMNS, lineage)
+    observed, derived = select(observations, ref_area=ref_area), select(indicators, ref_area=ref_area)
+    for activity in sector_rows("ISIC4_14"):
+        _add_sector_row(table, activity, activity, "modelled", observed, derived)
+    for row, activity in reported_rows(observed):
+        _add_sector_row(table, row, activity, "reported", observed, derived)
+    return table.frame()
+
+
+def reported_rows(observed: pd.DataFrame) -> list[tuple[Key, Key]]:
+    """(row, activity) of the reported block. Of the groups that publishers use as alternatives only those with figures."""
+    published = set(select(observed, indicator="EMP", basis_kind="reported")["economic_activity"])
+    kept = [key for key in sector_rows("ISIC4_7") if key.id in published or key.id not in ALTERNATIVE_GROUPS]
+    return [(Key(f"REP_{key.id.strip('_')}", f"{key.label} (reported)"), key) for key in kept]
+
+
+def _add_sector_row(table: TableCells, row: Key, activity: Key, kind: str, observed: pd.DataFrame, derived: pd.DataFrame) -> None:
+    employment = latest(observed, indicator="EMP", freq="A", sex="_T", age="_T", citizenship="_T", economic_activity=activity.id, basis_kind=kind)
+    notes = ["N_MODELLED"] if kind == "modelled" else ["N_REPORTED"]
+    if employment is None:
+        for column in SECTOR_COLUMNS:
+            table.empty(row, column.id, "[x]", f"no {kind} employment of this activity in the loaded sources")
+        return
+    add_mart_number(table, row, "employment", employment, "observation_id", "", decimals=0, footnotes=notes)
+    table.text(row, "period", employment["time_period"], [employment["observation_id"]])
+    table.text(row, "basis", employment["basis"].replace("_", " "), [employment["observation_id"]])
+    _add_sector_indicators(table, row, activity, kind, employment["time_period"], derived)
+    _add_sector_extras(table, row, activity, observed, derived)
+
+
+def _add_sector_indicators(table: TableCells, row: Key, activity: Key, kind: str, period: str, derived: pd.DataFrame) -> None:
+    cell = {"economic_activity": activity.id, "basis_kind": kind}
+    if activity.id == "_T":
+        table.empty(row, "share", "[z]", "the total is the base of the shares")
+    else:
+        share = single(derived, indicator="EMP_SHARE_OF_TOTAL", sex="_T", time_period=period, **cell)
+        add_mart_number(table, row, "share", share, "indicator_id", "no total for the same period")
+    for column, indicator in (("growth_1y", "EMP_GROWTH_1Y"), ("growth_5y", "EMP_GROWTH_5Y")):
+        growth = single(derived, indicator=indicator, sex="_T", time_period=period, **cell)
+        is_broken = growth is not None and "break" in str(growth.get("reason"))
+        add_mart_number(table, row, column, growth, "indicator_id", "no earlier figure", footnotes=["N_BREAK"] if is_broken else [])
+    women = single(derived, indicator="FEMALE_SHARE", time_period=period, **cell)
+    add_mart_number(table, row, "female", women, "indicator_id", "no figures by sex for this activity and period on this basis")
+
+
+def _add_sector_extras(table: TableCells, row: Key, activity: Key, observed: pd.DataFrame, derived: pd.DataFrame) -> None:
+    for column, indicator, decimals in (("earnings", "EARN_ANNUAL", 0), ("earnings_relative", "EARN_RELATIVE", 1)):
+        earnings = latest(derived, indicator=indicator, economic_activity=activity.id)
+        if column == "earnings_relative" and activity.id == "_T":
+            table.empty(row, column, "[z]", "the national mean is the base")
+        else:
+            add_mart_number(table, row, column, earnings, "indicator_id", "no loaded source has earnings of this activity", decimals=decimals)
+    for column, reason in NOT_PUBLISHED.items():
+        table.empty(row, column, "[x]", reason)
+    informal = latest(observed, indicator="INFORMAL_RT", sex="_T", economic_activity=activity.id)
+    add_mart_number(table, row, "informal", informal, "observation_id", "no loaded source has informality of this activity")
+    table.empty(row, "migrant_share", "[x]", "no loaded source has foreign workers by economic activity; zones stand in T7")

@@ -1,0 +1,100 @@
+"""T11 data quality: what was loaded, how old it is, what is broken, and which claims the figures contradict."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pandas as pd
+
+from lma.assessment.cells import Key, Lineage, TableCells
+from lma.assessment.selection import latest, select
+from lma.contracts import Country, TableSpec
+
+QUALITY_COLUMNS = tuple(
+    Key(*pair)
+    for pair in (
+        ("title", "Table"), ("publisher", "Publisher"), ("table_code", "Table code"), ("licence", "Licence"), ("vintage", "Vintage"),
+        ("n_figures", "Figures used for the country"), ("first_period", "First period"), ("last_period", "Last period"),
+        ("age", "Age of the last period, years"), ("missing", "Missing, %"), ("breaks", "Breaks in series"), ("basis", "Basis"),
+        ("quarantined", "Rows refused by the contract"), ("finding", "Finding"),
+    )
+)  # fmt: skip
+QUALITY_SPEC = TableSpec(
+    "T11",
+    "Data quality",
+    "One row per published table used for the country, then one row per quoted claim that was checked against the figures.",
+    "Source",
+    ("N_BREAK",),
+)
+
+
+def quality_table(country: Country, edition: str, observations: pd.DataFrame, indicators: pd.DataFrame, snapshots: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
+    """Cells of T11. ``snapshots``: rows of meta.snapshots; ``edition``: YYYY-MM, from which ages are counted."""
+    table = TableCells(country.ref_area, "T11", QUALITY_COLUMNS, lineage)
+    mine = select(observations, ref_area=country.ref_area)
+    year = int(edition[:4])
+    for source_id, rows in mine.groupby("source_id", sort=True):
+        facts = select(snapshots, source_id=source_id)
+        _add_source_row(table, Key(str(source_id), str(source_id)), rows, facts, year)
+    for zone in country.zones:
+        _add_claim_row(table, country, zone.economic_activity, mine, indicators)
+    return table.frame()
+
+
+def _add_source_row(table: TableCells, row: Key, rows: pd.DataFrame, facts: pd.DataFrame, year: int) -> None:
+    ids = list(rows.sort_values("time_period", kind="stable")["observation_id"].tail(5))
+    fact = facts.sort_values("as_of", kind="stable").iloc[-1]
+    for column in ("title", "publisher", "table_code", "licence"):
+        table.text(row, column, fact[column], ids)
+    vintages = sorted({dt.date.fromisoformat(str(value)[:10]).isoformat() for value in rows["as_of"]})
+    table.text(row, "vintage", ", ".join(vintages), ids)
+    figures = rows[rows["obs_value"].notna()]
+    _add_counts(table, row, rows, figures, ids, year)
+    table.text(row, "basis", ", ".join(sorted(rows["basis"].unique())).replace("_", " "), ids)
+    refused = int(facts["n_quarantined"].sum())
+    table.number(row, "quarantined", refused, "COUNT", "reported", ids, "rows of the landed files in quarantine, all countries", decimals=0)
+    broken = rows[rows["is_break"]]
+    if broken.empty:
+        table.empty(row, "finding", "[z]", "nothing to report")
+    else:
+        worst = broken.sort_values("time_period", kind="stable").iloc[-1]
+        table.text(row, "finding", f"Break in {worst['time_period']}: {worst['break_reason']}. No growth is taken across it.", list(broken["observation_id"].head(5)), footnotes=["N_BREAK"])
+
+
+def _add_counts(table: TableCells, row: Key, rows: pd.DataFrame, figures: pd.DataFrame, ids: list[str], year: int) -> None:
+    table.number(row, "n_figures", len(figures), "COUNT", "reported", ids, "published figures preferred for the country", decimals=0)
+    missing = 100 * (1 - len(figures) / len(rows))
+    table.number(row, "missing", missing, "PC", "reported", ids, "cells published without a figure / cells x 100")
+    broken_years = sorted(rows.loc[rows["is_break"], "time_period"].unique())
+    table.text(row, "breaks", ", ".join(broken_years) if broken_years else "none", ids)
+    if figures.empty:
+        for column in ("first_period", "last_period", "age"):
+            table.empty(row, column, "[x]", "the source holds no figure for the country")
+        return
+    history = figures[figures["basis"] != "projection"]
+    last = str((history if len(history) else figures)["time_period"].max())
+    table.text(row, "first_period", str(figures["time_period"].min()), ids)
+    table.text(row, "last_period", last, ids)
+    table.number(row, "age", year - int(last[:4]), "YR", "reported", ids, "year of the edition minus the last period that is not a projection", decimals=0)
+
+
+def _add_claim_row(table: TableCells, country: Country, activity: str, mine: pd.DataFrame, indicators: pd.DataFrame) -> None:
+    zone = next(zone for zone in country.zones if zone.economic_activity == activity)
+    share = latest(indicators, ref_area=country.ref_area, indicator="FOREIGN_SHARE", economic_activity=activity)
+    if zone.claim_share is None or share is None:
+        return
+    row = Key(f"CLAIM_{activity}", f"Claim: {zone.claim_text}")
+    counts = {c: latest(mine, indicator="EMP", economic_activity=activity, citizenship=c, time_period=share["time_period"]) for c in ("FOR", "_T")}
+    workers, total = (counts[c]["obs_value"] if counts[c] is not None else float("nan") for c in ("FOR", "_T"))
+    verdict = "agrees with" if abs(zone.claim_share - share["value"]) < 1 else "is not what the series says"
+    text = (
+        f"Quoted: {zone.claim_share:.0f} % ({zone.reference}). Counted in {share['time_period']}: {workers:,.0f} foreign of {total:,.0f} workers"
+        f" = {share['value']:.2f} %. The quoted share {verdict}{' the series' if verdict == 'agrees with' else ''}."
+    )
+    for column in QUALITY_COLUMNS:
+        if column.id == "finding":
+            table.text(row, "finding", text, [share["indicator_id"]])
+        elif column.id == "last_period":
+            table.text(row, "last_period", share["time_period"], [share["indicator_id"]])
+        else:
+            table.empty(row, column.id, "[z]", "does not apply to a claim")

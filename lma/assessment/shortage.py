@@ -1,0 +1,195 @@
+"""T3 shortage list, T4 the indicators behind it, T6 demand and supply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from lma.assessment.cells import Key, Lineage, TableCells
+from lma.assessment.profile import sector_rows
+from lma.assessment.selection import select, single
+from lma.contracts import TableSpec, codelist
+
+METHODS = (("ba", "BA-style"), ("oecd", "OECD-style"))
+SHORTAGE_COLUMNS = (
+    Key("final_rating", "Rating, recent and projected together"),
+    *(
+        key
+        for method, label in METHODS
+        for key in (
+            Key(f"{method}_rating", f"{label}: rating now"),
+            Key(f"{method}_score", f"{label}: score"),
+            Key(f"{method}_n", f"{label}: indicators available"),
+            Key(f"{method}_why", f"{label}: why"),
+        )
+    ),
+    Key("forecast_rating", "Projected rating"),
+    Key("p_shortage", "Probability of a shortage, %"),
+    Key("gap_q10", "Gap, 10th percentile, persons"),
+    Key("gap_q50", "Gap, median, persons"),
+    Key("gap_q90", "Gap, 90th percentile, persons"),
+    Key("gap_share", "Median gap over employment, %"),
+    Key("confidence", "Confidence"),
+)
+SHORTAGE_SPEC = TableSpec(
+    "T3",
+    "Shortage list by economic activity",
+    "Rating by two rule sets as far as the data allow, and by the projected gap. No occupation data are published for this country in the loaded sources, so rows are economic activities.",
+    "Economic activity",
+    ("N_RATING", "N_GAP", "N_NO_MIGRATION"),
+)
+
+
+def shortage_table(ref_area: str, shortages: pd.DataFrame, balances: pd.DataFrame, span: str, lineage: Lineage) -> pd.DataFrame:
+    """Cells of T3. ``span``: the cumulated period of the gap, such as 2026-2030."""
+    table = TableCells(ref_area, "T3", SHORTAGE_COLUMNS, lineage)
+    mine = select(shortages, ref_area=ref_area, occupation="_T")
+    gaps = select(balances, ref_area=ref_area, occupation="_T", time_period=span, scenario="baseline")
+    for row in sector_rows("ISIC4_14"):
+        ratings = select(mine, economic_activity=row.id)
+        _add_methods(table, row, ratings)
+        _add_final(table, row, ratings)
+        _add_gaps(table, row, select(gaps, economic_activity=row.id))
+    return table.frame()
+
+
+def _add_methods(table: TableCells, row: Key, ratings: pd.DataFrame) -> None:
+    for method, _ in METHODS:
+        score = single(ratings, method=method, indicator="_SCORE")
+        absent = "the national total is the reference of the rule set, it is not rated" if row.id == "_T" else "the rule set has no row for this activity"
+        if score is None:
+            for suffix in ("rating", "score", "n", "why"):
+                table.empty(row, f"{method}_{suffix}", "[z]" if row.id == "_T" else "[x]", absent)
+            continue
+        inputs = [score["shortage_id"]]
+        table.text(row, f"{method}_rating", score["rating"] or "N", inputs, score["step"])
+        _add_number(table, row, f"{method}_score", score, "value", 2, score["reason"] or "not assessable")
+        table.number(row, f"{method}_n", score["n_indicators"] or 0, "COUNT", score["basis"], inputs, "indicators of the rule set with a figure", decimals=0)
+        table.text(row, f"{method}_why", score["reason"] or score["step"], inputs)
+
+
+def _add_final(table: TableCells, row: Key, ratings: pd.DataFrame) -> None:
+    absent = "the national total is not rated" if row.id == "_T" else "no rating for this activity"
+    final = single(ratings, method="rating", indicator="_SCORE")
+    forecast = single(ratings, method="rating", indicator="FORECAST")
+    for column, record in (("final_rating", final), ("forecast_rating", forecast)):
+        if record is None:
+            table.empty(row, column, "[z]" if row.id == "_T" else "[x]", absent)
+        else:
+            table.text(row, column, record["rating"] or "N", [record["shortage_id"]], record["step"])
+    if final is None:
+        table.empty(row, "confidence", "[z]" if row.id == "_T" else "[x]", absent)
+    else:
+        table.text(row, "confidence", final["reason"] or final["step"], [final["shortage_id"]])
+
+
+GAP_CELLS = (
+    ("p_shortage", "GAP", "probability", 0), ("gap_q10", "GAP", "0.1", 0), ("gap_q50", "GAP", "0.5", 0), ("gap_q90", "GAP", "0.9", 0),
+    ("gap_share", "GAP_PC", "0.5", 1),
+)  # fmt: skip
+
+
+def _add_gaps(table: TableCells, row: Key, gaps: pd.DataFrame) -> None:
+    for column, measure, output, decimals in GAP_CELLS:
+        chosen = {"output_type": output} if output == "probability" else {"output_type": "quantile", "output_type_id": output}
+        record = single(gaps, measure=measure, **chosen)
+        _add_balance(table, row, column, record, decimals)
+
+
+def _add_balance(table: TableCells, row: Key, column_id: str, record: Mapping[str, Any] | None, decimals: int) -> None:
+    if record is None or pd.isna(record["value"]):
+        table.empty(row, column_id, "[x]", "not simulated for this activity" if record is None else str(record["reason"]))
+        return
+    is_share = record["unit_measure"] == "PROB"
+    value, unit = (record["value"] * 100, "PC") if is_share else (record["value"], record["unit_measure"])
+    table.number(
+        row, column_id, value, unit, record["basis"], [record["balance_id"]], record["step"], decimals=decimals,
+        period=record["time_period"], status="F", footnotes=["N_GAP"] if column_id.startswith("gap") else [],
+    )  # fmt: skip
+
+
+def _add_number(table: TableCells, row: Key, column_id: str, record: Mapping[str, Any], field: str, decimals: int, absent: str) -> None:
+    if pd.isna(record[field]):
+        table.empty(row, column_id, "[x]", absent)
+        return
+    table.number(row, column_id, record[field], record["unit_measure"], record["basis"], [record["shortage_id"]], record["step"], decimals=decimals, period=record["time_period"])
+
+
+INDICATOR_COLUMNS = tuple(
+    Key(*pair)
+    for pair in (("method", "Rule set"), ("indicator", "Indicator"), ("period", "Period"), ("value", "Value"), ("threshold", "Threshold"), ("points", "Points or standardised value"), ("note", "Note"))
+)
+INDICATOR_SPEC = TableSpec("T4", "Indicators behind the ratings", "Every indicator of every rule set, also those without data.", "Economic activity and indicator", ("N_RATING",))
+
+
+def indicator_table(ref_area: str, shortages: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
+    """Cells of T4: one row per activity, rule set and indicator."""
+    table = TableCells(ref_area, "T4", INDICATOR_COLUMNS, lineage)
+    mine = select(shortages, ref_area=ref_area, occupation="_T")
+    labels = dict(METHODS)
+    for activity in sector_rows("ISIC4_14"):
+        rows = select(mine, economic_activity=activity.id, method=list(labels))
+        for record in rows[rows["indicator"] != "_SCORE"].sort_values(["method", "indicator"], kind="stable").to_dict("records"):
+            row = Key(f"{activity.id}-{record['method']}-{record['indicator']}", f"{activity.label}: {record['indicator']}")
+            _add_indicator_row(table, row, record, labels)
+    return table.frame()
+
+
+def _add_indicator_row(table: TableCells, row: Key, record: Mapping[str, Any], labels: Mapping[str, str]) -> None:
+    inputs = [record["shortage_id"]]
+    table.text(row, "method", labels[record["method"]], inputs)
+    table.text(row, "indicator", record["indicator"], inputs)
+    if record["time_period"]:
+        table.text(row, "period", record["time_period"], inputs)
+    else:
+        table.empty(row, "period", "[x]", record["reason"] or "no figure")
+    _add_number(table, row, "value", record, "value", 2, record["reason"] or "no figure")
+    for column in ("threshold", "points"):
+        if pd.isna(record[column]):
+            table.empty(row, column, "[x]", record["reason"] or "not scored")
+        else:
+            table.number(row, column, record[column], "RATIO", record["basis"], inputs, record["step"], decimals=2)
+    table.text(row, "note", record["reason"] or record["step"], inputs)
+
+
+BALANCE_NOTES = ("N_GAP", "N_REPLACEMENT", "N_SEEKERS")
+
+
+def balance_spec(span: str) -> TableSpec:
+    """Heading of T6 for the cumulated period."""
+    return TableSpec(
+        "T6",
+        f"Demand and supply, {span} cumulated",
+        "Medians of the joint simulation, persons; the gap with its 80 % range. Medians of terms need not add up exactly; the identities hold in every draw.",
+        "Economic activity",
+        BALANCE_NOTES,
+    )
+
+
+def balance_columns() -> list[Key]:
+    """Columns of T6: every term of the balance, then the gap's quantiles and probability."""
+    measures = codelist("balance_measures")
+    terms = [Key(m.measure, m.label_en) for m in measures.itertuples() if m.measure not in ("GAP", "GAP_PC")]
+    return [*terms, *(key for key in SHORTAGE_COLUMNS if key.id in {cell[0] for cell in GAP_CELLS})]
+
+
+def balance_table(ref_area: str, balances: pd.DataFrame, span: str, lineage: Lineage) -> pd.DataFrame:
+    """Cells of T6 for the cumulated period."""
+    columns = balance_columns()
+    table = TableCells(ref_area, "T6", columns, lineage)
+    mine = select(balances, ref_area=ref_area, occupation="_T", time_period=span, scenario="baseline")
+    gap_ids = {cell[0] for cell in GAP_CELLS}
+    for row in sector_rows("ISIC4_14"):
+        rows = select(mine, economic_activity=row.id)
+        for column in columns:
+            if column.id not in gap_ids:
+                _add_term(table, row, column.id, select(rows, measure=column.id))
+        _add_gaps(table, row, rows)
+    return table.frame()
+
+
+def _add_term(table: TableCells, row: Key, column_id: str, rows: pd.DataFrame) -> None:
+    median = single(rows, output_type="quantile", output_type_id="0.5") or single(rows, output_type="mean")
+    _add_balance(table, row, column_id, median, 0)
