@@ -102,7 +102,7 @@ def require(checks: pd.DataFrame) -> None:
     raise ContractError(
         f"{tables} breaks its contract ({len(broken)} of {len(checks)} rules); nothing is published and the "
         "last edition stays in place:\n" + "\n".join(lines) + "\nCorrect the source, mapping or step that "
-        "made these rows, or declare the publisher's error in data_contracts/corrections.yaml; then run again."
+        "made these rows, or declare the publisher's error in corrections.yaml; then run again."
     )
 
 
@@ -223,10 +223,14 @@ def _validate(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         validated = batch.validate(suite, result_format=result_format)
-    results = {result.expectation_config.meta["rule_id"]: result for result in validated.results}
+    results = {_rule_id(result): result for result in validated.results}
     for rule in rules:
         _check_evaluated(results[rule.rule_id], rule, contract)
     return results
+
+
+def _rule_id(result: Any) -> str:
+    return str(result.expectation_config.meta["rule_id"])
 
 
 def _check_evaluated(result: Any, rule: _Rule, contract: TableContract) -> None:
