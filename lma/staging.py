@@ -85,7 +85,7 @@ Texts: TypeAlias = "pd.Series[Any]"
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-_ROW, _COLUMN, _CELL = "\0row", "\0column", "value"
+_ROW, _COLUMN, _CELL = "__row__", "__column__", "value"
 _SHOWN = 5
 
 
@@ -120,24 +120,30 @@ class Conformed:
 # ---------------------------------------------------------------- which file is whose
 
 
-def match_file(
-    sources: Mapping[str, Source], file_name: str
-) -> tuple[Source, SourceFile, dict[str, str]] | None:
-    """Source, pattern and named groups of a file name; None where no source knows it.
+Match: TypeAlias = tuple[Source, SourceFile, dict[str, str]]
 
-    Raises ``DefinitionError`` where several patterns match, because the file would be read twice.
-    """
-    found = [
+
+def match_sources(sources: Mapping[str, Source], file_name: str) -> list[Match]:
+    """Every source that reads a file of this name (a workbook may hold the tables of several)."""
+    return [
         (source, file, {name: text for name, text in match.groupdict().items() if text is not None})
         for source in sources.values()
         for file in source.files
         if (match := re.fullmatch(file.name, file_name))
     ]
+
+
+def match_file(sources: Mapping[str, Source], file_name: str) -> Match | None:
+    """Source, pattern and named groups of a file name; None where no source knows it.
+
+    Raises ``DefinitionError`` where several patterns match: use ``match_sources``, or name the source.
+    """
+    found = match_sources(sources, file_name)
     if len(found) > 1:
         owners = ", ".join(f"{source.source_id} ({file.name})" for source, file, _ in found)
         raise DefinitionError(
-            f"the file name {file_name!r} matches {len(found)} patterns of data_contracts/sources: "
-            f"{owners}. Narrow one of them."
+            f"the file name {file_name!r} matches {len(found)} patterns of data_contracts/sources: {owners}. "
+            "Name the source (`lma ingest SOURCE_ID FILE`), or narrow one of the patterns."
         )
     return found[0] if found else None
 
@@ -177,7 +183,7 @@ def conform(raw: pd.DataFrame, source: Source, file: FileFacts) -> Conformed:
             "is cut off; download it again, "
             "or correct expect.min_rows."
         )
-    published = _melt(_with_file_columns(raw, file, where), source, where)
+    published = _with_file_columns(_melt(raw, source, where), file, where)
     n_cells = len(published)
     kept = _keep_rows(published, source, where)
     figures = kept[~_strip(_cells_of(kept, source, where)).isin(source.not_applicable).to_numpy()]
@@ -214,22 +220,22 @@ def _check_mapping(source: Source, file: FileFacts) -> None:
         )
 
 
-def _with_file_columns(raw: pd.DataFrame, file: FileFacts, where: str) -> pd.DataFrame:
-    """Rows with their numbers, and the named groups of the file name as columns."""
-    clash = sorted(set(file.groups) & set(raw.columns))
+def _with_file_columns(published: pd.DataFrame, file: FileFacts, where: str) -> pd.DataFrame:
+    """Rows with the named groups of the file name as columns."""
+    clash = sorted(set(file.groups) & set(published.columns))
     if clash:
         raise DefinitionError(
             f"{where}: the file-name group {', '.join(clash)} is also a column of the file: rename the "
             "group in the source's `files`."
         )
-    numbered = raw.assign(**dict(file.groups))
-    return numbered.assign(**{_ROW: np.arange(1, len(raw) + 1)})
+    return published.assign(**dict(file.groups))
 
 
 def _melt(raw: pd.DataFrame, source: Source, where: str) -> pd.DataFrame:
     """One row per cell: headers that ``wide.columns`` matches become rows, their groups become columns."""
+    numbers = np.arange(1, len(raw) + 1)
     if source.wide is None:
-        return raw
+        return raw.assign(**{_ROW: numbers})
     matches = {
         str(header): match
         for header in raw.columns
@@ -250,8 +256,8 @@ def _melt(raw: pd.DataFrame, source: Source, where: str) -> pd.DataFrame:
     rows, columns = np.repeat(np.arange(len(raw)), len(matches)), np.tile(np.arange(len(matches)), len(raw))
     melted = {name: raw[name].to_numpy()[rows] for name in stays}
     melted |= {str(name): groups[name].to_numpy()[columns] for name in groups.columns}
-    headers = np.array(list(matches), dtype=object)
-    return pd.DataFrame(melted | {_COLUMN: headers[columns], _CELL: raw[list(matches)].to_numpy().ravel()})
+    headers, cells = np.array(list(matches), dtype=object), raw[list(matches)].to_numpy().ravel()
+    return pd.DataFrame(melted | {_ROW: numbers[rows], _COLUMN: headers[columns], _CELL: cells})
 
 
 def _keep_rows(published: pd.DataFrame, source: Source, where: str) -> pd.DataFrame:
@@ -299,7 +305,7 @@ def _column(frame: pd.DataFrame, name: str, where: str) -> Texts:
 
 
 def _listed(names: Iterable[Any], limit: int = 30) -> str:
-    shown = [str(name) for name in names if not str(name).startswith("\0")]
+    shown = [str(name) for name in names if name not in (_ROW, _COLUMN)]
     more = f", ... ({len(shown)} in all)" if len(shown) > limit else ""
     return ", ".join(shown[:limit]) + more
 
@@ -512,10 +518,9 @@ def _read_figures(
 
 def _read_periods(concepts: pd.DataFrame) -> Texts:
     """SDMX periods; None where the text is no period of the row's frequency."""
-    pairs = concepts["time_period"] + "\0" + concepts["freq"]
-    positions, distinct = pd.factorize(pairs)
-    read = np.array([parse_period(*pair.split("\0")) for pair in distinct], dtype=object)
-    return pd.Series(read[positions] if len(read) else [], index=concepts.index, dtype=object)
+    pairs = list(zip(concepts["time_period"], concepts["freq"], strict=True))
+    read = {pair: parse_period(*pair) for pair in set(pairs)}
+    return pd.Series([read[pair] for pair in pairs], index=concepts.index, dtype=object)
 
 
 def _observation_ids(figures: pd.DataFrame, snapshot_sha: str) -> list[str]:
