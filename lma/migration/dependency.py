@@ -1,0 +1,170 @@
+"""How much of an activity's work rests on foreign workers, and how many more a ceiling leaves room for.
+
+Formulas: share m = M / E; change over five years; concentration of origins HHI = sum of squared shares;
+headroom under a ceiling c, x = (c E - M) / (1 - c), which keeps (M + x) / (E + x) at c or below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lma.errors import UsageError
+from lma.migration.evidence import (
+    Figure,
+    find_at,
+    join_ids,
+    order_newest_first,
+    read_figure,
+    select_figures,
+    shift_years,
+    weakest_basis,
+)
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """Foreign and total workers of one activity at one period, with the change over some years."""
+
+    total: Figure
+    foreign: Figure
+    share: float
+    earlier_share: float | None
+    earlier_period: str | None
+    total_change: float | None
+    change_reason: str | None
+    ids: tuple[str, ...]
+
+    @property
+    def basis(self) -> str:
+        """The weaker basis of the two counts."""
+        return weakest_basis([self.total.basis, self.foreign.basis])
+
+    @property
+    def share_change(self) -> float | None:
+        """Change of the share (fraction), ``None`` where no earlier count is comparable."""
+        return None if self.earlier_share is None else self.share - self.earlier_share
+
+
+def compute_share(foreign: float, total: float) -> float:
+    """Foreign share of employment as a fraction; ``UsageError`` where the counts cannot be right."""
+    if total <= 0 or not 0 <= foreign <= total:
+        raise UsageError(
+            f"{foreign:g} foreign workers of {total:g} in all is no share: check the two counts."
+        )
+    return foreign / total
+
+
+def compute_headroom(employment: float, foreign: float, ceiling: float) -> float:
+    """Persons x that may be added from abroad so that (M + x) / (E + x) is at the ceiling; negative above it.
+
+    E = 1000, M = 400, c = 0.5 gives 200, because 600 / 1200 = 0.5.
+    """
+    if not 0 < ceiling < 1:
+        raise UsageError(
+            f"a ceiling of {ceiling!r} is not between 0 and 1: correct dependency_ceiling of the country."
+        )
+    return (ceiling * employment - foreign) / (1 - ceiling)
+
+
+def compute_hhi(stocks: Iterable[float]) -> float | None:
+    """Herfindahl-Hirschman index of origins, 1 when all come from one; ``None`` without any stock."""
+    counts = [stock for stock in stocks if stock > 0]
+    total = sum(counts)
+    return sum((count / total) ** 2 for count in counts) if total else None
+
+
+def measure_dependency(
+    observations: pd.DataFrame, ref_area: str, economic_activity: str, as_of_year: int, change_years: int
+) -> Dependency | None:
+    """Newest foreign share of an activity and its change; ``None`` where foreign workers are not counted."""
+    keep = {"economic_activity": economic_activity}
+    totals = select_figures(observations, as_of_year, "EMP", ref_area, **keep)
+    foreign = select_figures(observations, as_of_year, "EMP", ref_area, citizenship="FOR", **keep)
+    pair = _find_newest_pair(totals, foreign)
+    if pair is None:
+        return None
+    total, migrants = pair
+    share = compute_share(migrants.value, total.value)
+    earlier_period = shift_years(total.time_period, -change_years)
+    before, before_migrants = find_at(totals, earlier_period), find_at(foreign, earlier_period)
+    reason = _refuse_change(
+        totals, foreign, before, before_migrants, earlier_period, total.time_period, change_years
+    )
+    earlier, growth = None, None
+    if reason is None and before is not None and before_migrants is not None:
+        earlier, growth = (
+            compute_share(before_migrants.value, before.value),
+            total.value / before.value - 1,
+        )
+    ids = join_ids([total, migrants, before, before_migrants])
+    return Dependency(
+        total, migrants, share, earlier, earlier_period if reason is None else None, growth, reason, ids
+    )
+
+
+def _find_newest_pair(totals: pd.DataFrame, foreign: pd.DataFrame) -> tuple[Figure, Figure] | None:
+    for _, row in order_newest_first(foreign).iterrows():
+        total = find_at(_of_kind(totals, row), str(row["time_period"]))
+        if total is not None:
+            return total, read_figure(row)
+    return None
+
+
+def _of_kind(totals: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
+    """Totals of the same source first: a foreign count over another source's total is no share."""
+    same = totals[totals["source_id"] == row["source_id"]]
+    return same if not same.empty else totals
+
+
+def _refuse_change(
+    totals: pd.DataFrame,
+    foreign: pd.DataFrame,
+    before: Figure | None,
+    before_migrants: Figure | None,
+    start: str,
+    end: str,
+    years: int,
+) -> str | None:
+    """Why no change over the years may be taken; ``None`` where it may."""
+    if before is None or before_migrants is None:
+        return f"no count of {start}, {years} years earlier"
+    for rows in (totals, foreign):
+        inside = rows[(rows["time_period"] > start) & (rows["time_period"] <= end)]
+        if inside["is_break"].astype(bool).any():
+            return f"a break in the series between {start} and {end}"
+    return None
+
+
+def measure_concentration(
+    observations: pd.DataFrame, ref_area: str, as_of_year: int
+) -> tuple[float, str, tuple[str, ...], str] | None:
+    """HHI of migrant stocks by origin: (value, period, ids, basis); ``None`` where origins are not known."""
+    rows = select_stocks(observations, as_of_year, destination=ref_area)
+    if rows.empty:
+        return None
+    newest = rows[rows["time_period"] == rows["time_period"].max()].sort_values("counterpart_area")
+    value = compute_hhi(newest["obs_value"].astype(float))
+    if value is None:
+        return None
+    ids = tuple(newest["observation_id"].astype(str))
+    return value, str(newest["time_period"].iloc[0]), ids, weakest_basis(newest["basis"])
+
+
+def select_stocks(
+    observations: pd.DataFrame, as_of_year: int, destination: str | None = None, origin: str | None = None
+) -> pd.DataFrame:
+    """Migrant stocks by origin and destination, totals of sex and age, one row per corridor and period."""
+    mask = (observations["indicator"] == "MIG_STOCK") & observations["obs_value"].notna()
+    mask &= (observations["sex"] == "_T") & (observations["age"] == "_T")
+    mask &= observations["counterpart_area"].str.fullmatch(r"[A-Z]{3}")
+    if destination is not None:
+        mask &= observations["ref_area"] == destination
+    if origin is not None:
+        mask &= observations["counterpart_area"] == origin
+    rows = observations[mask]
+    known = rows[rows["time_period"].str[:4].astype(int) <= as_of_year]
+    ordered = order_newest_first(known)
+    return ordered.drop_duplicates(["ref_area", "counterpart_area", "time_period"], keep="first")

@@ -1,0 +1,71 @@
+"""Flags that stand against, or beside, recruiting along a corridor.
+
+The list of the World Health Organization is a versioned codelist; its column ``verified`` says how far each
+entry was checked. Health work is section Q of ISIC Rev. 4 (ISCO-08 22 and 32 by occupation).
+"""
+
+from __future__ import annotations
+
+from lma.contracts import codelist
+
+HEALTH_SECTION, EDUCATION_SECTION = "Q", "P"
+SHORT = frozenset({"SHORTAGE", "SEVERE"})
+DO_NOT_RECRUIT = ("WHO_SSL", "ORIGIN_SHORTAGE")
+
+
+def list_sections(economic_activity: str) -> frozenset[str]:
+    """ISIC Rev. 4 sections inside an activity code; empty for a code without sections or an unknown one."""
+    activities = codelist("economic_activities").set_index("code")["sections"]
+    return frozenset(str(activities.get(economic_activity, "")).split())
+
+
+def is_who_listed(area: str) -> bool:
+    """True when the area is on the WHO health workforce support and safeguards list 2023."""
+    return area in set(codelist("who_safeguards_2023")["area"])
+
+
+def shared_blocs(origin: str, destination: str) -> list[str]:
+    """Blocs within which nationals of both may work without a permit, sorted."""
+    blocs = codelist("mobility_blocs")
+    members = {bloc: set(rows["area"]) for bloc, rows in blocs.groupby("bloc")}
+    return sorted(str(bloc) for bloc, areas in members.items() if {origin, destination} <= areas)
+
+
+def list_flags(origin: str, destination: str, economic_activity: str, origin_rating: str | None) -> list[str]:
+    """Flags of a corridor: WHO_SSL where health work is included, ORIGIN_SHORTAGE, FREE_MOVEMENT_<bloc>."""
+    flags = []
+    if is_who_listed(origin) and HEALTH_SECTION in list_sections(economic_activity):
+        flags.append("WHO_SSL")
+    if origin_rating in SHORT:
+        flags.append("ORIGIN_SHORTAGE")
+    return flags + [f"FREE_MOVEMENT_{bloc}" for bloc in shared_blocs(origin, destination)]
+
+
+def judge_corridor(
+    economic_activity: str, flags: list[str], origin_rating: str | None, destination_rating: str | None
+) -> tuple[str, str]:
+    """(recommended, reason): NO, NOT_ASSESSED or CANDIDATE. Unknown never becomes CANDIDATE."""
+    blocking = [flag for flag in flags if flag in DO_NOT_RECRUIT]
+    if economic_activity == "_T":
+        listed = ", no active recruitment of health workers" if "WHO_SSL" in flags else ""
+        return "NOT_ASSESSED", f"Recruitment is judged by activity, never for all at once{listed}."
+    if blocking:
+        return "NO", f"Do not recruit: {', '.join(blocking)}."
+    if destination_rating in (None, "N"):
+        return "NOT_ASSESSED", "The destination's own rating of this activity is unknown."
+    if destination_rating not in SHORT:
+        return "NO", f"The destination is not short in this activity (rated {destination_rating})."
+    return _judge_origin(economic_activity, origin_rating)
+
+
+def _judge_origin(economic_activity: str, origin_rating: str | None) -> tuple[str, str]:
+    if origin_rating in (None, "N"):
+        return (
+            "NOT_ASSESSED",
+            "Whether the origin itself is short in this activity is unknown: assess it first.",
+        )
+    if origin_rating == "WATCH":
+        return "NOT_ASSESSED", "The origin's own rating is WATCH: decide with its ministry."
+    if EDUCATION_SECTION in list_sections(economic_activity):
+        return "NOT_ASSESSED", "The origin's pupil-teacher ratio is not among the observations."
+    return "CANDIDATE", f"No do-not-recruit flag; the origin is rated {origin_rating} in this activity."

@@ -1,0 +1,431 @@
+"""Dependency, alternatives, corridors and the decision. Golden cases: tests/cases/decision/<nn_scenario>/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lma.contracts import Country, Zone, codelist, rule_set, table_contract
+from lma.errors import UsageError
+from lma.migration.alternatives import (
+    compute_activated,
+    compute_potential_women,
+    compute_usable_unemployed,
+    list_alternatives,
+)
+from lma.migration.corridors import list_corridors
+from lma.migration.decision import decide
+from lma.migration.dependency import (
+    compute_headroom,
+    compute_hhi,
+    compute_share,
+    measure_dependency,
+)
+from lma.migration.evidence import find_newest
+from lma.migration.gaps import Gap, compute_need, read_gaps
+from lma.migration.safeguards import judge_corridor, list_flags
+from lma.migration.steps import check_shortage, check_technology
+
+CASES = sorted((Path(__file__).parent / "cases" / "decision").iterdir())
+
+
+def complete(frame: pd.DataFrame, table: str, **defaults: object) -> pd.DataFrame:
+    """A frame with every column of the table; what the case leaves out gets the default."""
+    columns = table_contract(table).column_names
+    missing = {name: defaults.get(name) for name in columns if name not in frame}
+    return frame.assign(**missing)[columns]
+
+
+def read_case(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(folder / name, dtype=str, keep_default_na=False)
+
+
+def observe(frame: pd.DataFrame) -> pd.DataFrame:
+    """Observations of a case, with ids numbered in file order."""
+    known = frame.assign(
+        obs_value=frame["obs_value"].astype(float),
+        observation_id=[f"0123456789ab:{row}" for row in range(1, len(frame) + 1)],
+    )
+    return complete(
+        known, "marts.observations", basis="reported", basis_kind="reported", source_id="case",
+        is_break=False, as_of="2026-01-01", occupation="_T", counterpart_area="_Z", sex="_T", age="_T",
+        economic_activity="_T", citizenship="_T", obs_status="A",
+    )  # fmt: skip
+
+
+def build_balances(frame: pd.DataFrame, ref_area: str) -> pd.DataFrame:
+    """Three quantile rows of the gap for each row of the case."""
+    rows = [
+        {
+            "balance_id": f"B:{row['time_period']}:{level}", "ref_area": ref_area,
+            "value": float(row[column]), "economic_activity": row["economic_activity"], "time_period": row["time_period"],
+            "output_type_id": level,
+        }
+        for row in frame.to_dict("records")
+        for level, column in (("0.1", "q10"), ("0.5", "q50"), ("0.9", "q90"))
+    ]  # fmt: skip
+    return complete(
+        pd.DataFrame(rows), "marts.balances", scenario="baseline", occupation="_T", measure="GAP",
+        output_type="quantile", unit_measure="PS", basis="projection",
+    )  # fmt: skip
+
+
+def build_shortages(frame: pd.DataFrame) -> pd.DataFrame:
+    known = frame.assign(
+        value=pd.to_numeric(frame["value"]),
+        rating=frame["rating"].replace("", None),
+        shortage_id=[
+            "S:" + ":".join(key)
+            for key in frame[["ref_area", "economic_activity", "method", "indicator"]].to_numpy()
+        ],
+    )
+    return complete(known, "marts.shortages", occupation="_T", basis="reported", unit_measure="IX")
+
+
+def build_indicators(frame: pd.DataFrame, ref_area: str) -> pd.DataFrame:
+    known = frame.assign(
+        value=pd.to_numeric(frame["value"]),
+        ref_area=ref_area,
+        indicator_id=["I:" + row for row in frame["indicator"]],
+    )
+    return complete(
+        known, "marts.indicators", sex="_T", counterpart_area="_Z", basis_kind="reported", basis="reported"
+    )
+
+
+def build_country(case: dict[str, str]) -> Country:
+    zones = [Zone(economic_activity=code, label=code) for code in case["zones"].split()]
+    return Country(
+        ref_area=case["ref_area"], label=case["ref_area"], role=case["role"],
+        partners=case["partners"].split(), zones=zones, dependency_ceiling=float(case["dependency_ceiling"]),
+    )  # fmt: skip
+
+
+def run_case(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(decisions, corridors) of one case."""
+    case = dict(read_case(folder, "case.csv").to_numpy())
+    country, as_of_year = build_country(case), int(case["as_of_year"])
+    observations = observe(read_case(folder, "observations_in.csv"))
+    shortages = build_shortages(read_case(folder, "shortages_in.csv"))
+    corridors = list_corridors(country, observations=observations, shortages=shortages, as_of_year=as_of_year)
+    decisions = decide(
+        country, as_of_year=as_of_year, shortages=shortages, observations=observations, corridors=corridors,
+        balances=build_balances(read_case(folder, "balances_in.csv"), country.ref_area),
+        indicators=build_indicators(read_case(folder, "indicators_in.csv"), country.ref_area),
+        forecasts=pd.DataFrame(columns=table_contract("marts.forecasts").column_names),
+    )  # fmt: skip
+    return decisions, corridors
+
+
+def assert_row(found: pd.Series, expected: dict[str, str]) -> None:
+    where = f"{expected['economic_activity']} {expected['step_id']}: {found['text']}"
+    assert found["outcome"] == expected["outcome"], where
+    assert (found["reason_code"] or "") == expected["reason_code"], where
+    assert expected["text_contains"] in found["text"], where
+    for column in ("value", "value_low", "value_high", "threshold"):
+        if expected[column]:
+            assert found[column] == pytest.approx(float(expected[column]), abs=5e-4), (column, where)
+
+
+# ---------------------------------------------------------------- golden cases
+
+
+@pytest.mark.parametrize("folder", CASES, ids=[folder.name for folder in CASES])
+def test_decision_case(folder: Path) -> None:
+    decisions, corridors = run_case(folder)
+    rows = decisions.set_index(["economic_activity", "step_id"])
+    expected = read_case(folder, "decisions_out.csv").to_dict("records")
+    for row in expected:
+        assert_row(rows.loc[(row["economic_activity"], row["step_id"])], row)
+    assert len(expected) == 10
+    if (folder / "corridors_out.csv").exists():
+        shown = corridors.assign(flags=corridors["flags"].str.join(" "))
+        found = shown[["origin", "economic_activity", "recommended", "flags"]].sort_values(
+            ["origin", "economic_activity"]
+        )
+        pd.testing.assert_frame_equal(
+            found.reset_index(drop=True),
+            read_case(folder, "corridors_out.csv")
+            .sort_values(["origin", "economic_activity"])
+            .reset_index(drop=True),
+            check_dtype=False,
+        )
+
+
+@pytest.mark.parametrize("folder", CASES, ids=[folder.name for folder in CASES])
+def test_rows_follow_the_table_contracts(folder: Path) -> None:
+    decisions, corridors = run_case(folder)
+    for table, frame in (("marts.decisions", decisions), ("marts.corridors", corridors)):
+        contract = table_contract(table)
+        assert list(frame.columns) == contract.column_names
+        assert not frame.duplicated(contract.primary_key).any()
+        for column in contract.columns:
+            if column.required:
+                assert frame[column.name].notna().all(), (table, column.name)
+            if column.valid_values and not frame.empty:
+                assert set(frame[column.name].dropna()) <= set(column.valid_values), (table, column.name)
+    assert decisions.groupby("economic_activity")["step_id"].apply(list).map(len).eq(10).all()
+
+
+def test_an_option_always_has_every_pass_a_range_and_an_alternative() -> None:
+    for folder in CASES:
+        decisions, _ = run_case(folder)
+        for _, rows in decisions.groupby("economic_activity"):
+            by_step = rows.set_index("step_id")
+            if by_step.loc["RESULT", "reason_code"] != "LABOUR_MIGRATION_OPTION":
+                assert pd.isna(by_step.loc["RESULT", "value_high"])
+                continue
+            assert set(by_step.drop("RESULT")["outcome"]) == {"PASS"}
+            assert by_step.loc["RESULT", "value_low"] < by_step.loc["RESULT", "value_high"]
+            assert by_step.loc["D4", "value"] > 0
+
+
+def test_result_traces_to_its_nine_steps_and_steps_to_their_inputs() -> None:
+    decisions, _ = run_case(CASES[0])
+    rows = decisions.set_index("step_id")
+    assert list(rows.loc["RESULT", "inputs"]) == list(rows.drop("RESULT")["decision_id"])
+    assert {one[:2] for one in rows.loc["D2", "inputs"]} == {"B:"}
+    assert {one[:2] for one in rows.loc["D8", "inputs"]} == {"C:"}
+    assert rows.loc["D7", "inputs"] and rows.loc["D4", "inputs"] and rows.loc["D0", "inputs"]
+
+
+def test_no_input_frame_is_changed() -> None:
+    folder = CASES[0]
+    observations = observe(read_case(folder, "observations_in.csv"))
+    before = observations.copy(deep=True)
+    shortages = build_shortages(read_case(folder, "shortages_in.csv"))
+    country = build_country(dict(read_case(folder, "case.csv").to_numpy()))
+    list_corridors(country, observations=observations, shortages=shortages, as_of_year=2026)
+    pd.testing.assert_frame_equal(observations, before)
+
+
+# ---------------------------------------------------------------- dependency
+
+
+def test_headroom_golden() -> None:
+    assert compute_headroom(1000, 400, 0.5) == 200
+    assert compute_headroom(1000, 600, 0.5) == -200
+
+
+@given(
+    employment=st.integers(1, 10**7), share=st.floats(0, 1), ceiling=st.floats(0.01, 0.99),
+    part=st.floats(0, 1),
+)  # fmt: skip
+def test_headroom_keeps_the_ratio_under_the_ceiling(
+    employment: int, share: float, ceiling: float, part: float
+) -> None:
+    foreign = share * employment
+    headroom = compute_headroom(employment, foreign, ceiling)
+    if headroom <= 0:
+        assert foreign / employment >= ceiling * (1 - 1e-9)
+        return
+    added = part * headroom
+    assert (foreign + added) / (employment + added) <= ceiling * (1 + 1e-9)
+    beyond = headroom * 1.01 + 1
+    assert (foreign + beyond) / (employment + beyond) > ceiling
+
+
+@pytest.mark.parametrize("ceiling", [0, 1, -0.2, 1.5])
+def test_ceiling_must_lie_between_0_and_1(ceiling: float) -> None:
+    with pytest.raises(UsageError, match="dependency_ceiling"):
+        compute_headroom(1000, 400, ceiling)
+
+
+def test_share_refuses_impossible_counts() -> None:
+    with pytest.raises(UsageError, match="no share"):
+        compute_share(1100, 1000)
+
+
+def test_hhi() -> None:
+    assert compute_hhi([10]) == 1
+    assert compute_hhi([10, 10, 10, 10]) == 0.25
+    assert compute_hhi([0, 0]) is None
+
+
+EOE = [
+    ("_T", "2015-Q1", 54417), ("FOR", "2015-Q1", 22951), ("_T", "2020-Q1", 43488), ("FOR", "2020-Q1", 20112),
+]  # fmt: skip
+
+
+def observe_zone(rows: list[tuple[str, str, int]], **columns: object) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["citizenship", "time_period", "obs_value"])
+    return observe(frame.assign(indicator="EMP", ref_area="MUS", economic_activity="EOE", **columns))
+
+
+def test_dependency_of_the_export_zone_as_published() -> None:
+    found = measure_dependency(observe_zone(EOE), "MUS", "EOE", 2020, 5)
+    assert found is not None
+    assert (found.total.value, found.foreign.value) == (43488, 20112)
+    assert round(100 * found.share, 2) == 46.25
+    assert found.share_change == pytest.approx(0.4625 - 0.4218, abs=1e-3)
+    assert found.total_change == pytest.approx(-0.2008, abs=1e-3)
+
+
+def test_no_change_is_taken_across_a_break() -> None:
+    observations = observe_zone([*EOE, ("_T", "2018-Q1", 50000)])
+    broken = observations.assign(is_break=observations["time_period"] == "2018-Q1")
+    found = measure_dependency(broken, "MUS", "EOE", 2020, 5)
+    assert found is not None
+    assert found.share_change is None
+    assert "break" in str(found.change_reason)
+
+
+def test_later_knowledge_and_projections_are_not_seen() -> None:
+    rows = pd.DataFrame(
+        [("2024", 5.0, "reported"), ("2025", 6.0, "projection"), ("2027", 7.0, "reported")],
+        columns=["time_period", "obs_value", "basis"],
+    )
+    found = find_newest(observe(rows.assign(indicator="UNE_RT", ref_area="MUS")), 2026, "UNE_RT", "MUS")
+    assert found is not None
+    assert (found.time_period, found.value) == ("2024", 5.0)
+
+
+# ---------------------------------------------------------------- alternatives and need
+
+
+def test_alternative_formulas() -> None:
+    assert compute_usable_unemployed(600_000, 5, 3) == 30_000 - 0.03 * 570_000
+    assert compute_usable_unemployed(1000, 1, 3) == 0
+    assert compute_activated(1000, 10, 1) == pytest.approx(100)
+    assert compute_activated(1000, 10, 2) == pytest.approx(190)
+    assert compute_potential_women(500_000, 45, 70) == 125_000
+    assert compute_potential_women(500_000, 70, 60) == 0
+
+
+def test_unknown_alternatives_stay_in_the_list_without_a_number() -> None:
+    empty = observe(
+        pd.DataFrame({"obs_value": [], "indicator": [], "ref_area": [], "time_period": []}).astype(str)
+    )
+    found = list_alternatives(empty, "MUS", "C", 2026, 3, rule_set("decision"))
+    assert [one.code for one in found] == ["UNEMPLOYED", "NEET", "WOMEN", "UNDEREMPLOYED"]
+    assert all(one.value is None and "missing" in one.text or "not among" in one.text for one in found)
+
+
+def test_unemployed_count_once() -> None:
+    observations = observe(read_case(CASES[0], "observations_in.csv"))
+    rules = rule_set("decision")
+    alone = list_alternatives(observations, "MUS", "C", 2026, 3, rules)[0]
+    already = list_alternatives(observations, "MUS", "C", 2026, 3, rules, unemployed_in_supply=True)[0]
+    assert alone.value == pytest.approx(1290)
+    assert already.value == 0
+    assert "seekers already hold them" in already.text
+
+
+QUANTILE = st.floats(-1e6, 1e6)
+
+
+@given(
+    gap=st.tuples(QUANTILE, QUANTILE, QUANTILE), capacity=st.tuples(*[st.floats(0, 1e6)] * 3),
+    headroom=st.none() | st.floats(0, 1e6),
+)  # fmt: skip
+def test_need_is_a_range_within_zero_and_the_headroom(
+    gap: tuple[float, float, float], capacity: tuple[float, float, float], headroom: float | None
+) -> None:
+    low, middle, high = sorted(gap)
+    least, value, most = sorted(capacity)
+    need = compute_need(Gap(3, "2026-2028", low, middle, high, ()), (value, least, most), headroom)
+    assert 0 <= need.low <= need.value <= need.high
+    assert headroom is None or need.high <= headroom
+
+
+def test_gaps_are_read_cumulated_and_complete_only() -> None:
+    frame = pd.DataFrame(
+        {
+            "economic_activity": "C",
+            "time_period": ["2026", "2027", "2026-2028"],
+            "q10": "1",
+            "q50": "2",
+            "q90": "3",
+        }
+    )
+    balances = build_balances(frame, "MUS")
+    assert [gap.time_period for gap in read_gaps(balances, "MUS", "C", "_T")] == ["2026", "2026-2028"]
+    partial = balances[balances["output_type_id"] != "0.9"]
+    assert read_gaps(partial, "MUS", "C", "_T") == []
+
+
+# ---------------------------------------------------------------- single steps and safeguards
+
+
+def test_no_data_never_passes() -> None:
+    assert check_technology(None, rule_set("decision")).outcome == "NOT_ASSESSED"
+    assert check_shortage(None).outcome == "NOT_ASSESSED"
+
+
+def test_short_at_home_is_never_a_candidate() -> None:
+    for rating in ("SHORTAGE", "SEVERE"):
+        flags = list_flags("IND", "MUS", "C", rating)
+        assert flags == ["ORIGIN_SHORTAGE"]
+        assert judge_corridor("C", flags, rating, "SEVERE")[0] == "NO"
+
+
+@pytest.mark.parametrize("activity", ["Q", "PUB", "SEC_SER", "ETD_GOV"])
+def test_listed_origins_are_refused_wherever_health_work_is_inside(activity: str) -> None:
+    for origin in ("BGD", "NPL", "MDG"):
+        flags = list_flags(origin, "MUS", activity, "SURPLUS")
+        assert judge_corridor(activity, flags, "SURPLUS", "SEVERE")[0] == "NO"
+    assert "WHO_SSL" not in list_flags("BGD", "MUS", "C", "SURPLUS")
+
+
+@pytest.mark.parametrize("rating", [None, "N", "WATCH"])
+def test_unknown_at_the_origin_is_not_a_candidate(rating: str | None) -> None:
+    assert judge_corridor("C", [], rating, "SEVERE")[0] == "NOT_ASSESSED"
+
+
+def test_the_list_has_55_countries_and_says_how_each_was_checked() -> None:
+    listed = codelist("who_safeguards_2023")
+    assert listed["area"].is_unique
+    assert len(listed) == 55
+    assert set(listed["verified"]) <= {"primary", "secondary", "inferred", "memory"}
+    assert set(listed["area"]) <= set(codelist("areas")["area"])
+
+
+def test_eurasian_union_is_a_bloc() -> None:
+    assert list_flags("ARM", "RUS", "F", None) == ["FREE_MOVEMENT_EAEU"]
+    assert list_flags("ARM", "QAT", "F", None) == []
+
+
+def test_origin_view_lists_destinations_by_stock() -> None:
+    rows = pd.DataFrame(
+        [
+            ("MIG_STOCK", "RUS", "ARM", 500.0), ("MIG_STOCK", "FRA", "ARM", 30.0),
+            ("MIG_STOCK", "ARM", "GEO", 9.0),
+            ("REMIT", "ARM", "RUS", 1e9), ("UNE_RT", "RUS", "_Z", 2.5),
+            ("GDP_PC_PPP", "RUS", "_Z", 40000.0), ("GDP_PC_PPP", "ARM", "_Z", 20000.0),
+        ],
+        columns=["indicator", "ref_area", "counterpart_area", "obs_value"],
+    )  # fmt: skip
+    country = Country(ref_area="ARM", label="Armenia", role="origin", partners=["RUS", "FRA", "QAT"])
+    shortages = build_shortages(
+        pd.DataFrame(
+            columns=[
+                "ref_area",
+                "economic_activity",
+                "method",
+                "indicator",
+                "time_period",
+                "value",
+                "rating",
+            ],
+            dtype=str,
+        )
+    )
+    found = list_corridors(
+        country, observations=observe(rows.assign(time_period="2024")), shortages=shortages, as_of_year=2026
+    )
+    total = found[found["economic_activity"] == "_T"].set_index("destination")
+    assert list(total.index) == ["RUS", "FRA", "QAT"]
+    assert total.loc["RUS", ["stock", "remittances", "unemployment_rate", "gdp_pc_ratio"]].tolist() == [
+        500,
+        1e9,
+        2.5,
+        2.0,
+    ]
+    assert total.loc["RUS", "share"] == pytest.approx(100 * 500 / 530)
+    assert total.loc["RUS", "flags"] == ["FREE_MOVEMENT_EAEU"]
+    assert pd.isna(total.loc["QAT", "stock"])
+    assert set(found["origin"]) == {"ARM"}
