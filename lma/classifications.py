@@ -101,7 +101,7 @@ def activity_ancestors(code: str) -> tuple[str, ...]:
 
 
 def find_group(code: str, classification: str) -> str:
-    """Activity of a classification (ISIC4_14, ISIC4_7, ISIC4_3) that holds a code; X and ``_T`` themselves."""
+    """Activity of ISIC4_14, ISIC4_7 or ISIC4_3 that holds a code; X and ``_T`` hold themselves."""
     if code in UNGROUPED:
         return code
     found = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -99,27 +100,30 @@ def cell_text(cell: Any) -> str:
 def read_sheet(content: bytes, sheet: str | int) -> list[Row]:
     """All rows of one sheet as stored values, row 1 first."""
     check_not_page(content)
-    has_formulas = _has_formulas(content)
+    has_formulas = _inspect_parts(content)
     rows = _load_rows(content, sheet, values=True)
     if has_formulas:
         _check_formulas_have_values(_load_rows(content, sheet, values=False), rows)
     return rows
 
 
-def _has_formulas(content: bytes) -> bool:
-    """Whether any sheet holds a formula; reads every sheet once, so damage shows here."""
+def _inspect_parts(content: bytes) -> bool:
+    """Whether any sheet holds a formula; reads every part once, so that damage and entities show here."""
+    found = False
     with open_zip(content) as archive:
-        sheets = [
-            name for name in archive.namelist() if name.startswith("xl/worksheets/") and name.endswith(".xml")
-        ]
-        try:
-            return any(b"<f>" in xml or b"<f " in xml for xml in map(archive.read, sheets))
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-            raise InputError(f"the workbook is damaged ({error}): download it again.") from error
+        for name in archive.namelist():
+            try:
+                part = archive.read(name)
+            except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+                raise InputError(f"the workbook is damaged in {name} ({error}): download it again.") from error
+            if b"<!DOCTYPE" in part or b"<!ENTITY" in part:
+                raise InputError(f"the workbook declares XML entities in {name}, which no publisher needs: it was not read.")
+            found |= name.startswith("xl/worksheets/") and (b"<f>" in part or b"<f " in part)
+    return found
 
 
 def _load_rows(content: bytes, sheet: str | int, *, values: bool) -> list[Row]:
-    from defusedxml.common import DefusedXmlException
+    """Rows of a sheet; openpyxl reads XML through defusedxml, the second line of defence."""
     from openpyxl import load_workbook
 
     try:
@@ -129,16 +133,9 @@ def _load_rows(content: bytes, sheet: str | int, *, values: bool) -> list[Row]:
         return [tuple(row) for row in page.iter_rows(values_only=True)]
     except InputError:
         raise
-    except DefusedXmlException as error:
-        raise InputError(
-            f"the workbook declares XML entities ({type(error).__name__}), which no publisher needs: it "
-            "was not read."
-        ) from error
     except Exception as error:  # openpyxl raises whatever its XML reader meets
-        raise InputError(
-            f"the workbook cannot be read ({type(error).__name__}: {error}): it is damaged; download it "
-            "again."
-        ) from error
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"the workbook cannot be read ({first}): it is damaged; download it again.") from error
 
 
 def _sheet_name(names: Sequence[str], sheet: str | int) -> str:
