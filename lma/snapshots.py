@@ -18,7 +18,7 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,10 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, order=True)
 class Landed:
-    """One landed file of one source; ``list_landed`` sorts by the fields in this order."""
+    """One landed file of one source; ``list_landed`` sorts by the fields in this order.
+
+    ``is_new`` says whether ``land`` has just added it.
+    """
 
     source_id: str
     as_of: dt.date
@@ -45,6 +48,7 @@ class Landed:
     url: str
     retrieved_at: dt.datetime
     n_bytes: int
+    is_new: bool = field(default=False, compare=False)
 
 
 def raw_store_of(warehouse: Path) -> Path:
@@ -71,19 +75,29 @@ def land(
     if not data:
         raise InputError(f"{file_name} of {source_id} is empty: download it again from {url}.")
     sha = hashlib.sha256(data).hexdigest()
-    sidecar = raw_store / f"{sha}.{_checked_id(source_id)}.json"
+    sidecar = _sidecar(raw_store, sha, source_id)
+    is_new = not sidecar.is_file()
     try:
         if not (raw_store / sha).is_file():
             _write_whole(raw_store / sha, data)
-        if not sidecar.is_file():
+        if is_new:
             moment = (retrieved_at or dt.datetime.now(dt.UTC)).replace(tzinfo=None, microsecond=0)
             landed = Landed(source_id, as_of, sha, Path(file_name).name, url, moment, len(data))
             _write_whole(sidecar, _describe(landed))
     except OSError as error:
-        raise OutputError(
-            f"{file_name} cannot be landed in {raw_store}: {error}. Check space and rights."
-        ) from error
-    return _read_sidecar(sidecar)
+        raise OutputError(f"{raw_store} cannot take {file_name}: {error}. Check space and rights.") from error
+    return replace(_read_sidecar(sidecar), is_new=is_new)
+
+
+def discard(landed: Landed, raw_store: Path) -> None:
+    """Take a refused file out of the raw store; bytes that another source also landed stay."""
+    _sidecar(raw_store, landed.snapshot_sha, landed.source_id).unlink(missing_ok=True)
+    if not list(raw_store.glob(f"{landed.snapshot_sha}.*.json")):
+        (raw_store / landed.snapshot_sha).unlink(missing_ok=True)
+
+
+def _sidecar(raw_store: Path, snapshot_sha: str, source_id: str) -> Path:
+    return raw_store / f"{snapshot_sha}.{_checked_id(source_id)}.json"
 
 
 def _checked_id(source_id: str) -> str:
@@ -116,7 +130,8 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 def _describe(landed: Landed) -> bytes:
-    return json.dumps(vars(landed), indent=1, sort_keys=True, default=str, ensure_ascii=False).encode()
+    described = {name: value for name, value in vars(landed).items() if name != "is_new"}
+    return json.dumps(described, indent=1, sort_keys=True, default=str, ensure_ascii=False).encode()
 
 
 def _read_sidecar(path: Path) -> Landed:
@@ -149,6 +164,13 @@ def read_landed(raw_store: Path, snapshot_sha: str) -> bytes:
             "Remove it and ingest the publisher's file again, or restore it from a backup."
         )
     return data
+
+
+def discard(landed: Landed, raw_store: Path) -> None:
+    """Take back one landed file that was refused; the bytes stay while another source has landed them too."""
+    (raw_store / f"{landed.snapshot_sha}.{landed.source_id}.json").unlink(missing_ok=True)
+    if not list(raw_store.glob(f"{landed.snapshot_sha}.*.json")):
+        (raw_store / landed.snapshot_sha).unlink(missing_ok=True)
 
 
 def find_files(folder: Path) -> list[Path]:

@@ -683,13 +683,17 @@ class Warehouse:
         name = contracts.table_contract(table).name
         return int(self._connection.execute(f"select count(*) from {name}").fetchall()[0][0])  # noqa: S608 (contract)
 
-    def content_hash(self, table: str) -> str:
-        """sha256 of all rows of a table whatever their order; times of landing and running are left out."""
+    def content_hash(self, table: str, ref_area: str | None = None) -> str:
+        """sha256 of the rows of a table, or of one country's, in whatever order they stand.
+
+        Times of landing and running are left out, so a rebuilt warehouse has the same hashes.
+        """
         contract = contracts.table_contract(table)
         cells = [_hashed_cell(column) for column in contract.columns if column.physical_type != "TIMESTAMP"]
+        where = "" if ref_area is None else "where ref_area = ?"
         row_hash = f"sha256(concat({', chr(31), '.join(cells)}))"
-        query = f"select {row_hash} as row_hash from {table} order by row_hash"  # noqa: S608 (contract names)
-        result = self._connection.execute(query)
+        query = f"select {row_hash} as row_hash from {table} {where} order by row_hash"  # noqa: S608 (contract)
+        result = self._connection.execute(query, [] if ref_area is None else [ref_area])
         digest = hashlib.sha256()
         while rows := result.fetchmany(50_000):
             digest.update("".join(row[0] for row in rows).encode())
