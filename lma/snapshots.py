@@ -166,13 +166,6 @@ def read_landed(raw_store: Path, snapshot_sha: str) -> bytes:
     return data
 
 
-def discard(landed: Landed, raw_store: Path) -> None:
-    """Take back one landed file that was refused; the bytes stay while another source has landed them too."""
-    (raw_store / f"{landed.snapshot_sha}.{landed.source_id}.json").unlink(missing_ok=True)
-    if not list(raw_store.glob(f"{landed.snapshot_sha}.*.json")):
-        (raw_store / landed.snapshot_sha).unlink(missing_ok=True)
-
-
 def find_files(folder: Path) -> list[Path]:
     """All files of a folder and its subfolders by path; hidden and unfinished ones are left out."""
     if not folder.is_dir():

@@ -62,12 +62,13 @@ def open_for_writing(path: Path | str, wait_seconds: float = 30, command: str | 
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_seconds
     lock = _take_lock(path, deadline, command or _this_command())
-    try:
-        warehouse = Warehouse(_connect_waiting(path, deadline), path, lock)
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(lock.close)
+        connection = _connect_waiting(path, deadline)
+        on_failure.callback(connection.close)
+        warehouse = Warehouse(connection, path, lock)
         warehouse._create_tables()
-    except BaseException:
-        lock.close()
-        raise
+        on_failure.pop_all()
     return warehouse
 
 
