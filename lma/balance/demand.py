@@ -1,0 +1,233 @@
+"""Demand: employment by sector in every draw, from the published forecasts and their intervals.
+
+Sectors move together: a Gaussian copula with the correlation of their past yearly changes (shrunk after
+Ledoit and Wolf 2004). The marginals are the published quantiles, so the draws agree with the published
+intervals. A draw keeps one normal score per sector at all horizons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Array = npt.NDArray[np.float64]
+
+SECTORS = ("A", "B", "C", "DE", "F", "G", "HJ", "I", "K", "LMN", "O", "P", "Q", "RSTU")
+NEEDED_LEVELS = (0.1, 0.5, 0.9)
+QUANTUM = 1024.0
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Employment in every draw, and where it comes from.
+
+    ``employment``: (draws, sectors, years) in persons; the first year is the base year, before the first
+    balance year. ``reasons``: sector without employment -> why. ``inputs``: (sector, year) -> ids.
+    """
+
+    sectors: tuple[str, ...]
+    base_year: int
+    employment: Array
+    reasons: dict[str, str]
+    inputs: dict[tuple[str, int], list[str]]
+
+
+def quantise(persons: Array) -> Array:
+    """Persons to 1/1024: such numbers add up exactly, so identities hold and bytes do not depend on order."""
+    rounded: Array = np.round(persons * QUANTUM) / QUANTUM
+    return rounded
+
+
+def select_employment(observations: pd.DataFrame, ref_area: str) -> pd.DataFrame:
+    """Yearly modelled employment by activity of one country, sorted; one row per activity and year."""
+    o = observations
+    chosen = o[
+        (o["ref_area"] == ref_area)
+        & (o["indicator"] == "EMP")
+        & (o["freq"] == "A")
+        & (o["sex"] == "_T")
+        & (o["age"] == "_T")
+        & (o["citizenship"] == "_T")
+        & (o["basis_kind"] == "modelled")
+        & o["obs_value"].notna()
+    ]
+    return chosen.assign(year=chosen["time_period"].astype(int)).sort_values(["economic_activity", "year"])
+
+
+def select_forecasts(forecasts: pd.DataFrame, ref_area: str) -> pd.DataFrame:
+    """Champion quantiles of employment of one country at the newest origin, sorted."""
+    f = forecasts
+    chosen = f[
+        (f["ref_area"] == ref_area)
+        & (f["indicator"] == "EMP")
+        & (f["sex"] == "_T")
+        & (f["basis_kind"] == "modelled")
+        & (f["role"] == "champion")
+        & (f["output_type"] == "quantile")
+        & f["value"].notna()
+    ]
+    newest = chosen[
+        chosen["origin_date"] == chosen.groupby("economic_activity")["origin_date"].transform("max")
+    ]
+    return newest.assign(
+        year=newest["target_period"].astype(int), level=newest["output_type_id"].astype(float)
+    ).sort_values(["economic_activity", "year", "level"])
+
+
+def shrink_correlation(changes: Array) -> Array:
+    """Correlation (sectors, sectors) of yearly changes (years, sectors), shrunk towards none at all.
+
+    Ledoit and Wolf (2004), 'A well-conditioned estimator for large-dimensional covariance matrices', on
+    standardised changes. Fewer than three years, or a sector that never moved, count as uncorrelated.
+    """
+    n_years, n_sectors = changes.shape
+    if n_years < 3:
+        return np.eye(n_sectors)
+    spread = changes.std(axis=0)
+    standard = np.where(spread > 0, (changes - changes.mean(axis=0)) / np.where(spread > 0, spread, 1.0), 0.0)
+    sample = np.einsum("ti,tj->ij", standard, standard) / n_years
+    target = np.trace(sample) / n_sectors * np.eye(n_sectors)
+    distance = np.square(sample - target).sum()
+    noise = sum(np.square(np.outer(row, row) - sample).sum() for row in standard) / n_years**2
+    shrinkage = min(1.0, noise / distance) if distance > 0 else 1.0
+    covariance = (1 - shrinkage) * sample + shrinkage * target
+    scale = np.sqrt(np.where(np.diag(covariance) > 0, np.diag(covariance), 1.0))
+    correlation: Array = covariance / np.outer(scale, scale)
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
+
+
+def factor_correlation(correlation: Array) -> Array:
+    """Lower Cholesky factor, in plain loops so that no linear-algebra library decides the last digit."""
+    size = len(correlation)
+    factor = np.zeros((size, size))
+    for i in range(size):
+        for j in range(i + 1):
+            rest = correlation[i, j] - sum(factor[i, k] * factor[j, k] for k in range(j))
+            factor[i, j] = np.sqrt(max(rest, 1e-12)) if i == j else rest / factor[j, j]
+    return factor
+
+
+def spread_scores(draws: Array) -> Array:
+    """Normal scores with the ranks of ``draws`` (draws, columns): each column has normal quantiles."""
+    n_draws = len(draws)
+    normal = NormalDist()
+    scores = np.array([normal.inv_cdf((i + 0.5) / n_draws) for i in range(n_draws)])
+    order = np.argsort(np.round(draws, 9), axis=0, kind="stable")
+    ranks = np.argsort(order, axis=0, kind="stable")
+    spread: Array = scores[ranks]
+    return spread
+
+
+def draw_scores(correlation: Array, n_draws: int, generator: np.random.Generator) -> Array:
+    """Correlated normal scores (draws, sectors)."""
+    independent = generator.standard_normal((n_draws, len(correlation)))
+    return spread_scores(np.einsum("dk,sk->ds", independent, factor_correlation(correlation)))
+
+
+def read_quantiles(levels: Array, values: Array, scores: Array) -> Array:
+    """Value of the published quantile function at each normal score; never negative.
+
+    Straight lines between the published quantiles on the normal scale; the outer lines run on beyond the
+    outermost levels.
+    """
+    normal = NormalDist()
+    knots = np.array([normal.inv_cdf(level) for level in levels])
+    rising = np.maximum.accumulate(values)
+    slope_low = (rising[1] - rising[0]) / (knots[1] - knots[0])
+    slope_high = (rising[-1] - rising[-2]) / (knots[-1] - knots[-2])
+    reach = 8.0
+    wide_knots = np.concatenate([[-reach], knots, [reach]])
+    low, high = rising[0] - slope_low * (knots[0] + reach), rising[-1] + slope_high * (reach - knots[-1])
+    wide_values = np.concatenate([[low], rising, [high]])
+    drawn: Array = np.maximum(np.interp(scores, wide_knots, wide_values), 0.0)
+    return drawn
+
+
+def measure_changes(employment: pd.DataFrame, sectors: Sequence[str]) -> Array:
+    """Yearly log changes (years, sectors) of the years that all sectors have; none across a break.
+
+    A sector without any history counts as never moving.
+    """
+    years = np.unique(employment["year"].to_numpy(dtype=int))
+    values = _spread_sectors(employment, "obs_value", sectors)
+    breaks = _spread_sectors(employment, "is_break", sectors)[1:] == 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        changes = np.diff(np.where(values > 0, np.log(values), np.nan), axis=0)
+    changes = np.where(breaks, np.nan, changes)[np.diff(years) == 1]
+    changes[:, np.isnan(values).all(axis=0)] = 0.0
+    complete: Array = changes[~np.isnan(changes).any(axis=1)]
+    return complete
+
+
+def _spread_sectors(employment: pd.DataFrame, column: str, sectors: Sequence[str]) -> Array:
+    wide = employment.pivot(index="year", columns="economic_activity", values=column)
+    spread: Array = wide.reindex(columns=list(sectors)).to_numpy(dtype=float)
+    return spread
+
+
+def _explain_missing(
+    sector: str, years: Sequence[int], quantiles: pd.DataFrame, base: pd.DataFrame
+) -> str | None:
+    for year in years:
+        levels = set(quantiles.loc[quantiles["year"] == year, "level"])
+        if year == years[0] and (base["year"] == year).any():
+            continue
+        if not levels.issuperset(NEEDED_LEVELS):
+            return f"NO_FORECAST: no champion quantiles 0.1, 0.5, 0.9 of employment in {sector} for {year}"
+    return None
+
+
+def _draw_sector(
+    years: Sequence[int], quantiles: pd.DataFrame, base: pd.DataFrame, scores: Array
+) -> tuple[Array, list[list[str]]]:
+    """Employment (draws, years) of one sector, and the ids used for each year."""
+    drawn, ids = [], []
+    for year in years:
+        known = base[base["year"] == year]
+        if year == years[0] and len(known):
+            drawn.append(np.full(len(scores), float(known["obs_value"].iloc[0])))
+            ids.append([str(known["observation_id"].iloc[0])])
+            continue
+        rows = quantiles[quantiles["year"] == year]
+        drawn.append(read_quantiles(rows["level"].to_numpy(), rows["value"].to_numpy(), scores))
+        ids.append(rows["forecast_id"].tolist())
+    return np.stack(drawn, axis=1), ids
+
+
+def draw_employment(
+    observations: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    ref_area: str,
+    first_year: int,
+    last_year: int,
+    n_draws: int,
+    generator: np.random.Generator,
+    sectors: Sequence[str] = SECTORS,
+) -> Demand:
+    """Employment by sector and year in every draw, from the year before ``first_year`` to ``last_year``.
+
+    The base year is the observed figure where there is one, else the forecast. A sector without a complete
+    forecast is left out with its reason.
+    """
+    employment, quantiles = select_employment(observations, ref_area), select_forecasts(forecasts, ref_area)
+    years = list(range(first_year - 1, last_year + 1))
+    parts = {
+        s: (quantiles[quantiles["economic_activity"] == s], employment[employment["economic_activity"] == s])
+        for s in sectors
+    }
+    found = {s: _explain_missing(s, years, *parts[s]) for s in sectors}
+    present = tuple(s for s in sectors if found[s] is None)
+    scores = draw_scores(shrink_correlation(measure_changes(employment, sectors)), n_draws, generator)
+    drawn, inputs = np.zeros((n_draws, len(present), len(years))), {}
+    for i, sector in enumerate(present):
+        drawn[:, i, :], ids = _draw_sector(years, *parts[sector], scores[:, list(sectors).index(sector)])
+        inputs.update({(sector, year): ids[k] for k, year in enumerate(years)})
+    return Demand(
+        present, years[0], quantise(drawn), {s: r for s, r in found.items() if r is not None}, inputs
+    )

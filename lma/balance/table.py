@@ -1,0 +1,356 @@
+"""Rows of marts.balances from a simulation: quantiles, means and probabilities, with their path back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lma.balance.demand import SECTORS
+from lma.balance.gap import FLOWS, SEEKER_KINDS, Simulation, compute_balance, simulate_balance
+from lma.balance.scenarios import BASELINE
+from lma.contracts import Country, RuleSet, Scenario, codelist, table_contract
+
+Array = npt.NDArray[np.float64]
+
+LEVELS = (0.1, 0.5, 0.9)
+OUTPUTS = [("quantile", "0.1"), ("quantile", "0.5"), ("quantile", "0.9"), ("mean", "_Z")]
+ANNUAL = ("EMP", *FLOWS)
+SHARES = ("GAP_PC", "OPENINGS_PC_SEEKERS")
+NATIONAL = (
+    "LABOUR_FORCE",
+    "EXIT_RATE",
+    "RETIREMENT",
+    "WITHDRAWAL",
+    "MORTALITY",
+    "POTENTIAL_NEET",
+    "POTENTIAL_WOMEN",
+)
+LOCAL = ("EMP", "EXPANSION", "REPLACEMENT_RAW", "REPLACEMENT", "OPENINGS", "DISPLACED")
+FLOW_WINDOW = "five-year flow [t-3, t+2] of the labour force by sex and age, divided by five"
+FROM_AGES = ("ENTRANTS", "REENTRANTS", "IMMIGRATION", "PARTICIPATION")
+
+
+def describe_steps(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
+    """How each measure is computed, in words, with the numbers of its assumptions."""
+    return {
+        **_describe_demand(rules, simulation),
+        **_describe_supply(rules, simulation),
+        **_describe_country(rules, simulation),
+        "GAP": "openings - seekers in every draw; transfers between sectors taken as zero (no data)",
+        "GAP_PC": "100 x gap since the first year / employment in the base year, in every draw",
+        "OPENINGS_PC_SEEKERS": "100 x openings / seekers since the first year, in every draw",
+    }
+
+
+def _describe_demand(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
+    t, method = rules.threshold, simulation.supply.exit_method or "not known"
+    added = ", ".join(f"{k} {v:g}" for k, v in sorted(simulation.scenario.demand_growth_points.items()))
+    scenario = f"; scenario adds to yearly growth, percentage points: {added}" if added else ""
+    return {
+        "EMP": "drawn from the published quantiles of the champion forecast; sectors correlated "
+        f"as their past yearly changes (Ledoit-Wolf){scenario}",
+        "EXPANSION": "employment less employment of the year before, in every draw",
+        "REPLACEMENT_RAW": f"employment of the year before x national exit rate ({method}); "
+        "assumption: the same rate in all sectors, for want of figures by sector and age",
+        "REPLACEMENT": "raw replacement x share refilled, drawn evenly "
+        f"from {t('shrinkage_low'):g} to {t('shrinkage_high'):g}",
+        "OPENINGS": "expansion + shrunk replacement; where expansion is negative, not below zero",
+    }
+
+
+def _describe_supply(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
+    t, supply = rules.threshold, simulation.supply
+    share = "; spread to sectors by share of employment in the base year (assumption: no figures by sector)"
+    rate = f"{supply.unemployment_rate} per cent ({supply.unemployment_year})"
+    window = f"{FLOW_WINDOW}, not simulated{share}"
+    points = simulation.scenario.participation_points
+    return {
+        "ENTRANTS": f"cohorts under {t('entrant_age'):g} joining the labour force: {window}",
+        "REENTRANTS": f"cohorts of {t('entrant_age'):g} and over joining the labour force: {window}",
+        "IMMIGRATION": "net immigration that the population projection itself assumes (cohorts that grow); "
+        f"nothing is added, for want of other data: {window}",
+        "PARTICIPATION": "yearly change of the labour force as participation drifts around its trend, and "
+        f"{points:g} points more women by the last year{share}",
+        "UNEMPLOYED_USABLE": f"unemployment rate {rate} less {t('frictional_share'):g} of employment as "
+        f"frictional; the stock counted once, over {t('unemployed_years'):g} years{share}",
+        "DISPLACED": f"{t('displaced_share'):g} x workers released beyond shrunk replacement; "
+        "seekers of their own sector",
+        "SEEKERS": "entrants + re-entrants + participation + usable unemployed + displaced + baseline "
+        "immigration, in every draw",
+    }
+
+
+def _describe_country(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
+    t, supply = rules.threshold, simulation.supply
+    level = (
+        "" if supply.level_ratio is None else f", x {supply.level_ratio:.3f} (level of the employment series)"
+    )
+    return {
+        "LABOUR_FORCE": "population x participation by sex and age; population on straight lines between "
+        f"published years; log-odds of participation on the trend of {t('trend_years'):g} years, damped by "
+        f"{t('trend_damping'):g} a year{level}",
+        "EXIT_RATE": f"100 x yearly exits / labour force a year before; {supply.exit_method or 'not known'}",
+        "RETIREMENT": f"cohorts of {t('retirement_age'):g} and over leaving: {FLOW_WINDOW}{level}",
+        "WITHDRAWAL": f"cohorts under {t('retirement_age'):g} leaving: {FLOW_WINDOW}{level}",
+        "MORTALITY": f"cohorts that shrink (deaths and net emigration): {FLOW_WINDOW}{level}",
+        "POTENTIAL_NEET": "NEET rate x population of 15-24; a potential, not in seekers",
+        "POTENTIAL_WOMEN": "women of 25-54 less their labour force; a potential, not in seekers",
+    }
+
+
+def name_row(
+    simulation: Simulation, activity: str, period: str, measure: str, output: tuple[str, str] = OUTPUTS[1]
+) -> str:
+    """Id of one row; without ``output`` that of the median, by which rows refer to each other."""
+    key = (simulation.scenario.name, simulation.ref_area, activity, "_T", period, measure, *output)
+    return f"B:{':'.join(key)}"
+
+
+def _find_inputs(simulation: Simulation, activity: str, year: int, measure: str) -> list[str]:
+    """Ids one step back for a yearly row: forecasts and observations, or the rows it is computed from."""
+
+    def at(name: str, where: str = activity, when: int = year) -> str:
+        return name_row(simulation, where, str(when), name)
+
+    supply, demand = simulation.supply, simulation.demand
+    base = [i for s in simulation.sectors for i in demand.inputs[(s, demand.base_year)]]
+    here = demand.inputs.get((activity, demand.base_year), [])
+    before = here if year - 1 == demand.base_year else [at("EMP", when=year - 1)]
+    if activity == "_T" and measure in LOCAL:
+        return [at(measure, sector) for sector in simulation.sectors]
+    table = {
+        "EMP": demand.inputs.get((activity, year), []),
+        "EXPANSION": [at("EMP"), *before],
+        "REPLACEMENT_RAW": [*before, at("EXIT_RATE", "_T")],
+        "REPLACEMENT": [at("REPLACEMENT_RAW")],
+        "OPENINGS": [at("EXPANSION"), at("REPLACEMENT")],
+        "DISPLACED": [at("EXPANSION"), at("REPLACEMENT")],
+        "SEEKERS": [at(kind) for kind in SEEKER_KINDS],
+        "GAP": [at("OPENINGS"), at("SEEKERS")],
+        "LABOUR_FORCE": supply.inputs.get("ages", []) + supply.inputs.get("unemployment", []) + base,
+        "EXIT_RATE": supply.inputs.get("exits", [])
+        or [at(m) for m in ("RETIREMENT", "WITHDRAWAL", "MORTALITY", "LABOUR_FORCE")],
+        "POTENTIAL_NEET": [*supply.inputs.get("potential_neet", []), at("LABOUR_FORCE")],
+        "UNEMPLOYED_USABLE": supply.inputs.get("unemployment", []) + base
+        if activity == "_T"
+        else [at("UNEMPLOYED_USABLE", "_T"), *here],
+    }
+    if measure in FROM_AGES and activity != "_T":
+        return [at(measure, "_T"), *here]
+    return table.get(measure, [at("LABOUR_FORCE", "_T")])
+
+
+def _summarise(draws: Array) -> Array:
+    """(outputs, ...) from (draws, ...): quantiles 0.1, 0.5, 0.9 and the mean."""
+    return np.concatenate([np.quantile(draws, LEVELS, axis=0), draws.mean(axis=0)[None]])
+
+
+def _with_country(simulation: Simulation, draws: Array) -> Array:
+    """Draws (draws, sectors and the country, years)."""
+    return np.concatenate([draws, draws.sum(axis=1, keepdims=True)], axis=1)
+
+
+def _find_draws(simulation: Simulation, measure: str) -> Array | None:
+    draws = simulation.draws.get(measure)
+    return None if draws is None else _with_country(simulation, draws)
+
+
+def _national_values(simulation: Simulation, measure: str) -> Array | None:
+    """(years,) of a measure that only the country has."""
+    supply = simulation.supply
+    if measure == "EXIT_RATE":
+        return None if supply.exit_rate is None else 100 * supply.exit_rate
+    if measure == "LABOUR_FORCE":
+        return None if supply.labour_force is None else supply.labour_force[1:]
+    if measure.startswith("POTENTIAL"):
+        found: Array | None = getattr(supply, measure.lower())
+        return found
+    return None if supply.flows is None else getattr(supply.flows, measure.lower())
+
+
+def _explain(simulation: Simulation, activity: str, measure: str) -> str | None:
+    """Why a cell has no value; ``None`` when it should have one."""
+    lacking = simulation.demand.reasons
+    if activity in lacking:
+        return lacking[activity]
+    if activity == "_T" and lacking and measure not in NATIONAL:
+        return f"MISSING_SECTORS: no forecast for {', '.join(lacking)}"
+    return simulation.reasons.get(measure)
+
+
+Cell = tuple[str, str, str, tuple[str, str], float | None, str | None, list[str]]
+
+
+def _cells(
+    simulation: Simulation, activity: str, period: str, measure: str, values: Array | None, inputs: list[str]
+) -> Iterator[Cell]:
+    """One cell per output of a measure; without finite values the reason takes their place."""
+    reason = _explain(simulation, activity, measure)
+    usable = reason is None and values is not None and bool(np.isfinite(values).all())
+    decimals = 3 if measure in (*SHARES, "EXIT_RATE") else 1
+    why = None if usable else reason or f"NOT_COMPUTABLE: {measure} is not defined in every draw"
+    for output, value in zip(
+        OUTPUTS, values if usable and values is not None else [None] * len(OUTPUTS), strict=True
+    ):
+        number = None if value is None else round(float(value), decimals) + 0.0
+        yield activity, period, measure, output, number, why, inputs
+
+
+def _walk_annual(simulation: Simulation, activities: list[str]) -> Iterator[Cell]:
+    for measure in ANNUAL:
+        draws = _find_draws(simulation, measure)
+        summary = None if draws is None else _summarise(draws)
+        for activity in activities:
+            for k, year in enumerate(simulation.years):
+                column = _column(simulation, activity)
+                values = None if summary is None or column is None else summary[:, column, k]
+                yield from _cells(
+                    simulation,
+                    activity,
+                    str(year),
+                    measure,
+                    values,
+                    _find_inputs(simulation, activity, year, measure),
+                )
+
+
+def _walk_national(simulation: Simulation) -> Iterator[Cell]:
+    for measure in NATIONAL:
+        found = _national_values(simulation, measure)
+        for k, year in enumerate(simulation.years):
+            values = None if found is None else np.full(len(OUTPUTS), found[k])
+            yield from _cells(
+                simulation, "_T", str(year), measure, values, _find_inputs(simulation, "_T", year, measure)
+            )
+
+
+def _column(simulation: Simulation, activity: str) -> int | None:
+    """Position of a sector, or of the country behind them; ``None`` for a sector without forecast."""
+    if activity == "_T":
+        return len(simulation.sectors)
+    return simulation.sectors.index(activity) if activity in simulation.sectors else None
+
+
+def cumulate_draws(simulation: Simulation) -> dict[str, Array]:
+    """Measure -> (draws, sectors and the country, years) summed since the first year, with the two ratios."""
+    summed = {
+        m: np.cumsum(_with_country(simulation, d), axis=2) for m, d in simulation.draws.items() if m in FLOWS
+    }
+    if "GAP" not in summed:
+        return summed
+    base = np.concatenate([simulation.base, simulation.base.sum(axis=1, keepdims=True)], axis=1)[:, :, None]
+    _, per_cent, ratio = compute_balance(
+        summed["OPENINGS"], summed["SEEKERS"], np.broadcast_to(base, summed["GAP"].shape)
+    )
+    return {**summed, "GAP_PC": per_cent, "OPENINGS_PC_SEEKERS": ratio}
+
+
+def _find_cumulated_inputs(simulation: Simulation, activity: str, upto: int, measure: str) -> list[str]:
+    years, period = simulation.years[: upto + 1], f"{simulation.years[0]}-{simulation.years[upto]}"
+    if measure == "OPENINGS_PC_SEEKERS":
+        return [name_row(simulation, activity, period, part) for part in ("OPENINGS", "SEEKERS")]
+    if measure == "GAP_PC":
+        sectors = simulation.sectors if activity == "_T" else (activity,)
+        base = [
+            i for s in sectors for i in simulation.demand.inputs.get((s, simulation.demand.base_year), [])
+        ]
+        return [name_row(simulation, activity, period, "GAP"), *base]
+    return [name_row(simulation, activity, str(year), measure) for year in years]
+
+
+def _walk_cumulated(
+    simulation: Simulation, activities: list[str], summed: dict[str, Array]
+) -> Iterator[Cell]:
+    for measure in (*FLOWS, *SHARES):
+        summary = _summarise(summed[measure]) if measure in summed else None
+        for activity in activities:
+            column = _column(simulation, activity)
+            for k, year in enumerate(simulation.years):
+                values = None if summary is None or column is None else summary[:, column, k]
+                inputs = _find_cumulated_inputs(simulation, activity, k, measure)
+                yield from _cells(
+                    simulation, activity, f"{simulation.years[0]}-{year}", measure, values, inputs
+                )
+
+
+def _walk_probabilities(
+    simulation: Simulation, activities: list[str], summed: dict[str, Array]
+) -> Iterator[Cell]:
+    """Share of draws with a gap above zero, of each year and since the first year."""
+    annual = _find_draws(simulation, "GAP")
+    for cumulated, draws in ((False, annual), (True, summed.get("GAP"))):
+        for activity in activities:
+            column = _column(simulation, activity)
+            for k, year in enumerate(simulation.years):
+                period = f"{simulation.years[0]}-{year}" if cumulated else str(year)
+                reason = _explain(simulation, activity, "GAP")
+                known = reason is None and draws is not None and column is not None
+                share = (
+                    round(float((draws[:, column, k] > 0).mean()), 4) if known and draws is not None else None
+                )
+                inputs = [name_row(simulation, activity, period, "GAP")]
+                yield activity, period, "GAP", ("probability", "_Z"), share, reason, inputs
+
+
+def tabulate_balance(simulation: Simulation, rules: RuleSet) -> pd.DataFrame:
+    """Rows of marts.balances in a fixed order; persons to 0.1; rows refer to each other by the median's id."""
+    activities, summed = [*SECTORS, "_T"], cumulate_draws(simulation)
+    cells = [
+        *_walk_annual(simulation, activities),
+        *_walk_national(simulation),
+        *_walk_cumulated(simulation, activities, summed),
+        *_walk_probabilities(simulation, activities, summed),
+    ]
+    steps = describe_steps(rules, simulation)
+    units = codelist("balance_measures").set_index("measure")["unit"].to_dict()
+    columns = table_contract("marts.balances").column_names
+    rows = [
+        (
+            name_row(simulation, activity, period, measure, output),
+            simulation.scenario.name,
+            simulation.ref_area,
+            activity,
+            "_T",
+            period,
+            measure,
+            output[0],
+            output[1],
+            value,
+            "PROB" if output[0] == "probability" else units[measure],
+            "projection",
+            reason,
+            _name_output(output) + steps[measure],
+            inputs,
+        )
+        for activity, period, measure, output, value, reason, inputs in cells
+    ]
+    return pd.DataFrame(rows, columns=columns).astype({"value": float})
+
+
+def _name_output(output: tuple[str, str]) -> str:
+    names = {"probability": "share of draws with a gap above zero: ", "mean": "mean of the draws: "}
+    return names.get(output[0], f"quantile {output[1]} of the draws: ")
+
+
+def estimate_balance(
+    observations: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    rules: RuleSet,
+    country: Country,
+    first_year: int,
+    last_year: int,
+    seed: int,
+    n_draws: int = 2000,
+    scenario: Scenario = BASELINE,
+) -> pd.DataFrame:
+    """Demand, supply and gap of one country as rows of marts.balances.
+
+    ``rules``: rule set ``balance``. Missing ingredients give rows without value and with a reason.
+    """
+    simulation = simulate_balance(
+        observations, forecasts, rules, country, first_year, last_year, seed, n_draws, scenario
+    )
+    return tabulate_balance(simulation, rules)

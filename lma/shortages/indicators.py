@@ -1,0 +1,190 @@
+"""Indicators for the rule sets, from the warehouse's indicators or from any plain table."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from lma.contracts import RuleSet
+from lma.errors import InputError
+
+COLUMNS = [
+    "ref_area",
+    "economic_activity",
+    "occupation",
+    "indicator",
+    "time_period",
+    "value",
+    "unit_measure",
+    "basis",
+    "inputs",
+]
+UNIT_COLUMNS = ("unit", "economic_activity", "occupation")
+KEY_COLUMNS = (*UNIT_COLUMNS, "ref_area", "time_period", "unit_measure", "basis")
+NO_AREA = "XXX"
+MISSING_TEXT = ("", "x", "z", "c", ":", "..", "na", "n/a", "nan", "none")
+
+
+def _melt_wide(frame: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
+    """One row per unit and indicator of the rule set; columns of other rule sets are left out."""
+    known = [indicator.id for indicator in rules.indicators]
+    others = [str(c) for c in frame.columns if c not in KEY_COLUMNS and c not in known]
+    for column in others:
+        close = difflib.get_close_matches(column.upper(), known, n=1, cutoff=0.85)
+        if close and close[0] not in frame.columns:
+            raise InputError(
+                f"column {column!r} is no indicator of rule set {rules.rule_set!r}: did you mean {close[0]}?"
+            )
+    present = [c for c in known if c in frame.columns]
+    if not present:
+        raise InputError(
+            f"the table has no indicator of rule set {rules.rule_set!r}. "
+            f"Columns found: {', '.join(map(str, frame.columns))}. "
+            f"Give one column per indicator ({', '.join(known)}), or the columns indicator and value."
+        )
+    keys = [c for c in frame.columns if c in KEY_COLUMNS]
+    return frame.reset_index(names="row").melt(
+        id_vars=["row", *keys], value_vars=present, var_name="indicator", value_name="value"
+    )
+
+
+def _check_long(frame: pd.DataFrame, rules: RuleSet) -> None:
+    known = [indicator.id for indicator in rules.indicators]
+    found = sorted(set(frame["indicator"].dropna().astype(str)))
+    if not set(found) & set(known):
+        raise InputError(
+            f"column indicator has none of the indicators of rule set {rules.rule_set!r}. "
+            f"Found: {', '.join(found[:10])}. "
+            f"Expected some of: {', '.join(known)}."
+        )
+
+
+def _read_number(cell: object, row: int, indicator: str) -> float:
+    text = "" if cell is None else str(cell).strip()
+    if text.lower() in MISSING_TEXT:
+        return float("nan")
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(
+            f"{text!r} is not a number - indicator {indicator}, row {row}: "
+            "write 1234.5 without thousands separators or signs, and leave cells without figure empty."
+        ) from None
+
+
+def read_indicator_table(frame: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
+    """Long indicators (COLUMNS) from a plain table, wide or long; ``InputError`` says what to change.
+
+    Units stand in ``unit`` (kept as occupation), ``economic_activity`` or ``occupation``; the unit `_T` is
+    the whole economy. Long: columns ``indicator`` and ``value``. Wide: one column per indicator.
+    """
+    if not any(column in frame.columns for column in UNIT_COLUMNS):
+        raise InputError(
+            f"the table names no unit. Columns found: {', '.join(map(str, frame.columns))}. "
+            f"Add a column {', '.join(UNIT_COLUMNS[:-1])} or {UNIT_COLUMNS[-1]}; "
+            "write _T for the whole economy."
+        )
+    frame = frame.reset_index(drop=True)
+    frame.index += 1
+    if {"indicator", "value"}.issubset(frame.columns):
+        _check_long(frame, rules)
+        table = frame.reset_index(names="row")
+    else:
+        table = _melt_wide(frame, rules)
+    values = [
+        _read_number(*cell) for cell in zip(table["value"], table["row"], table["indicator"], strict=True)
+    ]
+    return _check_units(_fill_columns(table.assign(value=values)))
+
+
+def _fill_columns(table: pd.DataFrame) -> pd.DataFrame:
+    filled = (
+        table.assign(occupation=table["unit"])
+        if "unit" in table.columns and "occupation" not in table.columns
+        else table
+    )
+    defaults = {
+        "ref_area": NO_AREA,
+        "economic_activity": "_T",
+        "occupation": "_T",
+        "time_period": "_Z",
+        "unit_measure": "_Z",
+        "basis": "reported",
+    }
+    missing = {name: value for name, value in defaults.items() if name not in filled.columns}
+    no_inputs: list[Any] = [[] for _ in range(len(filled))]
+    filled = filled.assign(**missing, inputs=no_inputs)
+    return filled.assign(**{c: filled[c].fillna("").astype(str).str.strip() for c in defaults})
+
+
+def _check_units(table: pd.DataFrame) -> pd.DataFrame:
+    unnamed = table[(table["economic_activity"] == "") | (table["occupation"] == "")]
+    if len(unnamed):
+        raise InputError(
+            f"a unit has no name - row {unnamed['row'].iloc[0]}: name it, or write _T for the whole economy."
+        )
+    keys = ["ref_area", "economic_activity", "occupation", "indicator", "time_period"]
+    twice = table[table.duplicated(keys, keep=False)]
+    if len(twice):
+        first = twice.iloc[0]
+        unit = first["occupation"] if first["occupation"] != "_T" else first["economic_activity"]
+        where = ", ".join(map(str, twice["row"].unique()[:5]))
+        raise InputError(
+            f"{unit!r} has {first['indicator']} twice - rows {where}: keep one, or add time_period."
+        )
+    return table[COLUMNS]
+
+
+def _prefer_basis(rows: pd.DataFrame) -> pd.DataFrame:
+    """Reported or modelled, never both: per indicator the kind with more units; reported when equal."""
+    units = rows.groupby(["indicator", "basis_kind"])["economic_activity"].nunique().reset_index(name="units")
+    best = units.sort_values(
+        ["indicator", "units", "basis_kind"], ascending=[True, False, False]
+    ).drop_duplicates("indicator")
+    return rows.merge(best[["indicator", "basis_kind"]], on=["indicator", "basis_kind"])
+
+
+def collect_indicators(
+    indicators: pd.DataFrame, ref_area: str, rules: RuleSet, units: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Long indicators (COLUMNS) of one country from marts.indicators: those whose code the rule set names.
+
+    ``units``: activities to rate; each appears even without any figure, so that the rating can say N. Empty:
+    all activities found. The whole economy `_T` is always kept as the reference.
+    """
+    i = indicators
+    wanted = [indicator.id for indicator in rules.indicators]
+    rows = i[
+        (i["ref_area"] == ref_area)
+        & i["indicator"].isin(wanted)
+        & (i["sex"] == "_T")
+        & (i["counterpart_area"] == "_Z")
+        & i["value"].notna()
+    ]
+    rows = rows[rows["economic_activity"].isin([*units, "_T"])] if units else rows
+    rows = _prefer_basis(rows).assign(occupation="_T")
+    inputs: list[Any] = [[identifier] for identifier in rows["indicator_id"]]
+    rows = rows.assign(inputs=inputs)[COLUMNS]
+    lacking = [unit for unit in units if unit not in set(rows["economic_activity"])]
+    empty = {
+        "ref_area": ref_area,
+        "occupation": "_T",
+        "indicator": wanted[0],
+        "time_period": "_Z",
+        "value": float("nan"),
+        "unit_measure": "_Z",
+        "basis": "reported",
+    }
+    extra = pd.DataFrame(
+        [{**empty, "economic_activity": unit, "inputs": []} for unit in lacking], columns=COLUMNS
+    )
+    return (
+        rows.reset_index(drop=True)
+        if extra.empty
+        else pd.concat([rows, extra], ignore_index=True)
+        if len(rows)
+        else extra
+    )
