@@ -18,12 +18,12 @@ import pandas as pd
 
 from lma.contracts import Column, Edition, TableSpec, table_contract
 from lma.publish.grid import (
-    UNIT_WORDS,
     clean_text,
     format_date,
     format_number,
     is_missing,
     list_ids,
+    list_unit_words,
     split_sources,
 )
 
@@ -173,7 +173,7 @@ def _describe_table(edition: Edition, spec: TableSpec, content: bytes) -> dict[s
         **describe_file(spec.table_id.lower(), f"tables/{spec.table_id}.csv", content),
         "title": clean_text(spec.title),
         "description": clean_text(spec.description),
-        "units": {unit: UNIT_WORDS.get(unit, unit) for unit in units},
+        "units": {unit: list_unit_words().get(unit, unit) for unit in units},
         "schema": describe_schema(_cell_columns(), ["ref_area", "address"]),
     }
     return {**described, "sources": sources} if sources else described

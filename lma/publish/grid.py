@@ -8,13 +8,14 @@ and the row says why.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lma.contracts import Edition, TableSpec
+from lma.contracts import Edition, TableSpec, codelist
 from lma.errors import ContractError
 
 SYMBOLS = {
@@ -30,17 +31,6 @@ BASIS_WORDS = {
     "modelled_estimate": "modelled estimate",
     "projection": "projection",
     "imputed": "imputed",
-}
-UNIT_WORDS = {
-    "PS": "persons",
-    "PC": "per cent",
-    "PT": "percentage points",
-    "USD": "US dollars",
-    "USD_PPP": "international dollars (PPP)",
-    "XDC": "national currency",
-    "RATIO": "ratio",
-    "PROB": "probability",
-    "IX": "index",
 }
 Record = Mapping[Any, Any]
 _STATUS_SYMBOLS = {"B": "[b]", "U": "[u]"}
@@ -104,6 +94,14 @@ def format_number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
+@functools.cache
+def list_unit_words() -> dict[str, str]:
+    """Unit code -> words for the middle of a sentence, from codelists/units.csv."""
+    units = codelist("units")
+    labels = zip(units["unit_measure"], units["label_en"], strict=True)
+    return {code: label if label[:2].isupper() else label[:1].lower() + label[1:] for code, label in labels}
+
+
 def list_ids(value: Any) -> list[str]:
     """Ids of a list column; empty when missing."""
     return [] if value is None or isinstance(value, float) else [str(item) for item in value]
@@ -119,6 +117,8 @@ def split_sources(value: Any) -> list[str]:
 
 def _find_fault(cell: Record, edition: Edition) -> str:
     """What forbids to publish a cell, and the remedy; empty when nothing does."""
+    if cell["table_id"] not in {spec.table_id for spec in edition.tables}:
+        return f"the table {cell['table_id']} has no heading: add it to the edition's tables"
     if not is_missing(cell["value"]) and math.isinf(cell["value"]):
         return f"an infinite number: correct its computation ({cell['step']})"
     if all(is_missing(cell[name]) for name in ("value", "text", "reason")):
@@ -227,7 +227,7 @@ def _describe(
     sources = (source for cell in cells.values() for source in split_sources(cell.get("source_id")))
     numbers = sorted({notes[note][0] for cell in cells.values() for note in list_ids(cell.get("footnotes"))})
     return {
-        "Unit": _by_column(cells, labels, "unit_measure", UNIT_WORDS),
+        "Unit": _by_column(cells, labels, "unit_measure", list_unit_words()),
         "Basis": _by_column(cells, labels, "basis", BASIS_WORDS),
         "Source": _distinct(sources),
         "Vintage": _distinct(format_date(cell.get("as_of")) for cell in cells.values()),

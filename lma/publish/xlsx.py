@@ -29,15 +29,19 @@ from lma.publish.grid import (
 )
 
 _FONT = {"font_name": "Arial", "font_size": 11}
+_TOP = {"valign": "top", "text_wrap": True}
 _FORMATS: dict[str, dict[str, Any]] = {
     "title": {"bold": True, "font_size": 15},
     "plain": {},
-    "header": {"bold": True, "text_wrap": True, "valign": "top", "bottom": 1, "indent": 1},
-    "text": {"text_wrap": True, "valign": "top", "num_format": "@", "indent": 1},
-    "link": {"indent": 1, "valign": "top", "font_color": "#0B0C78", "underline": 1},
+    "header": {**_TOP, "bold": True, "bottom": 1, "align": "left"},
+    "figure header": {**_TOP, "bold": True, "bottom": 1, "align": "right", "indent": 1},
+    "text": {**_TOP, "num_format": "@", "align": "left"},
+    "figure text": {**_TOP, "num_format": "@", "align": "right", "indent": 1},
+    "link": {"valign": "top", "align": "left", "font_color": "#0B0C78", "underline": 1},
 }
 _EXCEL_TEXT_LIMIT = 32_767
-_WIDEST, _NARROWEST, _LINE_POINTS = 46, 10, 14.5
+_WIDEST, _NARROWEST, _COVER_WIDTH, _LINE_POINTS = 46, 10, 72, 14.5
+_HEADER_ROW = 3
 _ABOUT = "This worksheet contains one table. Symbols and notes are explained on the sheet Notes."
 _COVER = (
     "Which sectors will lack workers, by how many, how sure we are, and where labour migration could "
@@ -216,13 +220,17 @@ def _number_format(cell: GridCell) -> str:
     return "#,##0" + ("." + "0" * cell.decimals if cell.decimals else "")
 
 
-def _write_cell(book: Any, sheet: Any, formats: dict[str, Any], at: tuple[int, int], cell: GridCell) -> None:
+def _write_cell(
+    book: Any, sheet: Any, formats: dict[str, Any], at: tuple[int, int], cell: GridCell, figures: set[int]
+) -> None:
     if cell.number is None:
-        sheet.write_string(*at, cell.text[:_EXCEL_TEXT_LIMIT], formats["text"])
+        style = "figure text" if cell.text in SYMBOLS and at[1] in figures else "text"
+        sheet.write_string(*at, cell.text[:_EXCEL_TEXT_LIMIT], formats[style])
         return
     wanted = _number_format(cell)
     if wanted not in formats:
-        formats[wanted] = book.add_format({**_FONT, "num_format": wanted, "valign": "top"})
+        look = {"num_format": wanted, "valign": "top", "align": "right", "indent": 1}
+        formats[wanted] = book.add_format({**_FONT, **look})
     sheet.write_number(*at, cell.number, formats[wanted])
 
 
@@ -242,52 +250,62 @@ def _find_widths(headers: Sequence[str], rows: Sequence[Sequence[GridCell]]) -> 
 
 def _find_height(texts: Sequence[str], widths: Sequence[int]) -> float:
     """Height in points that shows every wrapped text of a row: not every program fits heights by itself."""
-    lines = (len(textwrap.wrap(text, width - 3)) for text, width in zip(texts, widths, strict=True))
+    lines = (len(textwrap.wrap(text, width)) for text, width in zip(texts, widths, strict=True))
     return min(_LINE_POINTS * max([1, *lines]) + 1, 409)
 
 
-def _prepare_page(sheet: Any, header_row: int) -> None:
+def _prepare_page(sheet: Any) -> None:
     sheet.set_landscape()
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
-    sheet.freeze_panes(header_row + 1, 1)
-    sheet.repeat_rows(header_row)
+    sheet.freeze_panes(_HEADER_ROW + 1, 1)
+    sheet.repeat_rows(_HEADER_ROW)
 
 
-def _size_cells(
-    sheet: Any, header_row: int, headers: Sequence[str], rows: Sequence[Sequence[GridCell]]
-) -> None:
-    widths = _find_widths(headers, rows)
+def _size_cells(sheet: Any, content: _Sheet) -> None:
+    widths = _find_widths(content.headers, content.rows)
     for column, width in enumerate(widths):
         sheet.set_column(column, column, width)
-    for row, texts in enumerate(
-        [headers, *([_shown(cell) for cell in cells] for cells in rows)], start=header_row
-    ):
+    shown = [content.headers, *([_shown(cell) for cell in cells] for cells in content.rows)]
+    for row, texts in enumerate(shown, start=_HEADER_ROW):
         sheet.set_row(row, _find_height(texts, widths))
 
 
-def _write_sheet(book: Any, formats: dict[str, Any], content: _Sheet, links: Sequence[str] = ()) -> Any:
-    """One sheet with its table; ``links`` are the sheets that the first column's cells lead to."""
-    sheet = book.add_worksheet(content.name)
-    header_row = 3
+def _write_heading(sheet: Any, formats: dict[str, Any], content: _Sheet) -> None:
     for row, (line, style) in enumerate(
         [(content.title, "title"), (content.description, "plain"), (_ABOUT, "plain")]
     ):
         sheet.write_string(row, 0, line[:_EXCEL_TEXT_LIMIT], formats[style])
     sheet.set_row(0, 21)
-    for row, cells in enumerate(content.rows, start=header_row + 1):
-        for column, cell in enumerate(cells):
-            _write_cell(book, sheet, formats, (row, column), cell)
-    for row, target in enumerate(links, start=header_row + 1):
-        sheet.write_url(row, 0, f"internal:'{target}'!A1", formats["link"], string=target)
-    last = (header_row + len(content.rows), len(content.headers) - 1)
-    columns = [{"header": header, "header_format": formats["header"]} for header in content.headers]
+
+
+def _mark_table(sheet: Any, formats: dict[str, Any], content: _Sheet, figures: set[int]) -> None:
+    """Tag the cells as one table with a header row, so that a screen reader announces them as one."""
+    columns = [
+        {"header": header, "header_format": formats["figure header" if position in figures else "header"]}
+        for position, header in enumerate(content.headers)
+    ]
+    last = (_HEADER_ROW + len(content.rows), len(content.headers) - 1)
     name = "table_" + re.sub(r"\W", "_", content.name)
-    sheet.add_table(
-        header_row, 0, *last, {"name": name, "columns": columns, "autofilter": False, "style": None}
-    )
-    _size_cells(sheet, header_row, content.headers, content.rows)
-    _prepare_page(sheet, header_row)
+    options = {"name": name, "columns": columns, "autofilter": False, "style": None}
+    sheet.add_table(_HEADER_ROW, 0, *last, options)
+
+
+def _write_sheet(book: Any, formats: dict[str, Any], content: _Sheet, links: Sequence[str] = ()) -> Any:
+    """One sheet with its table; ``links`` are the sheets that the first column's cells lead to."""
+    sheet = book.add_worksheet(content.name)
+    _write_heading(sheet, formats, content)
+    figures = {
+        column for cells in content.rows for column, cell in enumerate(cells) if cell.number is not None
+    }
+    for row, cells in enumerate(content.rows, start=_HEADER_ROW + 1):
+        for column, cell in enumerate(cells):
+            _write_cell(book, sheet, formats, (row, column), cell, figures)
+    for row, target in enumerate(links, start=_HEADER_ROW + 1):
+        sheet.write_url(row, 0, f"internal:'{target}'!A1", formats["link"], string=target)
+    _mark_table(sheet, formats, content, figures)
+    _size_cells(sheet, content)
+    _prepare_page(sheet)
     return sheet
 
 
@@ -295,8 +313,8 @@ def _write_cover(book: Any, formats: dict[str, Any], edition: Edition) -> None:
     sheet = book.add_worksheet("Cover")
     for row, line in enumerate(_cover_lines(edition)):
         sheet.write_string(row, 0, line[:_EXCEL_TEXT_LIMIT], formats["text" if row else "title"])
-        sheet.set_row(row, _find_height([line], [90]) + 5 if row else 24)
-    sheet.set_column(0, 0, 90)
+        sheet.set_row(row, _find_height([line], [_COVER_WIDTH]) + 5 if row else 24)
+    sheet.set_column(0, 0, _COVER_WIDTH)
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
 
@@ -360,7 +378,10 @@ def _add_chart(book: Any, sheet: Any, content: _Sheet) -> None:
     looks = {"Observed": ("solid", "#12436D"), "Projected, middle (q50)": ("dash", "#12436D")}
     labels = [row[0].text for row in content.rows]
     for label in dict.fromkeys(labels):
-        first, last = labels.index(label) + 4, len(labels) - labels[::-1].index(label) + 3
+        first, last = (
+            labels.index(label) + _HEADER_ROW + 1,
+            len(labels) - labels[::-1].index(label) + _HEADER_ROW,
+        )
         dash, colour = looks.get(label, ("round_dot", "#801650"))
         line = {"color": colour, "width": 2.0, "dash_type": dash}
         chart.add_series(
