@@ -20,8 +20,9 @@ FEWEST_ORIGINS = 3
 class Backtest:
     """One row per series and origin, sorted by origin, then series; columns are horizons.
 
-    ``series``: place in the panel; ``period``: the origin; ``last``, ``scale``, ``step``: last value, scale and
-    mean absolute step up to the origin; ``actual``: outcomes, NaN where not (yet) observed; ``forecasts``: by model.
+    ``series``: place in the panel; ``period``: the origin; ``last``, ``scale``, ``step``: last value, scale
+    and mean absolute step up to the origin; ``actual``: outcomes, NaN where not (yet) observed;
+    ``forecasts``: by model.
     """
 
     series: npt.NDArray[np.int64]
@@ -64,8 +65,10 @@ def run_backtest(panel: list[Series], windows: Windows, freq: Frequency) -> Back
     for place, series in enumerate(panel):
         for period in list_origins(series, freq, n_origins):
             by_origin.setdefault(period, []).append(place)
-    parts = [(period, places, forecast_at(panel, places, period, windows, freq, freq.scored_horizon))
-             for period, places in sorted(by_origin.items())]
+    parts = [
+        (period, places, forecast_at(panel, places, period, windows, freq, freq.scored_horizon))
+        for period, places in sorted(by_origin.items())
+    ]
     return _collect(panel, parts, freq)
 
 
@@ -77,7 +80,9 @@ def forecast_at(
     return forecast_all(Origin(period, horizon, freq.season, histories, tuple(places), windows))
 
 
-def _collect(panel: list[Series], parts: list[tuple[int, list[int], dict[str, Floats]]], freq: Frequency) -> Backtest:
+def _collect(
+    panel: list[Series], parts: list[tuple[int, list[int], dict[str, Floats]]], freq: Frequency
+) -> Backtest:
     rows = [(panel[place], place, period) for period, places, _ in parts for place in places]
     cuts = [series.until(period) for series, _, period in rows]
     return Backtest(

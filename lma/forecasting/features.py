@@ -1,7 +1,8 @@
 """Windows for the model that is trained across the panel: scaled steps and the shape of each history.
 
-Every feature of the window ending at period t is computed from values up to t alone, so one table of windows
-serves every origin: a model at origin o takes the windows whose *target* is dated o or earlier, in any series.
+Every feature of the window ending at period t is computed from values up to t alone, so one table of
+windows serves every origin: a model at origin o takes the windows whose *target* is dated o or earlier, in
+any series.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ SPANS = (3, 5, 8)
 
 @dataclass(frozen=True)
 class Windows:
-    """All windows of a panel: ``features`` (n, p), ``seasonal`` and ``targets`` (n, horizon), scaled changes.
+    """All windows of a panel: ``features`` (n, p), ``seasonal`` and ``targets`` (n, horizon), scaled
+    changes.
 
-    ``series``, ``period``: whose window, ending when. ``last``, ``scale``: to turn a scaled change into a level.
+    ``series``, ``period``: whose window, ending when. ``last``, ``scale``: to turn a scaled change into a
+    level.
     """
 
     features: Floats
@@ -59,10 +62,12 @@ def _windows_of(
 
 
 def _shape(values: Floats, scale: Floats, ends: npt.NDArray[np.int64]) -> Floats:
-    """Scaled steps, mean steps over several spans, distance from recent levels, trend strength, volatility."""
+    """Scaled steps, mean steps over spans, distance from recent levels, trend strength, volatility."""
     unit, steps = scale[ends], np.diff(values, prepend=values[0])
     lags = [np.where(ends - k >= 1, steps[np.maximum(ends - k, 0)], 0.0) / unit for k in range(LAGS)]
-    drifts = [(values[ends] - values[np.maximum(ends - span, 0)]) / np.minimum(span, ends) / unit for span in SPANS]
+    drifts = [
+        (values[ends] - values[np.maximum(ends - span, 0)]) / np.minimum(span, ends) / unit for span in SPANS
+    ]
     drift = (values[ends] - values[0]) / ends / unit
     sums, moves = np.cumsum(values), np.cumsum(np.abs(steps))
     first = np.maximum(ends - 5, 0)

@@ -1,7 +1,8 @@
 """Intervals from our own rolling-origin errors: signed quantiles of error / scale, pooled over the panel.
 
-Model-based intervals cover far too little on short annual series; these are split-conformal (Vovk et al. 2005;
-Lei et al. 2018, finite-sample order statistic) with a scale per series, so that series of any size share a pool.
+Model-based intervals cover far too little on short annual series; these are split-conformal (Vovk et al.
+2005; Lei et al. 2018, finite-sample order statistic) with a scale per series, so that series of any size
+share a pool.
 """
 
 from __future__ import annotations
@@ -32,14 +33,18 @@ class Offsets:
 
 
 def running_scale(history: Floats) -> Floats:
-    """Scale at every period: sqrt(mean absolute step of all history x of the last 8 steps), from the past only.
+    """Scale at every period: sqrt(mean absolute step of all history x of the last 8 steps), from the past
+    only.
 
-    Where the last 8 steps are all zero the mean over all history stands alone; a constant history has scale 0.
+    Where the last 8 steps are all zero the mean over all history stands alone; a constant history has scale
+    0.
     """
     steps = np.cumsum(np.abs(np.diff(history, prepend=history[:1])))
     count = np.arange(len(history))
     overall = steps / np.maximum(count, 1)
-    recent = (steps - steps[np.maximum(count - RECENT_STEPS, 0)]) / np.maximum(np.minimum(count, RECENT_STEPS), 1)
+    recent = (steps - steps[np.maximum(count - RECENT_STEPS, 0)]) / np.maximum(
+        np.minimum(count, RECENT_STEPS), 1
+    )
     negligible = recent <= overall * 1e-9
     return np.asarray(np.where(negligible, overall, np.sqrt(overall * recent)), dtype=np.float64)
 
@@ -68,7 +73,8 @@ def _normal_score(level: float) -> float:
 def error_offsets(scaled_errors: Floats, horizon: int) -> Offsets:
     """Offsets for horizons 1..horizon from scaled errors (rows, scored horizons), NaN where unknown.
 
-    Outer quantiles never move inwards with the horizon; beyond the scored horizons they grow with its square root.
+    Outer quantiles never move inwards with the horizon; beyond the scored horizons they grow with its
+    square root.
     """
     scored = scaled_errors.shape[1]
     root = np.sqrt(np.arange(1, scored + 1))
@@ -87,7 +93,12 @@ def error_offsets(scaled_errors: Floats, horizon: int) -> Offsets:
 
 def _quantiles(pool: Floats, h: int) -> list[float]:
     if len(pool) == 0:  # constant until yesterday: no error was ever made, so the random walk's own spread
-        return [0.0 if q == 0.5 else float(np.sign(q - 0.5)) * _normal_score(max(q, 1 - q)) * float(np.sqrt(h * np.pi / 2)) for q in LEVELS]
+        return [
+            0.0
+            if q == 0.5
+            else float(np.sign(q - 0.5)) * _normal_score(max(q, 1 - q)) * float(np.sqrt(h * np.pi / 2))
+            for q in LEVELS
+        ]
     return [conformal_quantile(pool, level) for level in LEVELS]
 
 
@@ -107,7 +118,9 @@ def place_quantiles(mean: Floats, offsets: Offsets, scale: float, *, not_negativ
 
 
 def tidy_quantiles(raw: Floats, *, not_negative: bool) -> Floats:
-    """Same quantiles, cut at zero where asked, and with the upper ends raised where the cut made a later one narrower."""
+    """Same quantiles, cut at zero where asked, and with the upper ends raised where the cut made a later
+    one narrower.
+    """
     out = np.maximum(raw, 0.0) if not_negative else raw.copy()
     out = np.maximum.accumulate(out, axis=1)
     out[:, 3] = out[:, 1] + np.maximum.accumulate(out[:, 3] - out[:, 1])

@@ -30,9 +30,9 @@ EXPLODED = 10.0
 class Origin:
     """What every model is shown at one origin, and nothing else.
 
-    ``histories``: the series to forecast, cut at ``period``. ``ids``: their places in the panel of ``windows``.
-    ``windows``: all windows of the panel; only those whose target is dated ``period`` or earlier may be learnt from.
-    ``made``: what the models before have forecast here.
+    ``histories``: the series to forecast, cut at ``period``. ``ids``: their places in the panel of
+    ``windows``. ``windows``: all windows of the panel; only those whose target is dated ``period`` or
+    earlier may be learnt from. ``made``: what the models before have forecast here.
     """
 
     period: int
@@ -52,7 +52,9 @@ MODELS: dict[str, Model] = {
     "drift": lambda origin: fit_each(origin, "RandomWalkWithDrift"),
     "auto_ets": lambda origin: fit_each(origin, "AutoETS", season_length=origin.season),
     "dot": lambda origin: fit_each(origin, "DynamicOptimizedTheta", season_length=origin.season),
-    "damped": lambda origin: fit_each(origin, "AutoETS", season_length=origin.season, model=damped_form(origin), damped=True),
+    "damped": lambda origin: fit_each(
+        origin, "AutoETS", season_length=origin.season, model=damped_form(origin), damped=True
+    ),
     "median4": lambda origin: median_of(origin.made, "auto_ets", "dot", "damped", "drift"),
     "global_ridge": lambda origin: pooled_ridge(origin),
     "combination": lambda origin: mean_of(origin.made, "global_ridge", "median4"),
@@ -67,12 +69,17 @@ LABELS = {
     "damped": "damped trend (ETS)",
     "median4": "median of AutoETS, DynamicOptimizedTheta, damped trend and drift",
     "global_ridge": "Ridge trained across the panel",
-    "combination": "mean of Ridge trained across the panel and the median of AutoETS, DynamicOptimizedTheta, damped trend and drift",
+    "combination": (
+        "mean of Ridge trained across the panel and the median of AutoETS, DynamicOptimizedTheta, damped "
+        "trend and drift"
+    ),
 }
 
 
 def forecast_all(origin: Origin) -> dict[str, Floats]:
-    """Forecasts of every model at one origin: model_id -> (series, horizon); not negative where no history is."""
+    """Forecasts of every model at one origin: model_id -> (series, horizon); not negative where no history
+    is.
+    """
     counts = np.array([is_count_like(history) for history in origin.histories])[:, None]
     largest = np.array([np.max(np.abs(history)) for history in origin.histories])[:, None]
     made: dict[str, Floats] = {}
@@ -118,7 +125,9 @@ def fit_each(origin: Origin, name: str, **options: Any) -> Floats:
 
 
 def _fit_one(model: Any, history: Floats, horizon: int) -> Floats:
-    unit = float(np.mean(np.abs(history))) or 1.0  # the optimisers of some models stop early on very large numbers
+    unit = (
+        float(np.mean(np.abs(history))) or 1.0
+    )  # the optimisers of some models stop early on very large numbers
     try:
         return np.asarray(model.forecast(y=history / unit, h=horizon)["mean"], dtype=np.float64) * unit
     except Exception:  # one series must not fail the panel; NaN says so, and no other model takes the name
@@ -131,8 +140,9 @@ def _fit_one(model: Any, history: Floats, horizon: int) -> Floats:
 def pooled_ridge(origin: Origin) -> Floats:
     """Direct forecasts of one Ridge per horizon on scaled steps and shape features of the whole panel.
 
-    Learns from windows whose target is dated at or before the origin. Beyond ten periods, or where too few windows
-    reach, the path goes on with its last step, damped. All NaN where even one period ahead has too few windows.
+    Learns from windows whose target is dated at or before the origin. Beyond ten periods, or where too few
+    windows reach, the path goes on with its last step, damped. All NaN where even one period ahead has too
+    few windows.
     """
     windows = origin.windows
     rows = _rows_at(origin)
@@ -148,7 +158,7 @@ def pooled_ridge(origin: Origin) -> Floats:
 
 
 def _rows_at(origin: Origin) -> Floats:
-    """Row of the window of each series that ends at the origin; NaN where it has none (a constant history)."""
+    """Row of each series' window that ends at the origin; NaN where it has none (a constant history)."""
     ending = np.flatnonzero(origin.windows.period == origin.period)
     row_of = {int(origin.windows.series[row]): row for row in ending}
     return np.array([row_of.get(place, np.nan) for place in origin.ids], dtype=np.float64)

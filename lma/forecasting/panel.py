@@ -11,9 +11,18 @@ from lma.errors import UsageError
 from lma.forecasting.backtest import NO_BACKTEST, Backtest, forecast_at, run_backtest
 from lma.forecasting.combine import choose_champions
 from lma.forecasting.features import Windows, build_windows
-from lma.forecasting.intervals import LEVELS, Offsets, error_offsets, place_quantiles, running_scale
+from lma.forecasting.intervals import Offsets, error_offsets, place_quantiles, running_scale
 from lma.forecasting.models import LONGEST_DIRECT, MODELS
-from lma.forecasting.series import Absence, Floats, Frequency, Series, format_period, frequency, is_count_like, read_panel
+from lma.forecasting.series import (
+    Absence,
+    Floats,
+    Frequency,
+    Series,
+    format_period,
+    frequency,
+    is_count_like,
+    read_panel,
+)
 
 COLUMNS = ["unique_id", "h", "ds", "mean", "lo80", "hi80", "lo95", "hi95", "q50", "model_id", "reason"]
 ENOUGH_SERIES = 60
@@ -41,7 +50,9 @@ class PanelForecast:
         """Quantiles (horizon, level) of one target by one model."""
         values = self.targets[place].values
         scale = float(running_scale(values)[-1])
-        return place_quantiles(self.mean(place, model_id), self.offsets[model_id], scale, not_negative=is_count_like(values))
+        return place_quantiles(
+            self.mean(place, model_id), self.offsets[model_id], scale, not_negative=is_count_like(values)
+        )
 
 
 def forecast_panel(
@@ -49,19 +60,23 @@ def forecast_panel(
 ) -> pd.DataFrame:
     """Forecasts of any panel: one row per unique_id and h, sorted, with exactly ``COLUMNS``.
 
-    ``panel``: unique_id, ds (2020, 2020-Q2 or 2020-05), y in any unit; optional is_break (nothing before the last
-    break is used). ``pool``: further series of the same shape that the pooled model may learn from. A series that
-    cannot be forecast has one row with h = 0, its last period, no numbers and a reason: TOO_SHORT (below 8 annual,
-    16 quarterly, 36 monthly values), SHORT_AFTER_BREAK, GAPS, ALL_MISSING. ``model_id`` is the model that made the
-    row. Forecasts are not negative where no value of the history is. Nothing random is used: ``seed`` is accepted so
-    that a caller can pass one everywhere, and changes nothing.
+    ``panel``: unique_id, ds (2020, 2020-Q2 or 2020-05), y in any unit; optional is_break (nothing before
+    the last break is used). ``pool``: further series of the same shape that the pooled model may learn
+    from. A series that cannot be forecast has one row with h = 0, its last period, no numbers and a reason:
+    TOO_SHORT (below 8 annual, 16 quarterly, 36 monthly values), SHORT_AFTER_BREAK, GAPS, ALL_MISSING.
+    ``model_id`` is the model that made the row. Forecasts are not negative where no value of the history
+    is. Nothing random is used: ``seed`` is accepted so that a caller can pass one everywhere, and changes
+    nothing.
 
-    ``InputError`` for unreadable periods or numbers and for repeated keys; ``UsageError`` for horizon and freq.
+    ``InputError`` for unreadable periods or numbers and for repeated keys; ``UsageError`` for horizon and
+    freq.
     """
     result = run_panel(panel, horizon, freq, pool)
     rows = [row for place in range(len(result.targets)) for row in _forecast_rows(result, place, horizon)]
     rows += [_absence_row(absence, result.freq) for absence in result.absences]
-    out = pd.DataFrame(rows, columns=COLUMNS).sort_values(["unique_id", "h"], kind="stable", ignore_index=True)
+    out = pd.DataFrame(rows, columns=COLUMNS).sort_values(
+        ["unique_id", "h"], kind="stable", ignore_index=True
+    )
     out[COLUMNS[3:9]] = out[COLUMNS[3:9]].astype(float).round(DECIMALS)
     return _as_published(out, panel)
 
@@ -91,9 +106,11 @@ def _as_published(out: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
 # ---------------------------------------------------------------- the steps
 
 
-def run_panel(panel: pd.DataFrame, horizon: int, freq: str, pool: pd.DataFrame | None = None) -> PanelForecast:
+def run_panel(
+    panel: pd.DataFrame, horizon: int, freq: str, pool: pd.DataFrame | None = None
+) -> PanelForecast:
     """All models at all origins for a panel: champions, paths and error quantiles. See ``forecast_panel``."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     kind = frequency(freq)
     if not 1 <= horizon <= LONGEST_HORIZON:
@@ -101,7 +118,9 @@ def run_panel(panel: pd.DataFrame, horizon: int, freq: str, pool: pd.DataFrame |
     targets, absences = read_panel(panel, kind)
     if not targets:
         return PanelForecast(kind, [], absences, NO_BACKTEST, [], {}, {})
-    with threadpool_limits(limits=1):  # the order of additions, and so the last digits, must not depend on threads
+    with threadpool_limits(
+        limits=1
+    ):  # the order of additions, and so the last digits, must not depend on threads
         return _run(targets, absences, _pool_series(pool, targets, kind), horizon, kind)
 
 
@@ -112,14 +131,16 @@ def _pool_series(pool: pd.DataFrame | None, targets: list[Series], freq: Frequen
     return [series for series in read_panel(pool, freq)[0] if series.unique_id not in own]
 
 
-def _run(targets: list[Series], absences: list[Absence], pool: list[Series], horizon: int, freq: Frequency) -> PanelForecast:
+def _run(
+    targets: list[Series], absences: list[Absence], pool: list[Series], horizon: int, freq: Frequency
+) -> PanelForecast:
     companions, rest = split_pool(pool, ENOUGH_SERIES - len(targets))
     panel = [*targets, *companions, *rest]
     windows = build_windows(panel, freq, max(min(horizon, LONGEST_DIRECT), freq.scored_horizon))
     backtest = run_backtest(panel[: len(targets) + len(companions)], windows, freq)
     forecasts = _latest_forecasts(panel, len(targets), windows, freq, horizon)
     errors = {model_id: backtest.scaled_errors(model_id) for model_id in MODELS}
-    available = {model_id: np.isfinite(paths).all(axis=1) for model_id, paths in forecasts.items()}
+    available = {model_id: np.isfinite(paths.sum(axis=1)) for model_id, paths in forecasts.items()}
     sizes = {model_id: np.abs(e) for model_id, e in errors.items()}
     champions = choose_champions(sizes, backtest.series, available)
     offsets = {model_id: error_offsets(e, horizon) for model_id, e in errors.items()}
@@ -142,5 +163,7 @@ def split_pool(pool: list[Series], wanted: int) -> tuple[list[Series], list[Seri
     """Companions that are backtested beside a small panel, evenly spread over the pool, and the rest."""
     if wanted <= 0 or not pool:
         return [], pool
-    chosen = set(np.unique(np.linspace(0, len(pool) - 1, min(wanted, len(pool))).round().astype(int)).tolist())
+    chosen = set(
+        np.unique(np.linspace(0, len(pool) - 1, min(wanted, len(pool))).round().astype(int)).tolist()
+    )
     return [s for i, s in enumerate(pool) if i in chosen], [s for i, s in enumerate(pool) if i not in chosen]

@@ -6,6 +6,7 @@ A panel is a long table of ``unique_id, ds, y`` (and optionally ``is_break``). E
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ import pandas as pd
 from lma.errors import InputError, UsageError
 
 Floats = npt.NDArray[np.float64]
+Periods = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 Reason = Literal["TOO_SHORT", "SHORT_AFTER_BREAK", "GAPS", "ALL_MISSING"]
 
 LONGEST_FILLED_GAP = 2
@@ -53,7 +56,7 @@ class Series:
     unique_id: str
     start: int
     values: Floats
-    observed: npt.NDArray[np.bool_]
+    observed: Flags
 
     @property
     def end(self) -> int:
@@ -80,7 +83,10 @@ class Absence:
 def frequency(code: str) -> Frequency:
     """The frequency of a code; ``UsageError`` lists the codes that exist."""
     if code not in FREQUENCIES:
-        raise UsageError(f"there is no frequency {code!r}. Frequencies: {', '.join(FREQUENCIES)} (annual, quarterly, monthly).")
+        known = ", ".join(FREQUENCIES)
+        raise UsageError(
+            f"there is no frequency {code!r}. Frequencies: {known} (annual, quarterly, monthly)."
+        )
     return FREQUENCIES[code]
 
 
@@ -88,7 +94,7 @@ _PERIOD = re.compile(r"^(\d{4})(?:\.0)?(?:-?Q([1-4])|-(\d{2})(?:-\d{2}(?:[T ].*)
 
 
 def parse_period(text: str, freq: Frequency) -> int | None:
-    """Period as a whole number (2020 -> 2020, 2020-Q2 -> 8081, 2020-05 -> 24244); None where it is no such period.
+    """Period as a whole number (2020, 2020-Q2 -> 8081, 2020-05 -> 24244); None where it is no such period.
 
     A date is read as the period it falls in. A year alone is no quarter and no month.
     """
@@ -123,7 +129,13 @@ def read_panel(panel: pd.DataFrame, freq: Frequency) -> tuple[list[Series], list
     ``InputError`` where a column is missing, a period or a number cannot be read, or a key stands twice.
     """
     rows = tidy_rows(panel, freq)
-    found = [prepare_series(str(uid), group, freq) for uid, group in rows.groupby("unique_id", sort=True)]
+    ids, period = rows["unique_id"].to_numpy(), rows["period"].to_numpy(dtype=np.int64)
+    y, is_break = rows["y"].to_numpy(dtype=np.float64), rows["is_break"].to_numpy(dtype=np.bool_)
+    cuts = [0, *(np.flatnonzero(ids[1:] != ids[:-1]) + 1).tolist(), len(ids)]
+    found = [
+        prepare_series(str(ids[first]), period[first:stop], y[first:stop], is_break[first:stop], freq)
+        for first, stop in itertools.pairwise(cuts)
+    ]
     return [s for s in found if isinstance(s, Series)], [s for s in found if isinstance(s, Absence)]
 
 
@@ -131,21 +143,28 @@ def tidy_rows(panel: pd.DataFrame, freq: Frequency) -> pd.DataFrame:
     """Columns unique_id (text), period (whole number), y (float, NaN missing), is_break, sorted by key."""
     absent = [name for name in ("unique_id", "ds", "y") if name not in panel.columns]
     if absent:
-        raise InputError(f"the panel has no column {', '.join(absent)}: it has {', '.join(map(str, panel.columns))}. Rename to unique_id, ds, y.")
+        found = ", ".join(map(str, panel.columns))
+        raise InputError(
+            f"the panel has no column {', '.join(absent)}: it has {found}. Rename to unique_id, ds, y."
+        )
     if panel.empty:
         raise InputError("the panel has no rows: give at least one row of unique_id, ds, y.")
-    if panel["unique_id"].isna().any():
-        raise InputError(f"row {_row(panel, panel['unique_id'].isna())} of the panel has no unique_id: fill it or remove the row.")
-    rows = pd.DataFrame({"unique_id": panel["unique_id"].astype(str).to_numpy(), "ds": panel["ds"].astype(str).to_numpy()})
+    unnamed = np.flatnonzero(panel["unique_id"].isna())
+    if len(unnamed):
+        raise InputError(f"row {unnamed[0] + 1} of the panel has no unique_id: fill it or remove the row.")
+    rows = panel[["unique_id", "ds"]].astype(str).reset_index(drop=True)
     rows["period"] = _periods(rows, freq)
     rows["y"] = _numbers(panel["y"], rows)
-    rows["is_break"] = panel["is_break"].fillna(False).astype(bool).to_numpy() if "is_break" in panel.columns else False
+    rows["is_break"] = _flags(panel)
     _refuse_duplicates(rows)
     return rows.sort_values(["unique_id", "period"], kind="stable", ignore_index=True)
 
 
-def _row(panel: pd.DataFrame, mask: Any) -> int:
-    return int(np.flatnonzero(np.asarray(mask))[0]) + 1
+def _flags(panel: pd.DataFrame) -> Flags:
+    if "is_break" not in panel.columns:
+        return np.zeros(len(panel), dtype=np.bool_)
+    truths = panel["is_break"].astype(str).str.strip().str.lower().isin(["true", "1", "1.0"])
+    return truths.to_numpy(dtype=np.bool_)
 
 
 def _periods(rows: pd.DataFrame, freq: Frequency) -> pd.Series[int]:
@@ -155,8 +174,8 @@ def _periods(rows: pd.DataFrame, freq: Frequency) -> pd.Series[int]:
         shape = {"A": "2020", "Q": "2020-Q2", "M": "2020-05"}[freq.code]
         first = rows[rows["ds"] == unread[0]].index[0]
         raise InputError(
-            f"{unread[0]!r} in column ds (unique_id {rows['unique_id'][first]!r}, row {first + 1}) is not a period of "
-            f"frequency {freq.code}: write it as {shape}, or give another freq."
+            f"{unread[0]!r} in column ds (unique_id {rows['unique_id'][first]!r}, row {first + 1}) is not a "
+            f"period of frequency {freq.code}: write it as {shape}, or give another freq."
         )
     return rows["ds"].map(known).astype(int)
 
@@ -168,60 +187,61 @@ def _numbers(values: pd.Series[Any], rows: pd.DataFrame) -> Floats:
     given = text.notna().to_numpy()
     wrong = given & ~(np.abs(numbers) <= LARGEST_NUMBER)
     if wrong.any():
-        first = int(np.flatnonzero(wrong)[0])
+        row = int(np.flatnonzero(wrong)[0])
+        where = f"unique_id {rows['unique_id'][row]!r}, ds {rows['ds'][row]!r}, row {row + 1}"
         raise InputError(
-            f"{text.iloc[first]!r} in column y (unique_id {rows['unique_id'][first]!r}, ds {rows['ds'][first]!r}, row {first + 1}) "
-            f"is not a number a forecast can use ({int(wrong.sum())} such rows): correct it, or leave it empty where it is missing."
+            f"{text.iloc[row]!r} in column y ({where}) is not a number a forecast can use "
+            f"({int(wrong.sum())} such rows): correct it, or leave it empty where it is missing."
         )
     return numbers
 
 
 def _refuse_duplicates(rows: pd.DataFrame) -> None:
-    twice = rows[rows.duplicated(["unique_id", "period"], keep=False)].drop_duplicates(["unique_id", "period"])
+    key = ["unique_id", "period"]
+    twice = rows[rows.duplicated(key)].drop_duplicates(key)
     if len(twice):
-        named = ", ".join(f"({uid}, {ds})" for uid, ds in zip(twice["unique_id"][:5], twice["ds"][:5], strict=True))
+        named = ", ".join(f"({row.unique_id}, {row.ds})" for row in twice.head(5).itertuples())
         more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
-        raise InputError(f"{named}{more}: more than one row for the same (unique_id, ds) in the panel: keep one row each.")
+        raise InputError(
+            f"{named}{more}: more than one row for one (unique_id, ds) in the panel: keep one each."
+        )
 
 
 # ---------------------------------------------------------------- the ladder
 
 
-def prepare_series(unique_id: str, rows: pd.DataFrame, freq: Frequency) -> Series | Absence:
-    """The usable end of one series, or why there is none.
+def prepare_series(
+    unique_id: str, period: Periods, y: Floats, is_break: Flags, freq: Frequency
+) -> Series | Absence:
+    """The usable end of one series (periods ascending, y NaN where missing), or why there is none.
 
     Only what follows the last break is used. A gap of at most two periods is filled with the value before it
     (never with a value after it: an origin inside the gap must not see the future); a longer gap cuts.
     """
-    rows = rows[["period", "y", "is_break"]]
-    known = rows[rows["y"].notna()]
-    if known.empty:
-        return Absence(unique_id, "ALL_MISSING", int(rows["period"].max()))
-    end = int(known["period"].max())
-    after = _after_last_break(known, rows)
-    if len(after) < freq.min_points:
-        return Absence(unique_id, "SHORT_AFTER_BREAK" if len(after) < len(known) else "TOO_SHORT", end)
-    usable = _after_last_long_gap(after)
-    span = end - int(usable["period"].iloc[0]) + 1 if len(usable) else 0
-    if len(usable) < freq.min_points or len(usable) < (1 - LARGEST_FILLED_SHARE) * span:
+    known = np.isfinite(y)
+    if not known.any():
+        return Absence(unique_id, "ALL_MISSING", int(period[-1]))
+    end = int(period[known][-1])
+    since = int(period[is_break][-1]) if is_break.any() else int(period[0])
+    after = known & (period >= since)
+    if int(after.sum()) < freq.min_points:
+        return Absence(unique_id, "SHORT_AFTER_BREAK" if after.sum() < known.sum() else "TOO_SHORT", end)
+    usable = _after_last_long_gap(period[after])
+    if len(usable) < max(freq.min_points, (1 - LARGEST_FILLED_SHARE) * (end - int(usable[0]) + 1)):
         return Absence(unique_id, "GAPS", end)
-    return _filled(unique_id, usable)
+    return _filled(unique_id, usable, y[np.isin(period, usable)])
 
 
-def _after_last_break(known: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    breaks = rows.loc[rows["is_break"], "period"]
-    return known[known["period"] >= breaks.max()] if len(breaks) else known
+def _after_last_long_gap(known: Periods) -> Periods:
+    holes = np.flatnonzero(np.diff(known) > LONGEST_FILLED_GAP + 1)
+    return known[int(holes[-1]) + 1 :] if len(holes) else known
 
 
-def _after_last_long_gap(known: pd.DataFrame) -> pd.DataFrame:
-    holes = known["period"].diff().to_numpy() > LONGEST_FILLED_GAP + 1
-    return known.iloc[int(np.flatnonzero(holes)[-1]) if holes.any() else 0 :]
-
-
-def _filled(unique_id: str, known: pd.DataFrame) -> Series:
-    start, end = int(known["period"].iloc[0]), int(known["period"].iloc[-1])
-    values = known.set_index("period")["y"].reindex(range(start, end + 1))
-    return Series(unique_id, start, values.ffill().to_numpy(dtype=np.float64), values.notna().to_numpy())
+def _filled(unique_id: str, known: Periods, y: Floats) -> Series:
+    start, length = int(known[0]), int(known[-1] - known[0]) + 1
+    latest = np.searchsorted(known, np.arange(start, start + length), side="right") - 1
+    observed = np.isin(np.arange(start, start + length), known)
+    return Series(unique_id, start, y[latest], observed)
 
 
 def is_count_like(history: Floats) -> bool:

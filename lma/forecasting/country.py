@@ -1,0 +1,402 @@
+"""Employment of one country by sector: observations in, rows of marts.forecasts and marts.forecast_scores
+out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lma.contracts import table_contract
+from lma.errors import InputError, UsageError
+from lma.forecasting.backtest import Backtest
+from lma.forecasting.combine import JUDGED_ALONE
+from lma.forecasting.intervals import LEVELS, tidy_quantiles
+from lma.forecasting.models import LABELS, MODELS
+from lma.forecasting.panel import DECIMALS, PanelForecast, run_panel
+from lma.forecasting.reconcile import FEWEST_ERRORS, reconcile_total, shrink_covariance
+from lma.forecasting.scores import Inside, Score, measure_coverage, score_series
+from lma.forecasting.series import Absence, Floats
+
+TOTAL = "_T"
+SECTORS = {
+    "modelled": ("A", "B", "C", "DE", "F", "G", "HJ", "I", "K", "LMN", "O", "P", "Q", "RSTU"),
+    "reported": ("AGR", "MAN", "CON", "MEL", "MKT", "PUB", "X"),
+}
+STANDARD = {
+    "freq": "A", "indicator": "EMP", "sex": "_T", "age": "_T", "counterpart_area": "_Z",
+    "occupation": "_T", "citizenship": "_T", "unit_measure": "PS",
+}  # fmt: skip
+REVISIONS = ("ISIC4", "_Z")
+LARGEST_GAP = 0.01
+NOTHING = "none"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Path:
+    """One path of one series: mean (horizon,), quantiles (horizon, level), and how it was reconciled, in
+    words.
+    """
+
+    mean: Floats
+    quantiles: Floats
+    reconciled: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A country's panel forecast with the observations behind it, by series id."""
+
+    result: PanelForecast
+    rows: dict[str, pd.DataFrame]
+    target_year: int
+
+
+def forecast_country(
+    observations: pd.DataFrame,
+    ref_area: str,
+    horizon: int = 5,
+    horizon_year: int | None = None,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Forecasts and scorecard of employment (EMP, both sexes) of one country, in persons.
+
+    ``observations``: rows of marts.observations of *all* countries: the pooled model learns from every
+    annual employment series. Two histories are forecast, each on its own: modelled (total and 14 groups)
+    and reported (total and 7 aggregates), nothing from before a series' last break. The last year is
+    ``horizon_year``, or ``horizon`` years after the country's latest figure. Champion and naive stand side
+    by side, with mean and quantiles .025 .1 .5 .9 .975; the sectors sum to the total for both. A series
+    without a forecast has one row, role none, with a reason.
+
+    Returns frames with exactly the columns of marts.forecasts and marts.forecast_scores. ``InputError``
+    where the country has no annual employment at all; ``UsageError`` where horizon_year is not after the
+    latest figure. Nothing random is used; ``seed`` is accepted and changes nothing.
+    """
+    history = select_history(observations)
+    own = own_history(history, ref_area)
+    known = own[own["obs_value"].notna()]
+    ends = known.groupby("unique_id")["ds"].max()
+    target_year = _target_year(
+        ref_area, int(own["ds"].max()) if ends.empty else int(ends.max()), horizon, horizon_year
+    )
+    steps = target_year - (int(ends.min()) if len(ends) else target_year - 1)
+    result = run_panel(own, steps, "A", history)
+    run = Run(result, {str(uid): rows for uid, rows in own.groupby("unique_id")}, target_year)
+    return _as_table(list_forecasts(run), "marts.forecasts"), _as_table(
+        list_scores(run), "marts.forecast_scores"
+    )
+
+
+def _target_year(ref_area: str, latest: int, horizon: int, horizon_year: int | None) -> int:
+    target = latest + horizon if horizon_year is None else horizon_year
+    if target <= latest:
+        raise UsageError(
+            f"{target} is not after {latest}, the latest employment figure of {ref_area}: give a later year."
+        )
+    return target
+
+
+def _as_table(rows: list[Row], name: str) -> pd.DataFrame:
+    table = table_contract(name)
+    key = table.column_names[0]
+    out = pd.DataFrame(rows, columns=table.column_names)
+    numbers = [c.name for c in table.columns if c.physical_type == "DOUBLE"]
+    out[numbers] = out[numbers].astype(float).round(DECIMALS)
+    return out.sort_values(key, kind="stable", ignore_index=True)
+
+
+# ---------------------------------------------------------------- history
+
+
+def select_history(observations: pd.DataFrame) -> pd.DataFrame:
+    """Annual employment series of all countries as a panel: unique_id, ds (year), y, is_break, and the
+    row's own columns.
+
+    unique_id is basis_kind/ref_area/activity_revision/economic_activity.
+    """
+    wanted = np.logical_and.reduce([observations[column] == value for column, value in STANDARD.items()])
+    rows = observations[wanted]
+    series = ["basis_kind", "ref_area", "activity_revision", "economic_activity"]
+    ids = rows[series].astype(str).agg("/".join, axis=1) if len(rows) else pd.Series([], dtype=str)
+    return rows.assign(unique_id=ids, ds=rows["time_period"].astype(int), y=rows["obs_value"].astype(float))
+
+
+def own_history(history: pd.DataFrame, ref_area: str) -> pd.DataFrame:
+    """Rows of the country's own series that are forecast; ``InputError`` where there is none."""
+    codes = history["basis_kind"].map({kind: (*sectors, TOTAL) for kind, sectors in SECTORS.items()})
+    mine = np.array(
+        [code in of_kind for code, of_kind in zip(history["economic_activity"], codes, strict=True)],
+        dtype=bool,
+    )
+    own = history[(history["ref_area"] == ref_area) & history["activity_revision"].isin(REVISIONS) & mine]
+    if own.empty:
+        raise InputError(
+            f"{ref_area} has no annual employment (EMP, {TOTAL} or sectors) in marts.observations: "
+            "refresh or ingest a source that has it."
+        )
+    preferred = own["activity_revision"].map(REVISIONS.index)
+    best = preferred.groupby([own["basis_kind"], own["economic_activity"]]).transform("min")
+    return own[preferred == best]
+
+
+# ---------------------------------------------------------------- forecasts
+
+
+def list_forecasts(run: Run) -> list[Row]:
+    """Rows of marts.forecasts: champion and naive of every series, one row of role none where there is no
+    forecast.
+    """
+    rows = [_absence_row(run, absence) for absence in run.result.absences]
+    for role in ("champion", "naive"):
+        models = run.result.champions if role == "champion" else ["naive"] * len(run.result.targets)
+        paths = reconciled_paths(run, models)
+        for place, path in enumerate(paths):
+            rows += _path_rows(run, place, models[place], role, path)
+    return rows
+
+
+def reconciled_paths(run: Run, models: list[str]) -> list[Path]:
+    """Path of every target by the given models, sectors reconciled with their total where possible."""
+    result = run.result
+    paths = [
+        Path(result.mean(p, m), result.quantiles(p, m), "no sectors to reconcile with")
+        for p, m in enumerate(models)
+    ]
+    for kind, sectors in SECTORS.items():
+        group = _group(run, kind, sectors)
+        obstacle = find_obstacle(run, kind, group)
+        if obstacle:
+            paths = [
+                Path(p.mean, p.quantiles, obstacle) if i in group.values() else p for i, p in enumerate(paths)
+            ]
+        else:
+            for place, path in _reconcile_group(run, list(group.values()), models, paths).items():
+                paths[place] = path
+    return paths
+
+
+def _group(run: Run, kind: str, sectors: tuple[str, ...]) -> dict[str, int]:
+    """Places of the total and its sectors among the targets, the total first, by activity."""
+    keys = [_key(run, series.unique_id) for series in run.result.targets]
+    found = {key["economic_activity"]: place for place, key in enumerate(keys) if key["basis_kind"] == kind}
+    return {code: found[code] for code in (TOTAL, *sectors) if code in found}
+
+
+def find_obstacle(run: Run, kind: str, group: dict[str, int]) -> str:
+    """Why the sectors of a kind cannot be reconciled with their total, in words; empty where they can."""
+    published = {
+        _first(run, uid, "economic_activity") for uid in run.rows if _first(run, uid, "basis_kind") == kind
+    }
+    absent = sorted(published - set(group))
+    if TOTAL not in group or absent:
+        return f"not reconciled: no forecast for {', '.join(absent) or TOTAL}"
+    if len(group) == 1:
+        return "no sectors to reconcile with"
+    members = [run.result.targets[place] for place in group.values()]
+    if len({series.end for series in members}) > 1:
+        return "not reconciled: total and sectors end in different years"
+    total, parts = float(members[0].values[-1]), float(sum(series.values[-1] for series in members[1:]))
+    if abs(total - parts) > LARGEST_GAP * total:
+        year = members[0].end
+        return (
+            f"not reconciled: the sectors published for {year} sum to {parts:.0f}, the total is {total:.0f}"
+        )
+    return ""
+
+
+def _reconcile_group(run: Run, places: list[int], models: list[str], paths: list[Path]) -> dict[int, Path]:
+    base = np.array([paths[place].mean for place in places])
+    errors = one_step_errors(run.result.backtest, places, models)
+    means = reconcile_total(base, shrink_covariance(errors)).round(DECIMALS)
+    means[0] = means[1:].sum(axis=0)
+    words = f"reconciled (MinT, shrunk covariance of {len(errors)} one-step errors)"
+    if len(errors) < FEWEST_ERRORS:
+        words = "reconciled (MinT, by variance or size: too few errors for a covariance)"
+    moved = means - base
+    return {
+        place: Path(
+            means[i], tidy_quantiles(paths[place].quantiles + moved[i][:, None], not_negative=True), words
+        )
+        for i, place in enumerate(places)
+    }
+
+
+def one_step_errors(backtest: Backtest, places: list[int], models: list[str]) -> Floats:
+    """One-step errors (origins common to all, series) of each series' own model, in persons."""
+    columns = []
+    for place in places:
+        rows = backtest.series == place
+        errors = (backtest.actual[rows] - backtest.forecasts[models[place]][rows])[:, 0]
+        columns.append(pd.Series(errors, index=backtest.period[rows]))
+    aligned = pd.concat(columns, axis=1, join="inner").dropna()
+    return aligned.to_numpy(dtype=np.float64)
+
+
+def _path_rows(run: Run, place: int, model_id: str, role: str, path: Path) -> list[Row]:
+    series = run.result.targets[place]
+    key = {
+        **_key(run, series.unique_id),
+        "model_id": model_id,
+        "role": role,
+        "origin_date": f"{series.end:04d}",
+    }
+    inputs = _used_ids(run, place)
+    rows = []
+    for h in range(1, run.target_year - series.end + 1):
+        step = describe_step(run, place, model_id, path.reconciled, h)
+        values = [("mean", "_Z", path.mean[h - 1])]
+        values += [
+            ("quantile", str(level), q) for level, q in zip(LEVELS, path.quantiles[h - 1], strict=True)
+        ]
+        rows += [
+            _forecast_row(key, h, series.end + h, kind, level, value, None, step, inputs)
+            for kind, level, value in values
+        ]
+    return rows
+
+
+def _forecast_row(
+    key: Row,
+    horizon: int,
+    year: int,
+    kind: str,
+    level: str,
+    value: float | None,
+    reason: str | None,
+    step: str,
+    inputs: list[str],
+) -> Row:
+    row = {**key, "horizon": horizon, "output_type": kind, "output_type_id": level}
+    named = ":".join(str(row[name]) for name in table_contract("marts.forecasts").primary_key)
+    return {
+        **row, "forecast_id": f"F:{named}", "target_period": f"{year:04d}", "value": value,
+        "unit_measure": "PS", "basis": "projection", "reason": reason, "step": step, "inputs": list(inputs),
+    }  # fmt: skip
+
+
+def _absence_row(run: Run, absence: Absence) -> Row:
+    key = {
+        **_key(run, absence.unique_id),
+        "model_id": NOTHING,
+        "role": NOTHING,
+        "origin_date": f"{absence.end:04d}",
+    }
+    rows = run.rows[absence.unique_id]
+    known, breaks = rows[rows["y"].notna()], rows.loc[rows["is_break"].astype(bool), "ds"]
+    words = {
+        "ALL_MISSING": "every figure is missing",
+        "GAPS": "too many years are missing",
+        "TOO_SHORT": f"{len(known)} annual values, at least 8 are needed",
+        "SHORT_AFTER_BREAK": f"break in {breaks.max()}, too few values since: at least 8 are needed",
+    }
+    step = f"no forecast: {words[absence.reason]}"
+    return _forecast_row(
+        key, 0, absence.end, "mean", "_Z", None, absence.reason, step, rows["observation_id"].tolist()
+    )
+
+
+def _key(run: Run, unique_id: str) -> Row:
+    return {
+        name: _first(run, unique_id, name)
+        for name in ("ref_area", "indicator", "sex", "economic_activity", "basis_kind")
+    }
+
+
+def _first(run: Run, unique_id: str, column: str) -> str:
+    return str(run.rows[unique_id][column].iloc[0])
+
+
+def _used_rows(run: Run, place: int) -> pd.DataFrame:
+    series = run.result.targets[place]
+    rows = run.rows[series.unique_id]
+    return rows[(rows["ds"] >= series.start) & rows["y"].notna()].sort_values("ds")
+
+
+def _used_ids(run: Run, place: int) -> list[str]:
+    return [str(identifier) for identifier in _used_rows(run, place)["observation_id"]]
+
+
+def describe_step(run: Run, place: int, model_id: str, reconciled: str, h: int) -> str:
+    """How one forecast was made, in words: model, history, intervals, reconciliation."""
+    offsets = run.result.offsets[model_id]
+    n_series = len(np.unique(run.result.backtest.series))
+    pooled = f"{offsets.n_errors[h - 1]} pooled rolling-origin errors of {n_series} series"
+    if offsets.across_horizons[h - 1]:
+        pooled += ", all horizons together scaled by the square root of the horizon"
+    model = f"{LABELS.get(model_id, model_id)} fitted on {_describe_history(run, place)}"
+    return f"{model}; 80 and 95 % intervals from {pooled}; {reconciled}"
+
+
+def _describe_history(run: Run, place: int) -> str:
+    series, used = run.result.targets[place], _used_rows(run, place)
+    words = f"{len(used)} annual values {series.start}-{series.end}"
+    if len(used) < len(series.values):
+        words += f" ({len(series.values) - len(used)} missing filled with the value before)"
+    if (
+        series.start > int(run.rows[series.unique_id]["ds"].min())
+        and run.rows[series.unique_id]["is_break"].any()
+    ):
+        words += " (after the last break)"
+    projected = used.loc[used["basis"] == "projection", "ds"].tolist()
+    if projected:
+        words += f" (the publisher's own projection in {', '.join(map(str, projected))})"
+    return (
+        f"{words}, modelled estimates of the publisher"
+        if "modelled_estimate" in set(used["basis"])
+        else words
+    )
+
+
+# ---------------------------------------------------------------- scores
+
+
+def list_scores(run: Run) -> list[Row]:
+    """Rows of marts.forecast_scores: every model that could forecast the series at some origin, horizon 0 =
+    all.
+    """
+    backtest = run.result.backtest
+    rows = []
+    for model_id in MODELS if run.result.targets else ():
+        inside = measure_coverage(backtest, model_id)
+        for place in range(len(run.result.targets)):
+            rows += _score_rows(run, place, model_id, inside)
+    return rows
+
+
+def _score_rows(run: Run, place: int, model_id: str, inside: Inside) -> list[Row]:
+    scores = score_series(run.result.backtest, place, model_id, inside)
+    if not scores[0].n_origins:
+        return []
+    step, inputs = _describe_backtest(run, place), _used_ids(run, place)
+    champion = run.result.champions[place] == model_id
+    return [_score_row(run, place, model_id, score, champion, step, inputs) for score in scores]
+
+
+def _score_row(
+    run: Run, place: int, model_id: str, score: Score, champion: bool, step: str, inputs: list[str]
+) -> Row:
+    key = {**_key(run, run.result.targets[place].unique_id), "model_id": model_id, "horizon": score.horizon}
+    named = ":".join(str(key[name]) for name in table_contract("marts.forecast_scores").primary_key)
+    return {
+        **key,
+        **score.__dict__,
+        "score_id": f"K:{named}",
+        "is_champion": champion,
+        "step": step,
+        "inputs": list(inputs),
+    }
+
+
+def _describe_backtest(run: Run, place: int) -> str:
+    backtest = run.result.backtest
+    origins = backtest.period[backtest.series == place]
+    return (
+        f"forecast at {len(origins)} rolling origins {origins.min()}-{origins.max()}, each seeing nothing "
+        "dated after it, before reconciliation; coverage of intervals calibrated on errors dated before each "
+        "origin; the champion has the lowest error relative to naive, own and pooled, and did not lose to "
+        f"naive on its own series where that has {JUDGED_ALONE} origins or more"
+    )
