@@ -617,15 +617,17 @@ def apply_corrections(
     correction whose source, area, indicator or vintage is not among the observations is skipped. Report:
     correction_id, source_id, as_of, action, n_rows, outcome (applied, skipped), reason, reference.
     """
-    corrected, report = observations, []
+    corrected = observations.reset_index(drop=True)
+    report: list[dict[str, Any]] = []
     for correction in corrections:
         _check_correction(correction, observations)
-        for as_of, part in _vintages(corrected, correction):
+        vintages = _vintages(corrected, correction)
+        for as_of, part in vintages:
             rows = part.index[_meets(part, correction.where)]
             _check_guard(correction, part.loc[rows], as_of)
             corrected = _correct(corrected, rows, correction)
             report.append(_report_row(correction, as_of, len(rows), "applied"))
-        if not report or report[-1]["correction_id"] != correction.id:
+        if not vintages:
             report.append(_report_row(correction, None, 0, "skipped"))
     columns = ["correction_id", "source_id", "as_of", "action", "n_rows", "outcome", "reason", "reference"]
     return corrected.reset_index(drop=True), pd.DataFrame(report, columns=columns)

@@ -115,9 +115,13 @@ def _inspect_parts(content: bytes) -> bool:
             try:
                 part = archive.read(name)
             except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
-                raise InputError(f"the workbook is damaged in {name} ({error}): download it again.") from error
+                raise InputError(
+                    f"the workbook is damaged in {name} ({error}): download it again."
+                ) from error
             if b"<!DOCTYPE" in part or b"<!ENTITY" in part:
-                raise InputError(f"the workbook declares XML entities in {name}, which no publisher needs: it was not read.")
+                raise InputError(
+                    f"the workbook declares XML entities in {name}, which no table needs: it was not read."
+                )
             found |= name.startswith("xl/worksheets/") and (b"<f>" in part or b"<f " in part)
     return found
 
@@ -135,7 +139,9 @@ def _load_rows(content: bytes, sheet: str | int, *, values: bool) -> list[Row]:
         raise
     except Exception as error:  # openpyxl raises whatever its XML reader meets
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"the workbook cannot be read ({first}): it is damaged; download it again.") from error
+        raise InputError(
+            f"the workbook cannot be read ({first}): it is damaged; download it again."
+        ) from error
 
 
 def _sheet_name(names: Sequence[str], sheet: str | int) -> str:
