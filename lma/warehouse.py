@@ -424,19 +424,21 @@ class Warehouse:
     # ------------------------------------------------------------ tables
 
     def _create_tables(self) -> None:
+        """Everything the contracts name, in one transaction of its own: hundreds of statements, one wait."""
         existing = self._existing_columns()
-        for schema in SCHEMAS:
-            self._connection.execute(f"create schema if not exists {schema}")
-        for name, columns in _CODELIST_TABLES.items():
-            self._connection.execute(f"create table if not exists {name} ({columns})")
-        for contract in contracts.table_contracts().values():
-            if contract.name not in existing:
-                self._create_table(contract)
-            elif existing[contract.name] != contract.column_names:
-                raise self._made_by_other_contracts(contract, existing[contract.name])
         query = _query_text(_own_query("observations.sql")).replace("$as_of", "known_at")
-        macro = "create or replace macro marts.observations_as_of(known_at) as table"
-        self._connection.execute(f"{macro} {query}")
+        with self._transaction() as connection:
+            for schema in SCHEMAS:
+                connection.execute(f"create schema if not exists {schema}")
+            for name, columns in _CODELIST_TABLES.items():
+                connection.execute(f"create table if not exists {name} ({columns})")
+            for contract in contracts.table_contracts().values():
+                if contract.name not in existing:
+                    self._create_table(contract)
+                elif existing[contract.name] != contract.column_names:
+                    raise self._made_by_other_contracts(contract, existing[contract.name])
+            macro = "create or replace macro marts.observations_as_of(known_at) as table"
+            connection.execute(f"{macro} {query}")
 
     def _create_table(self, contract: TableContract) -> None:
         for statement in [contract.ddl(), *contract.comments()]:
@@ -511,13 +513,17 @@ class Warehouse:
             return self._insert(name, ["snapshot_sha", "raw_row", *columns])
 
     def _prepare_raw_table(self, source_id: str, columns: Sequence[str]) -> None:
-        name = _raw_table_name(source_id)
-        first = "snapshot_sha varchar not null, raw_row integer not null"
-        self._connection.execute(f"create table if not exists {name} ({first})")
-        present = {column.lower() for column in self._existing_columns()[f"raw.{source_id}"]}
-        for column in columns:
-            if column.lower() not in present:
-                self._connection.execute(f"alter table {name} add column {_quote(column)} varchar")
+        """Create the table, or add the columns it lacks: before the load, never in its transaction."""
+        name, found = _raw_table_name(source_id), self._existing_columns().get(f"raw.{source_id}", [])
+        present = {column.lower() for column in found}
+        missing = [column for column in columns if column.lower() not in present]
+        if found and not missing:
+            return
+        with self._transaction() as connection:
+            first = "snapshot_sha varchar not null, raw_row integer not null"
+            connection.execute(f"create table if not exists {name} ({first})")
+            for column in missing:
+                connection.execute(f"alter table {name} add column {_quote(column)} varchar")
 
     def load_codelists(
         self, sources: Mapping[str, Source] | None = None, corrections: Sequence[Correction] | None = None
@@ -525,8 +531,9 @@ class Warehouse:
         """Codelist CSV, and what the preference of sources needs (priority, break notes, declared breaks)."""
         sources = contracts.sources() if sources is None else sources
         corrections = contracts.corrections() if corrections is None else corrections
-        for path in sorted(contracts.codelists_dir().glob("*.csv")):
-            self._replace_codelist(path.stem)
+        with self._transaction():
+            for path in sorted(contracts.codelists_dir().glob("*.csv")):
+                self._replace_codelist(path.stem)
         with self._transaction() as connection:
             connection.execute("delete from codelists.sources")
             connection.execute("delete from codelists.corrections")
@@ -547,11 +554,19 @@ class Warehouse:
             self._connection.unregister("incoming")
 
     def append_observations(self, frame: pd.DataFrame) -> int:
-        """Rows added to ``staging.observations``; rows whose address this source already has add nothing."""
+        """Rows added to ``staging.observations``.
+
+        A row whose address this source already has adds nothing; nor does one whose key and figure stand
+        there from another file of the same vintage (the publisher's table saved again in other bytes). The
+        same key with another figure is added, so that the contract's uniqueness rule finds the conflict.
+        """
         contract = contracts.table_contract("staging.observations")
-        known = "select 1 from staging.observations as s where s.observation_id = incoming.observation_id"
+        key = " and ".join(f"s.{column} = incoming.{column}" for column in contract.primary_key)
+        same_address = "s.source_id = incoming.source_id and s.observation_id = incoming.observation_id"
+        same_figure = f"{key} and s.obs_value is not distinct from incoming.obs_value"
+        known = "select 1 from staging.observations as s where"
         with self._transaction(_arrow_table(frame, contract)):
-            where = f"not exists ({known} and s.source_id = incoming.source_id)"
+            where = f"not exists ({known} {same_address}) and not exists ({known} {same_figure})"
             return self._insert(contract.name, contract.column_names, where)
 
     def forget_snapshot(self, source_id: str, snapshot_sha: str) -> int:
