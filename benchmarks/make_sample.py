@@ -49,16 +49,45 @@ SENDERS |= {"Ukraine", "United Kingdom", "United States"}
 REGIONS = {"WLD", "X01", "World", "WORLD", "900", "1"}
 FIRST_YEAR = 1991
 # five series in both vintages, to show revisions; the others of 2018 where the newer vintage has no such file
-SERIES_2018 = (
-    "ny.gdp.mktp.cd ny.gdp.mktp.kd.zg sl.tlf.totl.in sl.uem.totl.fe.zs sl.uem.totl.ma.zs bx.trf.pwkr.cd.dt nv.ind.totl.zs "
-    "ny.gdp.defl.kd.zg sl.agr.empl.fe.zs sl.ind.empl.ma.zs sl.emp.totl.sp.zs sl.emp.work.ma.zs sl.uem.totl.zs sm.pop.totl "
-    "sp.pop.totl"
-).split()
-SERIES_2025 = (
-    "nv.agr.totl.zs ny.gdp.mktp.cd ny.gdp.mktp.kd.zg ny.gdp.pcap.cd ny.gdp.pcap.pp.cd sl.agr.empl.ma.zs sl.emp.vuln.fe.zs "
-    "sl.emp.vuln.ma.zs sl.emp.work.fe.zs sl.ind.empl.fe.zs sl.srv.empl.fe.zs sl.srv.empl.ma.zs sl.tlf.cact.fe.zs "
-    "sl.tlf.cact.ma.zs sl.tlf.totl.in sl.uem.1524.fe.zs sl.uem.1524.ma.zs sl.uem.totl.fe.zs sl.uem.totl.ma.zs sm.pop.netm"
-).split()
+SERIES_2018 = [
+    "ny.gdp.mktp.cd",
+    "ny.gdp.mktp.kd.zg",
+    "sl.tlf.totl.in",
+    "sl.uem.totl.fe.zs",
+    "sl.uem.totl.ma.zs",
+    "bx.trf.pwkr.cd.dt",
+    "nv.ind.totl.zs",
+    "ny.gdp.defl.kd.zg",
+    "sl.agr.empl.fe.zs",
+    "sl.ind.empl.ma.zs",
+    "sl.emp.totl.sp.zs",
+    "sl.emp.work.ma.zs",
+    "sl.uem.totl.zs",
+    "sm.pop.totl",
+    "sp.pop.totl",
+]
+SERIES_2025 = [
+    "nv.agr.totl.zs",
+    "ny.gdp.mktp.cd",
+    "ny.gdp.mktp.kd.zg",
+    "ny.gdp.pcap.cd",
+    "ny.gdp.pcap.pp.cd",
+    "sl.agr.empl.ma.zs",
+    "sl.emp.vuln.fe.zs",
+    "sl.emp.vuln.ma.zs",
+    "sl.emp.work.fe.zs",
+    "sl.ind.empl.fe.zs",
+    "sl.srv.empl.fe.zs",
+    "sl.srv.empl.ma.zs",
+    "sl.tlf.cact.fe.zs",
+    "sl.tlf.cact.ma.zs",
+    "sl.tlf.totl.in",
+    "sl.uem.1524.fe.zs",
+    "sl.uem.1524.ma.zs",
+    "sl.uem.totl.fe.zs",
+    "sl.uem.totl.ma.zs",
+    "sm.pop.netm",
+]
 
 
 # ---------------------------------------------------------------- records of text files
@@ -106,7 +135,7 @@ def column_is(position: int, values: Iterable[str]) -> Keep:
 
 
 def cut_xlsx(path: Path, out: Path, sheets: dict[str, tuple[int, Keep]]) -> None:
-    """A workbook with the given sheets; of each, rows above ``first`` whole, and those below that ``keep`` accepts."""
+    """A workbook with the given sheets: rows above ``first`` whole, those below that ``keep`` accepts."""
     from openpyxl import load_workbook
 
     workbook = load_workbook(path, data_only=True)
@@ -114,13 +143,14 @@ def cut_xlsx(path: Path, out: Path, sheets: dict[str, tuple[int, Keep]]) -> None
         del workbook[name]
     for name, (first, keep) in sheets.items():
         cut_sheet(workbook[name], first, keep)
+    modified = f"{workbook.properties.modified:%Y-%m-%dT%H:%M:%SZ}"
     stream = io.BytesIO()
     workbook.save(stream)
-    (out / path.name).write_bytes(with_fixed_times(stream.getvalue()))
+    (out / path.name).write_bytes(with_fixed_times(stream.getvalue(), modified))
 
 
 def cut_sheet(sheet: Any, first: int, keep: Keep) -> None:
-    """Leave out rows from ``first`` on that ``keep`` refuses, in place; cells as text are handed to ``keep``."""
+    """Leave out, in place, rows from ``first`` on that ``keep`` refuses; it is handed cells as text."""
     body = [list(row) for row in sheet.iter_rows(min_row=first, values_only=True)]
     kept = [row for row in body if keep(["" if cell is None else str(cell) for cell in row])]
     sheet.delete_rows(first, len(body))
@@ -129,14 +159,21 @@ def cut_sheet(sheet: Any, first: int, keep: Keep) -> None:
             sheet.cell(row_number, column, cell)
 
 
-def with_fixed_times(content: bytes) -> bytes:
-    """The same workbook without the moment of writing, so that the same cut has the same bytes."""
+def sort_merged(found: re.Match[bytes]) -> bytes:
+    """Merged ranges in order; openpyxl writes them in the order of a set."""
+    return found[1] + b"".join(sorted(re.findall(rb"<mergeCell [^>]*>", found[2]))) + found[3]
+
+
+def with_fixed_times(content: bytes, modified: str) -> bytes:
+    """The same workbook with the publisher's date of change, so that the same cut has the same bytes."""
     stream = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(stream, "w") as new:
         for name in sorted(old.namelist()):
             part = old.read(name)
             if name == "docProps/core.xml":
-                part = re.sub(rb"(<dcterms:modified[^>]*>)[^<]*", rb"\g<1>2000-01-01T00:00:00Z", part)
+                stamp = rb"\g<1>" + modified.encode()
+                part = re.sub(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*", stamp, part)
+            part = re.sub(rb"(<mergeCells[^>]*>)(.*?)(</mergeCells>)", sort_merged, part, flags=re.DOTALL)
             member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             new.writestr(member, part, zipfile.ZIP_DEFLATED, 9)
     return stream.getvalue()
@@ -206,7 +243,7 @@ def cut_world_bank(full: dict[str, Path], out: Path) -> None:
 
 
 def keep_armstat_wages(row: list[str]) -> bool:
-    """Both sectors together for all months; with the cross-joined lines and the two sectors for one month only."""
+    """Both sectors together for all months; for one month also each sector and the cross-joined lines."""
     return (row[3] == "Total" and re.fullmatch("[A-S]|A-S", row[1]) is not None) or row[0] == "2024-06-30"
 
 
