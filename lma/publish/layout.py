@@ -1,0 +1,347 @@
+"""Cells of an edition -> tables as they are read: what the page and the PDF share.
+
+Nothing is computed here: numbers are formatted, cells are put in order, and what holds for a whole column
+(unit, basis, notes) is said once in its heading. Symbols, words and note numbers are those of ``grid``.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lma.contracts import Edition, TableSpec, codelist
+from lma.errors import OutputError
+from lma.publish.grid import (
+    clean_text,
+    format_date,
+    is_missing,
+    list_ids,
+    list_notes,
+    symbol_of,
+)
+
+BASIS_LETTERS = {"reported": "R", "modelled_estimate": "M", "projection": "P", "imputed": "I"}
+GENERAL_LIMITS = (
+    "Projections show what happens if the trends and assumptions used here continue. They are signals to "
+    "look closer, not predictions of what will happen.",
+    "Totals of a sector hide regions, occupations and firms: a sector in balance can hold occupations that "
+    "lack workers.",
+    "A number marked M or P comes from a model. It is less sure than a number that somebody counted.",
+    "A flag for labour migration is a proposal for review by people. It is neither a decision on admission "
+    "nor a quota.",
+)
+_DECISIONS = "T10"
+_REFERENCE = re.compile(r"\bT\d{1,2}(?:\.[^.\s,;()]+\.[^\s,;()]*[^\s,;().])?")
+_OUTCOME = re.compile(r"(pass|fail|not assessed|passed|not passed)\b", re.IGNORECASE)
+
+Record = Mapping[Any, Any]
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One cell as shown. ``shown`` is the number or text; what its column already says is left empty."""
+
+    address: str
+    shown: str
+    is_number: bool
+    unit: str
+    basis: str
+    symbol: str
+    reason: str
+    notes: tuple[str, ...]
+    outcome: str
+
+
+@dataclass(frozen=True)
+class ColumnView:
+    """Heading of one column, with unit, basis and notes where all its numbers share them."""
+
+    column_id: str
+    label: str
+    unit: str
+    basis: str
+    is_number: bool
+    notes: tuple[str, ...]
+
+    @property
+    def unit_to_add(self) -> str:
+        """Unit, unless the label says it already."""
+        said = self.label.lower()
+        names = {self.unit.lower(), {"%": "per cent"}.get(self.unit, self.unit).lower()}
+        return "" if any(name in said for name in names) else self.unit
+
+
+@dataclass(frozen=True)
+class RowView:
+    """One row: label and one cell per column, ``None`` where the edition has no such cell."""
+
+    row_id: str
+    label: str
+    cells: tuple[CellView | None, ...]
+
+
+@dataclass(frozen=True)
+class TableView:
+    """One table as shown. ``reasons`` says why cells are empty, ``remarks`` what is said beside numbers."""
+
+    spec: TableSpec
+    columns: tuple[ColumnView, ...]
+    rows: tuple[RowView, ...]
+    notes: tuple[str, ...]
+    reasons: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def is_wordy(self) -> bool:
+        """True when the cells are mostly long texts, which read better one row at a time."""
+        lengths = [len(cell.shown) for row in self.rows for cell in row.cells if cell and not cell.is_number]
+        return len(self.columns) > 4 and bool(lengths) and sum(lengths) / len(lengths) > 30
+
+    @property
+    def families(self) -> tuple[tuple[int, ...], ...]:
+        """Places of columns that say several things of one test: ``D0``, ``D0_value``, ``D0_why``.
+
+        Empty unless there are at least three families with the same parts, some of them in words.
+        """
+        found: dict[str, dict[str, int]] = {}
+        for place, column in enumerate(self.columns):
+            base, _, part = column.column_id.partition("_")
+            found.setdefault(base, {})[part] = place
+        shapes = Counter(tuple(parts) for parts in found.values() if "" in parts and len(parts) > 2)
+        shape, count = shapes.most_common(1)[0] if shapes else ((), 0)
+        families = tuple(tuple(parts.values()) for parts in found.values() if tuple(parts) == shape)
+        has_words = any(not self.columns[place].is_number for family in families for place in family[1:])
+        return families if count > 2 and has_words else ()
+
+    @property
+    def lines(self) -> tuple[tuple[int, ...], ...]:
+        """Places to write on one line when a row is shown by itself: a family together, else one by one."""
+        starts = {family[0]: family for family in self.families}
+        later = {place for family in self.families for place in family[1:]}
+        return tuple(starts.get(place, (place,)) for place in range(len(self.columns)) if place not in later)
+
+    @property
+    def line_header(self) -> tuple[str, ...]:
+        """Heading of the columns of ``lines``: what the labels of a family have after their first word."""
+        if not self.families:
+            return ()
+        labels = [self.columns[place].label for place in self.families[0][1:]]
+        return ("Result", *(label.partition(" ")[2].capitalize() or label for label in labels))
+
+
+def format_number(value: Any, decimals: Any = None) -> str:
+    """Number with a comma for thousands, a point for decimals and a true minus sign; never ``-0``."""
+    number = float(value)
+    places = int(decimals) if not is_missing(decimals) else (0 if number.is_integer() else 2)
+    shown = f"{number:,.{places}f}"
+    if not shown.strip("-0.,"):
+        shown = shown.lstrip("-")
+    return shown.replace("-", "\u2212")
+
+
+@functools.cache
+def _unit_symbols() -> dict[str, str]:
+    units = codelist("units").to_dict("records")
+    return {unit["unit_measure"]: unit["symbol"] or str(unit["label_en"]).lower() for unit in units}
+
+
+def unit_words(unit: Any) -> str:
+    """Unit code -> symbol or short words; an unknown code is shown as it is."""
+    code = clean_text(unit)
+    return _unit_symbols().get(code, code)
+
+
+def lay_out_tables(edition: Edition) -> list[TableView]:
+    """All tables in the order of ``edition.tables``; ``OutputError`` for cells whose table has no heading."""
+    records: dict[str, list[Record]] = {spec.table_id: [] for spec in edition.tables}
+    cells = edition.cells.sort_values(["row_order", "column_order"], kind="stable")
+    for record in cells.to_dict("records"):
+        if record["table_id"] not in records:
+            raise OutputError(
+                f"cells of the table {record['table_id']} have no heading - {record['address']}, edition "
+                f"{edition.edition} of {edition.ref_area} - add a TableSpec for it to Edition.tables."
+            )
+        records[record["table_id"]].append(record)
+    note_order = list(list_notes(edition))
+    return [_lay_out_table(spec, records[spec.table_id], note_order) for spec in edition.tables]
+
+
+def note_marks(edition: Edition) -> dict[str, str]:
+    """Note id -> its mark ``n1``, ``n2``, ... as in every other output form."""
+    return {note: f"n{number}" for note, (number, _) in list_notes(edition).items()}
+
+
+def marks_of(notes: Iterable[str], marks: Mapping[str, str]) -> list[str]:
+    """Marks of notes in the order of their numbers."""
+    return sorted((marks[note] for note in notes), key=lambda mark: int(mark[1:]))
+
+
+def split_references(text: str, is_target: Callable[[str], bool]) -> list[tuple[str, str]]:
+    """Sentence -> parts (text, target): ``T5`` and ``T5.C.2030`` where they exist; else without a target."""
+    parts: list[tuple[str, str]] = []
+    position = 0
+    for match in _REFERENCE.finditer(text):
+        if is_target(match.group()):
+            parts += [(text[position : match.start()], ""), (match.group(), match.group())]
+            position = match.end()
+    return [part for part in [*parts, (text[position:], "")] if part[0]]
+
+
+def in_full(cell: CellView | None, column: ColumnView) -> CellView | None:
+    """Cell with what its column says of all its numbers, for a place without that heading."""
+    if cell is None or not cell.is_number:
+        return cell
+    notes = (*column.notes, *cell.notes)
+    return replace(cell, unit=cell.unit or column.unit, basis=cell.basis or column.basis, notes=notes)
+
+
+def limits_of(edition: Edition) -> list[str]:
+    """Sentences of the box 'what this cannot tell you': the edition's own, then those that always hold."""
+    return [clean_text(text) for text in edition.run.get("limits", ())] + list(GENERAL_LIMITS)
+
+
+SOURCE_HEADER = ("Publisher", "Table", "Vintage", "File", "Licence", "Address")
+CHECK_HEADER = ("Table", "Subject", "Rule", "Rows checked", "Rows failed")
+
+
+def source_rows(edition: Edition) -> list[list[str]]:
+    """One row per file used, columns ``SOURCE_HEADER``; the address comes last."""
+    return [_source_row(record) for record in edition.sources.to_dict("records")]
+
+
+def _source_row(record: Record) -> list[str]:
+    name = clean_text(record["file_name"])
+    return [
+        clean_text(record["publisher"]),
+        f"{clean_text(record['title'])} ({clean_text(record['table_code'])})",
+        format_date(record["as_of"]),
+        f"{name}, {record['n_rows']} rows, sha256 {record['snapshot_sha'][:12]}",
+        clean_text(record["licence"]),
+        clean_text(record["url"]),
+    ]
+
+
+def check_rows(edition: Edition) -> list[list[str]]:
+    """Contract checks that did not pass, columns ``CHECK_HEADER``."""
+    names = ("table_name", "subject", "description", "n_checked", "n_failed")
+    checks = edition.checks.to_dict("records")
+    return [[clean_text(check[name]) for name in names] for check in checks if not check["success"]]
+
+
+def check_words(edition: Edition) -> str:
+    """How many contract checks were made and how many did not pass."""
+    made, failed = len(edition.checks), len(check_rows(edition))
+    outcome = "All passed" if not failed else f"{failed} did not pass"
+    return f"{made} checks of the data contracts were made for this edition. {outcome}."
+
+
+def outcome_kind(outcome: str) -> str:
+    """``pass``, ``fail`` or ``plain`` for the word a test's text begins with."""
+    kinds = {"pass": "pass", "passed": "pass", "fail": "fail", "not passed": "fail"}
+    return kinds.get(outcome.lower(), "plain")
+
+
+def _lay_out_table(spec: TableSpec, records: Sequence[Record], note_order: Sequence[str]) -> TableView:
+    columns = _columns(records)
+    used = {*spec.notes, *(note for record in records for note in list_ids(record["footnotes"]))}
+    return TableView(
+        spec=spec,
+        columns=columns,
+        rows=_rows(records, columns),
+        notes=tuple(note for note in note_order if note in used),
+        reasons=_group_places(records, _reason),
+        remarks=_group_places(records, _remark),
+    )
+
+
+def _columns(records: Sequence[Record]) -> tuple[ColumnView, ...]:
+    by_column: dict[str, list[Record]] = {}
+    for record in sorted(records, key=lambda item: (item["column_order"], item["column_id"])):
+        by_column.setdefault(record["column_id"], []).append(record)
+    return tuple(_column(column_id, found) for column_id, found in by_column.items())
+
+
+def _column(column_id: str, records: Sequence[Record]) -> ColumnView:
+    numbers = [record for record in records if not is_missing(record["value"])]
+    label = clean_text(records[0]["column_label"])
+    unit = _shared([unit_words(record["unit_measure"]) for record in numbers])
+    notes = [list_ids(record["footnotes"]) for record in numbers]
+    return ColumnView(
+        column_id=clean_text(column_id),
+        label=label,
+        unit=unit,
+        basis=_shared([clean_text(record["basis"]) for record in numbers]),
+        is_number=bool(numbers),
+        notes=tuple(note for note in (notes[0] if notes else []) if all(note in found for found in notes)),
+    )
+
+
+def _shared(values: Sequence[str]) -> str:
+    """The value that all share, else empty."""
+    return values[0] if len(set(values)) == 1 else ""
+
+
+def _rows(records: Sequence[Record], columns: Sequence[ColumnView]) -> tuple[RowView, ...]:
+    by_row: dict[str, dict[str, Record]] = {}
+    for record in records:
+        by_row.setdefault(record["row_id"], {})[clean_text(record["column_id"])] = record
+    says_units = any(column.column_id == "unit" for column in columns)
+    return tuple(
+        RowView(
+            row_id=clean_text(row_id),
+            label=clean_text(next(iter(found.values()))["row_label"]) or clean_text(row_id),
+            cells=tuple(
+                _cell(found[column.column_id], column, says_units) if column.column_id in found else None
+                for column in columns
+            ),
+        )
+        for row_id, found in by_row.items()
+    )
+
+
+def _cell(record: Record, column: ColumnView, says_units: bool) -> CellView:
+    is_number = not is_missing(record["value"])
+    shown = format_number(record["value"], record["decimals"]) if is_number else clean_text(record["text"])
+    outcome = _OUTCOME.match(shown) if record["table_id"] == _DECISIONS and not is_number else None
+    return CellView(
+        address=clean_text(record["address"]),
+        shown=shown,
+        is_number=is_number,
+        unit=unit_words(record["unit_measure"]) if is_number and not says_units and not column.unit else "",
+        basis=clean_text(record["basis"]) if is_number and not column.basis else "",
+        symbol=symbol_of(record),
+        reason=clean_text(record["reason"]),
+        notes=tuple(
+            note for note in list_ids(record["footnotes"]) if not is_number or note not in column.notes
+        ),
+        outcome=outcome.group(1) if outcome else "",
+    )
+
+
+def _reason(record: Record) -> str:
+    reason = clean_text(record["reason"])
+    return f"{symbol_of(record)} {reason}".strip() if reason else ""
+
+
+def _remark(record: Record) -> str:
+    return "" if is_missing(record["value"]) else clean_text(record["text"])
+
+
+def _group_places(records: Sequence[Record], words: Callable[[Record], str]) -> tuple[str, ...]:
+    """What ``words`` says about cells, each sentence once, with the first cells it holds for."""
+    places: dict[str, list[str]] = {}
+    for record in records:
+        said = words(record)
+        if said:
+            place = f"{clean_text(record['row_label'])} / {clean_text(record['column_label'])}"
+            places.setdefault(said, []).append(place)
+    return tuple(f"{said}: {_shorten_list(found)}" for said, found in places.items())
+
+
+def _shorten_list(items: Sequence[str], keep: int = 3) -> str:
+    rest = len(items) - keep
+    return "; ".join(items[:keep]) + (f"; and {rest} more cells" if rest > 0 else "")
