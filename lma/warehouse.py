@@ -591,9 +591,9 @@ class Warehouse:
         self._check_sources_are_known()
         return self._rebuild("marts.observations", "observations.sql", {"as_of": as_of or dt.date.max})
 
-    def build_revisions(self) -> int:
-        """Rows of ``marts.revisions``: every figure that a newer vintage of its source changed."""
-        return self._rebuild("marts.revisions", "revisions.sql", {})
+    def build_revisions(self, as_of: dt.date | None = None) -> int:
+        """Rows of ``marts.revisions``: every figure that a newer vintage changed, as known at ``as_of``."""
+        return self._rebuild("marts.revisions", "revisions.sql", {"as_of": as_of or dt.date.max})
 
     def _rebuild(self, name: str, file_name: str, parameters: Mapping[str, Any]) -> int:
         with self._transaction() as connection:

@@ -364,6 +364,8 @@ def test_revisions_hold_changed_values_only(warehouse: Warehouse) -> None:
     assert found["previous_as_of"].tolist() == [VINTAGES[1], VINTAGES[2]]
     assert found["change"].fillna(-1).tolist() == [3.0, -1]
     assert all(len(inputs) == 2 for inputs in found["inputs"])
+    assert warehouse.build_revisions(VINTAGES[2]) == 1
+    assert warehouse.read("marts.revisions")["change"].tolist() == [3.0]
 
 
 # ---------------------------------------------------------------- the same content again

@@ -1,11 +1,13 @@
--- marts.revisions: one row per cell, source and vintage whose value differs from the vintage before it.
+-- marts.revisions: one row per cell, source and vintage whose value differs from the vintage before it,
+-- as known at $as_of.
 --
 -- change = value - previous_value. A figure withdrawn, or published for the first time after a row with
 -- status M, is a revision with an empty change.
+-- Parameters: $as_of (date).
 with
 
 staged as (
-    select * from staging.observations
+    select * from staging.observations where as_of <= cast($as_of as date)
 ),
 
 pair_with_vintage_before as (
