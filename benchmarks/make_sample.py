@@ -211,8 +211,8 @@ def keep_employment_by_age(row: list[str]) -> bool:
 
 
 def keep_labour_force(row: dict[str, Any]) -> bool:
-    """Five-year bands of the sample countries; all four age classifications for Armenia and Mauritius."""
-    bands = row["classif1"].startswith("AGE_5YRBANDS")
+    """Five-year bands and 15+ of the sample countries; all age classifications for Armenia and Mauritius."""
+    bands = row["classif1"].startswith(("AGE_5YRBANDS", "AGE_YTHADULT_YGE15"))
     return row["ref_area"] in {"ARM", "MUS"} or (bands and row["ref_area"] in CODES | {"X01"})
 
 
