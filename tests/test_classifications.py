@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lma.classifications import (
@@ -131,6 +131,7 @@ def test_absent_and_doubled_parts_are_refused() -> None:
         group_activities(activities(whole | {"MEL": 2.0}), "ISIC4_7", allow_absent=True)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e7), min_size=14, max_size=14), st.floats(0, 1e5))
 def test_grouping_conserves_the_total(values: list[float], unclassified: float) -> None:
     frame = activities(dict(zip(FOURTEEN, values, strict=True)) | {"X": unclassified})
@@ -154,6 +155,7 @@ def test_convert_splits_by_weight_within_each_key() -> None:
     assert found == {("M", "B"): 2.5, ("M", "DE"): 12.5, ("F", "B"): 25.0, ("F", "DE"): 75.0}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0.01, 0.99)), min_size=1, max_size=20))
 def test_convert_conserves_the_total(parts: list[tuple[float, float]]) -> None:
     frame = activities({f"s{at}": value for at, (value, _) in enumerate(parts)})
