@@ -4,60 +4,75 @@ from __future__ import annotations
 
 import datetime as dt
 import platform
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+import lma
 from flows.refresh import Run, check_table
+from flows.request import RunRequest
+from flows.trace import find_path
 from lma import contracts
-from lma.contracts import Country, Edition
+from lma.contracts import Country, Edition, Scenario
+from lma.warehouse import Warehouse
 
 COUNTRY_MARTS = ("marts.indicators", "marts.forecasts", "marts.forecast_scores", "marts.balances", "marts.shortages", "marts.decisions", "marts.corridors", "marts.assessments")
-VERSIONED = ("lma", "duckdb", "pandas", "numpy", "scikit-learn", "statsforecast", "great-expectations")
+VERSIONED = ("duckdb", "pandas", "numpy", "scikit-learn", "statsforecast", "great-expectations")
 
 
 def balance_country(run: Run, country: Country) -> int:
     """Simulate demand, supply and gap of one country; rows written."""
-    from lma.balance.gap import balance_country as simulate
+    return run.warehouse.replace("marts.balances", simulate_gap(run.warehouse, run.request, country), country.ref_area)
 
-    read = run.warehouse.read
-    observations, forecasts = read("marts.observations", country.ref_area), read("marts.forecasts", country.ref_area)
-    rules = contracts.rule_set("balance")
-    balances = simulate(observations, forecasts, rules, country, seed=run.request.seed, horizon=run.request.horizon, scenario=run.request.scenario)
-    return run.warehouse.replace("marts.balances", balances, country.ref_area)
+
+def simulate_gap(warehouse: Warehouse, request: RunRequest, country: Country, scenario: Scenario | None = None) -> pd.DataFrame:
+    """Rows of marts.balances from what the warehouse holds, under the baseline or a scenario."""
+    from lma.assessment.country import forecast_years
+    from lma.balance import estimate_balance
+    from lma.balance.scenarios import BASELINE
+
+    observations, forecasts = warehouse.read("marts.observations", country.ref_area), warehouse.read("marts.forecasts", country.ref_area)
+    years, rules = forecast_years(country.ref_area, forecasts), contracts.rule_set("balance")
+    return estimate_balance(observations, forecasts, rules, country, years[0], years[-1], request.seed, scenario=scenario or BASELINE)
 
 
 def rate_shortages(run: Run, country: Country) -> int:
-    """Rate shortages by every rule set and together; rows written."""
-    from lma.shortages import rate_country
+    """Rate shortages by every rule set, then together with the projected gap; rows written."""
+    from lma.shortages import RULE_SETS
+    from lma.shortages.indicators import collect_indicators
+    from lma.shortages.rating import triangulate
 
-    read = run.warehouse.read
-    shortages = rate_country(country.ref_area, read("marts.indicators", country.ref_area), read("marts.balances", country.ref_area))
-    return run.warehouse.replace("marts.shortages", shortages, country.ref_area)
+    code, activities = country.ref_area, contracts.codelist("economic_activities")
+    units = list(activities.loc[activities["classification"] == "ISIC4_14", "code"])
+    indicators = run.warehouse.read("marts.indicators", code)
+    rule_sets = {method: contracts.rule_set(method) for method in RULE_SETS}
+    rated = [rate(collect_indicators(indicators, code, rule_sets[method], units), rule_sets[method]) for method, rate in RULE_SETS.items()]
+    ratings = pd.concat(rated, ignore_index=True)
+    together = triangulate(ratings, run.warehouse.read("marts.balances", code), contracts.rule_set("rating"))
+    return run.warehouse.replace("marts.shortages", pd.concat([ratings, together], ignore_index=True), code)
 
 
 def decide_migration(run: Run, country: Country) -> int:
     """Match corridors and test whether labour migration could fill each gap; rows written."""
-    from lma.migration.corridors import match_corridors
+    from lma.migration.corridors import list_corridors
     from lma.migration.decision import decide
 
-    read, code = run.warehouse.read, country.ref_area
-    observations, indicators = read("marts.observations"), read("marts.indicators", [code, *country.partners])
-    corridors = match_corridors(country, observations, indicators)
+    read, code, year = run.warehouse.read, country.ref_area, int(run.request.edition[:4])
+    observations, shortages = read("marts.observations"), read("marts.shortages")
+    corridors = list_corridors(country, observations=observations, shortages=shortages, as_of_year=year)
     run.warehouse.replace("marts.corridors", corridors, code)
-    decisions = decide(
-        country, observations, indicators, read("marts.forecasts", code), read("marts.balances", code), read("marts.shortages", code), corridors,
-        int(run.request.edition[:4]),
-    )  # fmt: skip
+    marts = {name: read(f"marts.{name}", code) for name in ("balances", "indicators", "forecasts")}
+    decisions = decide(country, as_of_year=year, observations=observations, shortages=shortages, corridors=corridors, **marts)
     return run.warehouse.replace("marts.decisions", decisions, code)
 
 
 def assess_country(run: Run, country: Country) -> int:
     """Lay out one country's figures as addressed cells; cells written."""
-    assessment = compose_assessment(run, country)
-    return run.warehouse.replace("marts.assessments", assessment.cells, country.ref_area)
+    run.assessments[country.ref_area] = compose_assessment(run, country)
+    return run.warehouse.replace("marts.assessments", run.assessments[country.ref_area].cells, country.ref_area)
 
 
 def compose_assessment(run: Run, country: Country) -> Any:
@@ -92,7 +107,7 @@ def publish_country(run: Run, country: Country) -> Path:
 
 def compose_edition(run: Run, country: Country) -> Edition:
     """Everything the publish room needs; deterministic for the same inputs."""
-    assessment = compose_assessment(run, country)
+    assessment = run.assessments[country.ref_area]
     observations = run.warehouse.read("marts.observations")
     origins = trace_origins(run, assessment.cells)
     used = {node for ids in origins.values() for node in ids} | {node for ids in assessment.cells["inputs"] for node in ids}
@@ -107,10 +122,23 @@ def compose_edition(run: Run, country: Country) -> Edition:
 
 
 def trace_origins(run: Run, cells: pd.DataFrame) -> dict[str, list[str]]:
-    """Computed row id -> ids of the published figures it rests on."""
-    from lma.warehouse import trace_to_observations
+    """Computed row id -> ids of the first published figures it rests on."""
+    nodes = find_path(run.warehouse, sorted({node for ids in cells["inputs"] for node in ids})).drop_duplicates("node_id")
+    inputs = dict(zip(nodes["node_id"], nodes["inputs"], strict=True))
+    leaves = set(nodes.loc[nodes["kind"] == "observation", "node_id"])
+    return {node: first_leaves(node, inputs, leaves) for node in inputs if node not in leaves}
 
-    return trace_to_observations(run.warehouse, sorted({node for ids in cells["inputs"] for node in ids}))
+
+def first_leaves(node: str, inputs: Mapping[str, list[str]], leaves: set[str], most: int = 3) -> list[str]:
+    """The first few published figures behind a row, in the order of its inputs."""
+    found: list[str] = []
+    queue = list(inputs.get(node, []))
+    while queue and len(found) < most:
+        following = queue.pop(0)
+        if following in leaves and following not in found:
+            found.append(following)
+        queue = [*inputs.get(following, []), *queue]
+    return found
 
 
 def cut_off(run: Run, sources: pd.DataFrame) -> dt.date:
@@ -130,5 +158,5 @@ def describe_run(run: Run, country: Country, limits: tuple[str, ...]) -> dict[st
     marts = {name: run.warehouse.content_hash(name, country.ref_area) for name in COUNTRY_MARTS}
     versions = {name: metadata.version(name) for name in VERSIONED}
     return {
-        "parameters": run.request.parameters(), "versions": {**versions, "python": platform.python_version()}, "mart_hashes": marts, "limits": list(limits),
+        "parameters": run.request.parameters(), "versions": {"lma": lma.__version__, **versions, "python": platform.python_version()}, "mart_hashes": marts, "limits": list(limits),
     }  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flows.refresh import Run
+from flows.refresh import Run, open_run, open_to_readers
+from flows.request import RunRequest, Step
 from lma.contracts import Country
 
 
@@ -17,3 +18,11 @@ def forecast_countries(run: Run, countries: list[Country]) -> int:
         rows += run.warehouse.replace("marts.forecasts", forecasts, country.ref_area)
         run.warehouse.replace("marts.forecast_scores", scores, country.ref_area)
     return rows
+
+
+def forecast_only(request: RunRequest, step: Step) -> None:
+    """Forecast again from the observations the warehouse holds."""
+    countries = request.countries()
+    with open_run(request) as run:
+        step(forecast_countries)(run, countries)
+        step(open_to_readers)(run)

@@ -27,8 +27,11 @@ class Run:
     request: RunRequest
     warehouse: Warehouse
     run_id: str
+    started_at: dt.datetime
+    new_snapshots: set[tuple[str, str]] = field(default_factory=set)
     messages: list[str] = field(default_factory=list)
     checks: list[pd.DataFrame] = field(default_factory=list)
+    assessments: dict[str, Any] = field(default_factory=dict)
 
     def say(self, message: str) -> None:
         """Keep one line for the person who started the run."""
@@ -48,9 +51,9 @@ def _now() -> dt.datetime:
 @contextlib.contextmanager
 def open_run(request: RunRequest) -> Iterator[Run]:
     """The warehouse held for one run, with its entry in the ledger; a failed run says so there."""
-    with warehouses.open_for_writing(request.warehouse, command=request.command) as warehouse:
-        run = Run(request, warehouse, uuid.uuid4().hex)
-        warehouse.start_run(run.run_id, request.command, request.parameters(), _now())
+    with warehouses.open_for_writing(request.warehouse, request.wait_seconds, request.command) as warehouse:
+        run = Run(request, warehouse, uuid.uuid4().hex, _now())
+        warehouse.start_run(run.run_id, request.command, request.parameters(), run.started_at)
         try:
             yield run
         except BaseException as error:
@@ -74,9 +77,9 @@ def land_files(run: Run, source_ids: Sequence[str] = ()) -> int:
             unmatched += 1
             continue
         source, file, groups = match
-        land_file(run.request.raw_store, path, source, vintage_of(source, file, groups, path))
+        land_file(run, path, source, vintage_of(source, file, groups, path))
         landed += 1
-    if not landed:
+    if not landed and not snapshots.list_landed(run.request.raw_store):
         raise InputError(
             f"{run.request.data_folder} holds no file that a source in data_contracts/sources describes "
             f"({unmatched} other files): give the folder of publishers' files with --data, or leave it out to use the sample."
@@ -95,9 +98,12 @@ def vintage_of(source: Source, file: SourceFile, groups: Mapping[str, str], path
     return vintage
 
 
-def land_file(raw_store: Path, path: Path, source: Source, as_of: dt.date) -> str:
-    """Land one file; its sha256."""
-    return snapshots.land(path, source.source_id, source.url, as_of, raw_store, retrieved_at=_now()).snapshot_sha
+def land_file(run: Run, path: Path, source: Source, as_of: dt.date) -> snapshots.Landed:
+    """Land one file."""
+    landed = snapshots.land(path, source.source_id, path.name, source.url, as_of, run.request.raw_store, retrieved_at=run.started_at)
+    if landed.retrieved_at == run.started_at:
+        run.new_snapshots.add((landed.source_id, landed.snapshot_sha))
+    return landed
 
 
 def download_files(run: Run, sources: Mapping[str, Source]) -> int:
@@ -107,10 +113,10 @@ def download_files(run: Run, sources: Mapping[str, Source]) -> int:
         if source.download is None:
             continue
         try:
-            path = snapshots.download(source.download, run.request.raw_store / "incoming")
-            land_file(run.request.raw_store, path, source, _now().date())
-            path.unlink()
-            landed += 1
+            downloaded = snapshots.download(source.download, run.request.raw_store / "incoming")
+            if downloaded.is_new:
+                land_file(run, downloaded.path, source, run.started_at.date())
+                landed += 1
         except InputError as error:
             run.say(f"{source.source_id}: the last landed vintage stays in use. {error}")
     return landed
@@ -122,34 +128,90 @@ def download_files(run: Run, sources: Mapping[str, Source]) -> int:
 def load_landed_files(run: Run) -> int:
     """Parse, conform, correct, check and load every landed file not yet loaded; observations added."""
     run.warehouse.load_codelists()
-    loaded = run.warehouse.read("meta.snapshots")
-    known = set(zip(loaded["source_id"], loaded["snapshot_sha"], strict=True))
-    added = 0
-    for landed in snapshots.list_landed(run.request.raw_store):
-        if landed.source_id in contracts.sources() and (landed.source_id, landed.snapshot_sha) not in known:
-            added += load_snapshot(run, landed)
+    parsed = [parse_or_refuse(run, landed) for landed in list_unloaded(run)]
+    added = sum(load_checked(run, batch) for batch in batches(parsed))
     run.say(f"{added:,} observations added")
     return added
 
 
-def load_snapshot(run: Run, landed: snapshots.Landed) -> int:
-    """Load one landed file, all or nothing; observations added."""
+def list_unloaded(run: Run) -> list[snapshots.Landed]:
+    """Landed files of known sources that the warehouse does not hold yet, in the one order of loading."""
+    loaded = run.warehouse.read("meta.snapshots")
+    known = set(zip(loaded["source_id"], loaded["snapshot_sha"], strict=True))
+    landed = snapshots.list_landed(run.request.raw_store)
+    return [file for file in landed if file.source_id in contracts.sources() and (file.source_id, file.snapshot_sha) not in known]
+
+
+@dataclass(frozen=True)
+class ParsedFile:
+    """One landed file after parsing, conforming and correcting: rows as published, observations, unreadable rows."""
+
+    landed: snapshots.Landed
+    source: Source
+    raw: pd.DataFrame
+    observations: pd.DataFrame
+    rejected: pd.DataFrame
+
+
+def parse_or_refuse(run: Run, landed: snapshots.Landed) -> ParsedFile:
+    """Parse one landed file; a file that this run brought and that is refused does not stay in the raw store."""
+    source = contracts.source(landed.source_id)
+    try:
+        raw, conformed = read_observations(run.request.raw_store, landed, source)
+        observations, _ = staging.apply_corrections(conformed.observations, contracts.corrections())
+        return ParsedFile(landed, source, raw, observations, conformed.rejected)
+    except LmaError:
+        discard_if_new(run, landed)
+        raise
+
+
+def discard_if_new(run: Run, landed: snapshots.Landed) -> None:
+    """Take a refused file of this run out of the raw store; what earlier runs landed is never touched."""
+    if (landed.source_id, landed.snapshot_sha) in run.new_snapshots:
+        snapshots.discard(landed, run.request.raw_store)
+
+
+def batches(parsed: list[ParsedFile], most_rows: int = 500_000) -> Iterator[list[ParsedFile]]:
+    """Files grouped so that each group is checked at once: the fixed cost of a check is paid per group."""
+    batch: list[ParsedFile] = []
+    for file in parsed:
+        if batch and sum(len(f.observations) for f in batch) + len(file.observations) > most_rows:
+            yield batch
+            batch = []
+        batch.append(file)
+    if batch:
+        yield batch
+
+
+def load_checked(run: Run, batch: list[ParsedFile]) -> int:
+    """Check the observations of several files and load those that hold; observations added."""
     from lma import validation
 
-    source = contracts.source(landed.source_id)
-    raw, conformed = read_observations(run.request.raw_store, landed, source)
-    observations, _ = staging.apply_corrections(conformed.observations, contracts.corrections())
-    checked = validation.check_rows(observations, contracts.table_contract("staging.observations"))
-    quarantine = list_quarantine(checked.failed, conformed.rejected, landed)
-    refuse_if_too_many(quarantine, len(observations) + len(conformed.rejected), source, landed)
-    run.keep_checks(checked.checks.assign(subject=f"{landed.source_id}:{landed.snapshot_sha[:12]}"))
-    run.warehouse.load_raw(landed.source_id, raw, landed.snapshot_sha)
-    added = run.warehouse.append_observations(checked.passed)
-    if len(quarantine):
+    contract = contracts.table_contract("staging.observations")
+    observations = pd.concat([file.observations for file in batch], ignore_index=True)
+    checked = validation.check_rows(observations, contract, warehouses.find_rule_breakers(observations, contract), "incoming")
+    run.keep_checks(checked.checks)
+    refused = [list_quarantine(_part(checked.failed, file), file) for file in batch]
+    for file, quarantine in zip(batch, refused, strict=True):
+        refuse_if_too_many(run, quarantine, file)
+    return sum(load_file(run, file, _part(checked.passed, file), quarantine) for file, quarantine in zip(batch, refused, strict=True))
+
+
+def _part(frame: pd.DataFrame, file: ParsedFile) -> pd.DataFrame:
+    mine = (frame["source_id"] == file.source.source_id) & (frame["snapshot_sha"] == file.landed.snapshot_sha)
+    return frame[mine].reset_index(drop=True)
+
+
+def load_file(run: Run, file: ParsedFile, passed: pd.DataFrame, quarantine: pd.DataFrame) -> int:
+    """Load one file's rows as published, its observations and its quarantine; observations added."""
+    n_refused = quarantine["observation_id"].nunique()
+    run.warehouse.load_raw(file.source.source_id, file.raw, file.landed.snapshot_sha)
+    added = run.warehouse.append_observations(passed)
+    if n_refused:
         run.warehouse.write_quarantine(quarantine)
         first = quarantine.iloc[0]
-        run.say(f"{landed.file_name}: {quarantine['observation_id'].nunique()} rows in quarantine, such as {first['observation_id']}: {first['reason']}")
-    run.warehouse.write_snapshot_facts(snapshot_facts(landed, source, len(raw), len(checked.passed), quarantine["observation_id"].nunique()))
+        run.say(f"{file.landed.file_name}: {n_refused} rows in quarantine, such as {first['observation_id']}: {first['reason']}")
+    run.warehouse.write_snapshot_facts(snapshot_facts(file, len(passed), n_refused))
     return added
 
 
@@ -173,33 +235,37 @@ def read_observations(raw_store: Path, landed: snapshots.Landed, source: Source)
     return raw, staging.conform(raw, source, facts)
 
 
-def list_quarantine(failed: pd.DataFrame, rejected: pd.DataFrame, landed: snapshots.Landed) -> pd.DataFrame:
-    """Refused rows in the columns of meta.quarantine."""
+def list_quarantine(failed: pd.DataFrame, file: ParsedFile) -> pd.DataFrame:
+    """Refused rows of one file in the columns of meta.quarantine."""
     columns = contracts.table_contract("meta.quarantine").column_names
-    unreadable = rejected.rename(columns={"column": "column_name"}).assign(rule_id="readable")
-    both = pd.concat([failed, unreadable], ignore_index=True)
-    both = both.assign(table_name="staging.observations", source_id=landed.source_id, snapshot_sha=landed.snapshot_sha)
+    unreadable = file.rejected.rename(columns={"column": "column_name"}).assign(rule_id="readable")
+    both = pd.concat([part for part in (failed, unreadable) if len(part)] or [failed], ignore_index=True)
+    both = both.assign(table_name="staging.observations", source_id=file.source.source_id, snapshot_sha=file.landed.snapshot_sha)
     return both.reindex(columns=columns).drop_duplicates(["observation_id", "rule_id"], ignore_index=True)
 
 
-def refuse_if_too_many(quarantine: pd.DataFrame, n_rows: int, source: Source, landed: snapshots.Landed) -> None:
+def refuse_if_too_many(run: Run, quarantine: pd.DataFrame, file: ParsedFile) -> None:
     """Refuse a file in which more rows break the contract than its source allows."""
-    refused = quarantine["observation_id"].nunique()
-    if refused > source.expect.max_quarantined_share * max(n_rows, 1):
-        worst = quarantine.iloc[0]
-        raise ContractError(
-            f"{landed.file_name} (source {source.source_id}): {refused} of {n_rows} rows break the contract of staging.observations, "
-            f"more than {source.expect.max_quarantined_share:.0%}. First: row {worst['observation_id']}, {worst['column_name']} = {worst['value']!r}: "
-            f"{worst['reason']}. Nothing of the file was loaded; correct the mapping in sources/{source.source_id}.yaml or ask the publisher."
-        )
+    source, n_rows, refused = file.source, len(file.observations) + len(file.rejected), quarantine["observation_id"].nunique()
+    if refused <= source.expect.max_quarantined_share * max(n_rows, 1):
+        return
+    discard_if_new(run, file.landed)
+    worst = quarantine.iloc[0]
+    raise ContractError(
+        f"{file.landed.file_name} (source {source.source_id}): {refused} of {n_rows} rows break the contract of staging.observations, "
+        f"more than {source.expect.max_quarantined_share:.0%}. First: row {worst['observation_id']}, {worst['column_name']} = {worst['value']!r}: "
+        f"{worst['reason']}. Nothing of the file was loaded; correct the mapping in sources/{source.source_id}.yaml or ask the publisher."
+    )
 
 
-def snapshot_facts(landed: snapshots.Landed, source: Source, n_rows: int, n_observations: int, n_quarantined: int) -> pd.DataFrame:
+def snapshot_facts(file: ParsedFile, n_observations: int, n_quarantined: int) -> pd.DataFrame:
     """One row of meta.snapshots."""
+    landed, source = file.landed, file.source
     facts: dict[str, Any] = {
         "snapshot_sha": landed.snapshot_sha, "source_id": source.source_id, "file_name": landed.file_name, "publisher": source.publisher,
         "table_code": source.table_code, "title": source.title, "url": landed.url, "licence": source.licence, "as_of": landed.as_of,
-        "retrieved_at": landed.retrieved_at, "n_bytes": landed.n_bytes, "n_rows": n_rows, "n_observations": n_observations, "n_quarantined": n_quarantined,
+        "retrieved_at": landed.retrieved_at, "n_bytes": landed.n_bytes, "n_rows": len(file.raw), "n_observations": n_observations,
+        "n_quarantined": n_quarantined,
     }  # fmt: skip
     return pd.DataFrame([facts], columns=contracts.table_contract("meta.snapshots").column_names)
 
@@ -213,7 +279,7 @@ def check_table(run: Run, name: str, frame: pd.DataFrame, subject: str) -> pd.Da
 
     contract = contracts.table_contract(name)
     by_sql = run.warehouse.run_sql_rules(contract, subject)
-    checks = pd.concat([validation.check_table(frame, contract).assign(subject=subject), by_sql], ignore_index=True)
+    checks = pd.concat([validation.check_table(frame, contract, subject), by_sql], ignore_index=True)
     run.keep_checks(checks)
     return checks
 
@@ -231,7 +297,8 @@ def derive_figures(run: Run) -> int:
     """Build marts.observations as of the asked date, revisions, and the derived indicators."""
     run.warehouse.build_observations(run.request.as_of)
     run.warehouse.build_revisions()
-    areas = sorted({code for country in run.request.countries() for code in (country.ref_area, *country.partners)})
+    countries = run.request.countries() or contracts.countries().values()
+    areas = sorted({code for country in countries for code in (country.ref_area, *country.partners)})
     return run.warehouse.run_indicators(areas)
 
 
@@ -261,13 +328,13 @@ def ingest_files(request: RunRequest, source_id: str, files: list[Path], vintage
         step(open_to_readers)(run)
 
 
-def ingest_file(run: Run, path: Path, source: Source, vintage: dt.date | None) -> str:
+def ingest_file(run: Run, path: Path, source: Source, vintage: dt.date | None) -> snapshots.Landed:
     """Land one file given by hand; its name tells the vintage unless it is given."""
     if not path.is_file():
         raise InputError(f"{path} does not exist: check the name.")
     match = staging.match_file({source.source_id: source}, path.name)
     file, groups = (match[1], match[2]) if match else (SourceFile(name=".*"), {})
-    return land_file(run.request.raw_store, path, source, vintage_of(source, file, groups, path, vintage))
+    return land_file(run, path, source, vintage_of(source, file, groups, path, vintage))
 
 
 def check_warehouse(request: RunRequest, tables: list[str], console: Any) -> None:

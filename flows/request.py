@@ -36,6 +36,7 @@ class RunRequest:
     scenario: Scenario | None = None
     command: str = "lma run"
     seed: int = SEED
+    wait_seconds: float = 30
 
     @property
     def raw_store(self) -> Path:

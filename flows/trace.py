@@ -31,7 +31,7 @@ def find_cell(warehouse: Warehouse, ref_area: str, address: str) -> dict[str, An
     return dict(found.iloc[0].to_dict())
 
 
-def trace_leaves(warehouse: Warehouse, node_ids: Sequence[str]) -> pd.DataFrame:
+def find_path(warehouse: Warehouse, node_ids: Sequence[str]) -> pd.DataFrame:
     """Every node behind the given ids, level by level, in the columns of ``Warehouse.trace`` plus ``level``."""
     levels, seen, ask = [], set(), list(dict.fromkeys(node_ids))
     while ask:
@@ -47,7 +47,7 @@ def print_trace(path: Path, ref_area: str, address: str, console: Console) -> No
     with warehouses.open_for_reading(path) as warehouse:
         cell = find_cell(warehouse, ref_area, address)
         tree = Tree(_describe_cell(cell))
-        nodes = trace_leaves(warehouse, cell["inputs"])
+        nodes = find_path(warehouse, cell["inputs"])
         if nodes.empty:
             tree.add(escape(f"no published figure stands behind this cell: {cell['reason'] or cell['step']}"))
         else:

@@ -11,7 +11,7 @@ from lma.assessment.cells import Key, Lineage, TableCells, add_mart_number
 from lma.assessment.profile import sector_rows
 from lma.assessment.selection import latest, select, single
 from lma.contracts import Country, TableSpec, Zone, codelist
-from lma.migration.dependency import headroom
+from lma.migration.dependency import compute_headroom
 
 DEPENDENCY_COLUMNS = tuple(
     Key(*pair)
@@ -81,7 +81,7 @@ def _add_zone_policy(table: TableCells, row: Key, country: Country, zone: Zone, 
     if is_latest and None not in (total, workers, share):
         period = cells["share"]["time_period"]
         table.number(row, "ceiling", ceiling * 100, "PC", "reported", ids, "configured for the country, a policy choice", decimals=0, period=period, footnotes=["N_CEILING"])
-        table.number(row, "headroom", headroom(total, workers, ceiling), "PS", "reported", ids, "(c x E - M) / (1 - c)", decimals=0, period=period, footnotes=["N_CEILING"])
+        table.number(row, "headroom", compute_headroom(total, workers, ceiling), "PS", "reported", ids, "(c x E - M) / (1 - c)", decimals=0, period=period, footnotes=["N_CEILING"])
     else:
         for column in ("ceiling", "headroom"):
             table.empty(row, column, "[z]", "shown for the latest quarter only")

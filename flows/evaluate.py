@@ -1,0 +1,136 @@
+"""Questions an analyst asks by hand: a panel, a scorecard, a rule set, a scenario, two editions, disclosure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from flows.request import RunRequest
+from lma import contracts, user_tables
+from lma import warehouse as warehouses
+from lma.errors import InputError, UsageError
+
+LONGEST = 40  # rows of a result shown on a terminal
+
+
+def print_frame(frame: pd.DataFrame, console: Console, formats: dict[str, str] | None = None) -> None:
+    """A frame as a plain table; numbers by format, the first rows only."""
+    table = Table(*map(str, frame.columns), box=None, pad_edge=False)
+    for record in frame.head(LONGEST).to_dict("records"):
+        table.add_row(*(_shown(value, (formats or {}).get(str(name), ",.3f")) for name, value in record.items()))
+    console.print(table)
+    if len(frame) > LONGEST:
+        console.print(f"... {len(frame) - LONGEST} more rows")
+
+
+def _shown(value: object, number_format: str) -> str:
+    if isinstance(value, float):
+        return "" if pd.isna(value) else format(value, number_format)
+    return "" if value is None else str(value)
+
+
+def forecast_user_panel(table: Path, result: Path, horizon: int, freq: str, console: Console) -> None:
+    """Forecast a panel from a file and write the forecasts to another."""
+    from lma.forecasting.panel import forecast_panel
+
+    if freq not in ("A", "Q", "M"):
+        raise UsageError(f"--freq {freq!r} is not known: use A (annual), Q (quarterly) or M (monthly).")
+    panel = user_tables.read_table(table)
+    forecasts = forecast_panel(panel, horizon, freq)
+    user_tables.write_table(forecasts, result)
+    refused = forecasts[forecasts["reason"].notna()]
+    console.print(f"{forecasts['unique_id'].nunique() - refused['unique_id'].nunique()} series forecast, {refused['unique_id'].nunique()} refused, written to {result}", markup=False)
+    for record in refused.head(10).to_dict("records"):
+        console.print(f"  {record['unique_id']}: no forecast, {record['reason']}", markup=False)
+
+
+def print_scorecard(request: RunRequest, console: Console) -> None:
+    """Rolling-origin scorecard from the warehouse; forecasts again where there is none yet."""
+    codes = [country.ref_area for country in request.countries()]
+    with warehouses.open_for_reading(request.warehouse) as warehouse:
+        scores = warehouse.read("marts.forecast_scores", codes)
+    if scores.empty:
+        raise InputError(f"the warehouse holds no scores for {', '.join(codes)}: run `lma run {' '.join(codes)}` first.")
+    shown = scores[scores["horizon"] == 0].sort_values(["ref_area", "basis_kind", "economic_activity", "mase_ratio"], kind="stable")
+    columns = ["ref_area", "economic_activity", "basis_kind", "model_id", "n_origins", "mase", "mase_ratio", "coverage_80", "coverage_95", "is_champion"]
+    champions = shown[shown["is_champion"].astype(bool)]
+    print_frame(champions[columns[:-1]], console)
+    for code, rows in champions.groupby("ref_area", sort=True):
+        console.print(f"{code}: {len(rows)} series, mean error ratio to naive {rows['mase_ratio'].mean():.3f}, coverage of the 80 % interval {rows['coverage_80'].mean():.3f}")
+
+
+def rate_user_table(method: str, table: Path, result: Path, console: Console) -> None:
+    """Apply one rule set to a table of indicators from a file."""
+    from lma.shortages import RULE_SETS
+    from lma.shortages.indicators import read_indicator_table
+
+    if method not in RULE_SETS:
+        raise UsageError(f"there is no rule set {method!r}. Rule sets: {', '.join(RULE_SETS)}.")
+    rules = contracts.rule_set(method)
+    ratings = RULE_SETS[method](read_indicator_table(user_tables.read_table(table), rules), rules)
+    user_tables.write_table(ratings, result)
+    scores = ratings[ratings["indicator"] == "_SCORE"]
+    counts = ", ".join(f"{rating}: {count}" for rating, count in scores["rating"].fillna("N").value_counts().sort_index().items())
+    console.print(f"{len(scores)} units rated ({counts}), written to {result}", markup=False)
+
+
+def print_scenario(request: RunRequest, file: Path, console: Console) -> None:
+    """The gap under a scenario beside the baseline."""
+    from flows.assess import simulate_gap
+
+    scenario, country = contracts.read_scenario(file), request.countries()[0]
+    with warehouses.open_for_reading(request.warehouse) as warehouse:
+        runs = [simulate_gap(warehouse, request, country, asked) for asked in (None, scenario)]
+    console.print(f"{country.label}: {scenario.description}", markup=False)
+    print_frame(_gap_beside_baseline(pd.concat(runs)), console, {"baseline": ",.0f", scenario.name: ",.0f", "difference": ",.0f"})
+
+
+def _gap_beside_baseline(balances: pd.DataFrame) -> pd.DataFrame:
+    gaps = balances[(balances["measure"] == "GAP") & (balances["output_type_id"] == "0.5") & balances["time_period"].str.contains("-")]
+    wide = gaps.pivot(index="economic_activity", columns="scenario", values="value")
+    name = next(column for column in wide.columns if column != "baseline")
+    return wide[["baseline", name]].assign(difference=wide[name] - wide["baseline"]).reset_index()
+
+
+def print_comparison(folder: Path, ref_area: str, edition: str, other: str, console: Console) -> None:
+    """What changed between two editions, largest movement first."""
+    from lma.assessment.compare import compare_cells
+
+    before, after = (read_edition(folder / ref_area / name) for name in (edition, other))
+    changed = compare_cells(before, after)
+    console.print(f"{ref_area} {edition} to {other}: {len(changed)} of {max(len(before), len(after))} cells differ")
+    columns = ["address", "what", "value_before", "value_after", "change", "text_before", "text_after"]
+    print_frame(changed[columns], console)
+
+
+def read_edition(folder: Path) -> pd.DataFrame:
+    """All cells of a published edition, from its CSV tables."""
+    paths = sorted((folder / "tables").glob("*.csv"))
+    if not paths:
+        siblings = sorted(path.name for path in folder.parent.glob("*") if path.is_dir()) if folder.parent.is_dir() else []
+        raise InputError(f"{folder} is not an edition. Editions there: {', '.join(siblings) or 'none'}.")
+    numbers = {"value": "float64"}
+    return pd.concat([pd.read_csv(path, dtype=numbers, low_memory=False) for path in paths], ignore_index=True)
+
+
+def protect_user_table(table: Path, result: Path, dims: list[str], value: str, n_min: int, base: int, console: Console) -> None:
+    """Protect a table of counts from a file and write it to another."""
+    from lma.disclosure import protect
+
+    protected, report = protect(user_tables.read_table(table), dims, value, n_min, base)
+    user_tables.write_table(protected, result)
+    console.print(f"{report}, written to {result}", markup=False)
+
+
+def audit_published(places: list[Path], console: Console) -> None:
+    """Look for protected cells that can be recalculated from what is published."""
+    from lma.disclosure import audit
+
+    frames = [read_edition(place) if place.is_dir() else user_tables.read_table(place) for place in places]
+    found = audit(frames)
+    console.print(f"{len(found)} protected cells can be recalculated", markup=False)
+    if len(found):
+        print_frame(found, console)
