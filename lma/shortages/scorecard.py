@@ -88,7 +88,9 @@ def _score_unit(marks: pd.DataFrame, rules: RuleSet, classify: Classifier, prefi
     shown = [f"{prefix}:{name}" for name in marks["indicator"]]
     row = {
         "indicator": "_SCORE",
-        "time_period": marks["time_period"].where(marks["time_period"] != "_Z").max(),
+        "time_period": marks.loc[
+            marks["time_period"].notna() & (marks["time_period"] != "_Z"), "time_period"
+        ].max(),
         "unit_measure": "IX",
         "n_indicators": len(counted),
         "basis": find_weakest(counted["basis"]),
