@@ -296,7 +296,7 @@ def _walk_probabilities(
 
 
 def tabulate_balance(simulation: Simulation, rules: RuleSet) -> pd.DataFrame:
-    """Rows of marts.balances in a fixed order; persons to 0.1; rows refer to each other by the median's id."""
+    """Rows of marts.balances in a fixed order, persons to 0.1; rows refer to each other by the median row."""
     activities, summed = [*SECTORS, "_T"], cumulate_draws(simulation)
     cells = [
         *_walk_annual(simulation, activities),

@@ -23,7 +23,7 @@ def standardise(values: Array, economy: float) -> Array:
 
 
 def mark_by_distance(rows: pd.DataFrame, indicator: RuleIndicator, rules: RuleSet) -> pd.DataFrame:
-    """Units with their standardised distance (positive: shortage); ``threshold`` is the economy-wide value."""
+    """Units with their standardised distance (positive: shortage); ``threshold``: economy-wide value."""
     units, economy = rows[~is_economy(rows)], rows[is_economy(rows)]
     values = units["value"].to_numpy(dtype=float)
     if len(units) < rules.threshold("minimum_units"):
@@ -41,7 +41,7 @@ def mark_by_distance(rows: pd.DataFrame, indicator: RuleIndicator, rules: RuleSe
         f"{origin}, population standard deviation over {len(units)} units"
     )
     return units.assign(
-        threshold=reference, points=sign * standardise(values, reference), reason=None, step=step
+        threshold=reference, points=sign * standardise(values, reference) + 0.0, reason=None, step=step
     )
 
 
