@@ -62,7 +62,8 @@ def build_balances(frame: pd.DataFrame, ref_area: str) -> pd.DataFrame:
     rows = [
         {
             "balance_id": f"B:{row['time_period']}:{level}", "ref_area": ref_area,
-            "value": float(row[column]), "economic_activity": row["economic_activity"], "time_period": row["time_period"],
+            "value": float(row[column]), "economic_activity": row["economic_activity"],
+            "time_period": row["time_period"],
             "output_type_id": level,
         }
         for row in frame.to_dict("records")
