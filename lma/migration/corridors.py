@@ -41,6 +41,10 @@ class _Pair:
     ratio: Figure | None
 
 
+INDICATORS = ("MIG_STOCK", "REMIT", "UNE_RT", "GDP_PC_PPP")
+"""What is read of a corridor."""
+
+
 def list_corridors(
     country: Country,
     *,
@@ -55,6 +59,7 @@ def list_corridors(
     destination) or one of its partners (for an origin) is short in. ``shortages`` may hold other countries.
     """
     rules = rules or rule_set("corridors")
+    observations = observations[observations["indicator"].isin(INDICATORS)]
     stocks = _newest_stocks(country, observations, as_of_year)
     partners = _choose_partners(country, stocks, int(rules.threshold("top_partners")))
     pairs = [_describe_pair(country, partner, stocks, observations, as_of_year) for partner in partners]

@@ -65,9 +65,9 @@ def decide(
     ``as_of_year`` is the year of the run. Rows are ordered by activity, occupation and step.
     """
     rules = rules or rule_set("decision")
-    room = _Room(
-        country, as_of_year, balances, shortages, indicators, observations, forecasts, corridors, rules
-    )
+    # Every test reads the country's own figures; without the other countries' each look-up is quick.
+    own = observations[observations["ref_area"] == country.ref_area]
+    room = _Room(country, as_of_year, balances, shortages, indicators, own, forecasts, corridors, rules)
     rows = [
         row for activity, occupation in _list_units(room) for row in _decide_unit(room, activity, occupation)
     ]
