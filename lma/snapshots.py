@@ -34,12 +34,9 @@ _CHUNK = 1 << 20
 # ---------------------------------------------------------------- the raw store
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Landed:
-    """One landed file of one source; ``list_landed`` sorts by the fields in this order.
-
-    ``is_new`` says whether ``land`` has just added it.
-    """
+    """One landed file of one source; ``is_new`` says whether ``land`` has just added it."""
 
     source_id: str
     as_of: dt.date
@@ -145,8 +142,13 @@ def _read_sidecar(path: Path) -> Landed:
 
 
 def list_landed(raw_store: Path) -> list[Landed]:
-    """Every landed file, sorted by source, vintage and sha256: the one order in which to load."""
-    return sorted(_read_sidecar(path) for path in raw_store.glob("*.json"))
+    """Every landed file by source, vintage, time of landing and sha256: the one order in which to load.
+
+    The time of landing goes before the hash: of two files with the same figure of one vintage the first
+    landed counts, so loading again from nothing must meet them in the order in which they came.
+    """
+    landed = [_read_sidecar(path) for path in raw_store.glob("*.json")]
+    return sorted(landed, key=lambda file: (file.source_id, file.as_of, file.retrieved_at, file.snapshot_sha))
 
 
 def read_landed(raw_store: Path, snapshot_sha: str) -> bytes:

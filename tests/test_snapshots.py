@@ -84,6 +84,14 @@ def test_landed_files_are_listed_in_one_order(tmp_path: Path) -> None:
     assert [item.snapshot_sha for item in found[3:]] == two
 
 
+def test_file_landed_first_is_listed_first(tmp_path: Path) -> None:
+    contents = [b"x", b"y", b"z", b"w"]
+    for day, content in enumerate(contents, start=1):
+        land(content, "survey", "table.csv", URL, VINTAGE, tmp_path, dt.datetime(2025, 2, day))
+    shas = [hashlib.sha256(content).hexdigest() for content in contents]
+    assert [item.snapshot_sha for item in list_landed(tmp_path)] == shas != sorted(shas)
+
+
 def test_discarded_file_stays_while_another_source_has_it(tmp_path: Path) -> None:
     refused, kept = land_bytes(tmp_path), land_bytes(tmp_path, source_id="census")
     discard(refused, tmp_path)

@@ -158,6 +158,17 @@ def test_same_address_in_another_source_is_not_swallowed(warehouse: Warehouse) -
     assert warehouse.append_observations(frame.assign(source_id="census")) == 1
 
 
+def test_table_saved_again_in_other_bytes_adds_new_figures_only(warehouse: Warehouse) -> None:
+    """The same key with another figure is let in, for the contract to complain about."""
+    warehouse.append_observations(observations({}, {"time_period": "2023", "obs_value": None}))
+    again = observations(
+        {}, {"time_period": "2023", "obs_value": None}, {"time_period": "2022"}, {"sex": "F"}
+    )
+    other_file = again.assign(observation_id=[f"{'f' * 12}:{row}" for row in again["raw_row"]])
+    assert warehouse.append_observations(other_file) == 2
+    assert warehouse.append_observations(other_file.head(1).assign(obs_value=101.0)) == 1
+
+
 def test_raw_rows_keep_every_column_as_published(warehouse: Warehouse) -> None:
     first = pd.DataFrame(
         {"Sex": ["m", "f"], "sex": ["1", ""], 'a "b"': ["x", "y"], "raw_row": ["9", "8"]}, dtype=str
