@@ -168,18 +168,18 @@ def balance_spec(span: str) -> TableSpec:
     )
 
 
-def balance_columns() -> list[Key]:
-    """Columns of T6: every term of the balance, then the gap's quantiles and probability."""
+def balance_columns(present: set[str]) -> list[Key]:
+    """Columns of T6: every term that is cumulated, then the gap's quantiles and probability."""
     measures = codelist("balance_measures")
-    terms = [Key(m.measure, m.label_en) for m in measures.itertuples() if m.measure not in ("GAP", "GAP_PC")]
+    terms = [Key(m.measure, m.label_en) for m in measures.itertuples() if m.measure in present - {"GAP", "GAP_PC"}]
     return [*terms, *(key for key in SHORTAGE_COLUMNS if key.id in {cell[0] for cell in GAP_CELLS})]
 
 
 def balance_table(ref_area: str, balances: pd.DataFrame, span: str, lineage: Lineage) -> pd.DataFrame:
     """Cells of T6 for the cumulated period."""
-    columns = balance_columns()
-    table = TableCells(ref_area, "T6", columns, lineage)
     mine = select(balances, ref_area=ref_area, occupation="_T", time_period=span, scenario="baseline")
+    columns = balance_columns(set(mine["measure"]))
+    table = TableCells(ref_area, "T6", columns, lineage)
     gap_ids = {cell[0] for cell in GAP_CELLS}
     for row in sector_rows("ISIC4_14"):
         rows = select(mine, economic_activity=row.id)

@@ -100,7 +100,8 @@ def _list_units(room: _Room) -> list[tuple[str, str]]:
         for frame in (gaps, rated)
         for activity, occupation in zip(frame["economic_activity"], frame["occupation"], strict=True)
     }
-    return sorted(units | {(zone.economic_activity, "_T") for zone in room.country.zones})
+    # The whole economy is no activity that could be filled: it has no row of its own.
+    return sorted((units | {(zone.economic_activity, "_T") for zone in room.country.zones}) - {("_T", "_T")})
 
 
 def _decide_unit(room: _Room, activity: str, occupation: str) -> list[dict[str, object]]:
