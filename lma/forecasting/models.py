@@ -129,7 +129,8 @@ def _fit_one(model: Any, history: Floats, horizon: int) -> Floats:
         float(np.mean(np.abs(history))) or 1.0
     )  # the optimisers of some models stop early on very large numbers
     try:
-        return np.asarray(model.forecast(y=history / unit, h=horizon)["mean"], dtype=np.float64) * unit
+        with np.errstate(all="ignore"):
+            return np.asarray(model.forecast(y=history / unit, h=horizon)["mean"], dtype=np.float64) * unit
     except Exception:  # one series must not fail the panel; NaN says so, and no other model takes the name
         return np.full(horizon, np.nan)
 

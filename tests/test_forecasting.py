@@ -1,0 +1,602 @@
+"""Promises of the forecasting room: no look-ahead, exact sums, ordered intervals, reasons, determinism."""
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lma.contracts import table_contract
+from lma.errors import InputError, UsageError
+from lma.forecasting import forecast_country, forecast_panel
+from lma.forecasting.backtest import list_origins, run_backtest
+from lma.forecasting.combine import choose_champions
+from lma.forecasting.country import SECTORS
+from lma.forecasting.features import build_windows
+from lma.forecasting.intervals import LEVELS, error_offsets, tidy_quantiles
+from lma.forecasting.models import FEWEST_WINDOWS, LABELS, MODELS
+from lma.forecasting.reconcile import reconcile_total, shrink_covariance
+from lma.forecasting.series import FREQUENCIES, Absence, Series, format_period, parse_period, read_panel
+
+ROOT = Path(__file__).parent.parent
+Tables = tuple[pd.DataFrame, pd.DataFrame]
+ANNUAL = FREQUENCIES["A"]
+
+
+def make_panel(n_series: int = 12, length: int = 24, seed: int = 1, start: int = 1996) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    walks = (
+        1000
+        + 50 * np.arange(n_series)[:, None]
+        + np.cumsum(rng.normal(rng.normal(0, 8, (n_series, 1)), 20, (n_series, length)), axis=1)
+    )
+    return pd.DataFrame(
+        {
+            "unique_id": np.repeat([f"s{i:02d}" for i in range(n_series)], length),
+            "ds": np.tile(np.arange(start, start + length), n_series),
+            "y": np.abs(walks).ravel(),
+        }
+    )
+
+
+def one_series(values: list[float], start: int = 2000, **columns: object) -> pd.DataFrame:
+    return pd.DataFrame({"unique_id": "one", "ds": range(start, start + len(values)), "y": values, **columns})
+
+
+@pytest.fixture(scope="module")
+def panel_forecast() -> pd.DataFrame:
+    return forecast_panel(make_panel(), 7, "A")
+
+
+# ---------------------------------------------------------------- the shape of the answer
+
+
+def test_one_row_per_series_and_horizon(panel_forecast: pd.DataFrame) -> None:
+    expected = ["unique_id", "h", "ds", "mean", "lo80", "hi80", "lo95", "hi95", "q50", "model_id", "reason"]
+    assert list(panel_forecast.columns) == expected
+    assert len(panel_forecast) == 12 * 7
+    assert panel_forecast.notna().all().all()
+    assert (panel_forecast["ds"] == 2019 + panel_forecast["h"]).all()
+    assert set(panel_forecast["model_id"]) <= set(MODELS)
+    assert set(panel_forecast["reason"]) == {""}
+
+
+def check_intervals(forecast: pd.DataFrame) -> None:
+    ordered = forecast[["lo95", "lo80", "q50", "hi80", "hi95"]].to_numpy()
+    assert np.isfinite(ordered).all()
+    assert (np.diff(ordered, axis=1) >= -1e-6).all()
+    for low, high in (("lo80", "hi80"), ("lo95", "hi95")):
+        width = (forecast[high] - forecast[low]).groupby(forecast["unique_id"])
+        assert (width.diff().fillna(0) >= -1e-5).all()
+
+
+def test_intervals_are_ordered_and_never_narrow(panel_forecast: pd.DataFrame) -> None:
+    check_intervals(panel_forecast)
+    assert (panel_forecast["hi80"] > panel_forecast["lo80"]).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=8, max_size=16), st.booleans())
+def test_any_single_series_gets_sound_intervals(values: list[float], is_count: bool) -> None:
+    values = [abs(v) for v in values] if is_count else values
+    forecast = forecast_panel(one_series(values), 4, "A")
+    check_intervals(forecast)
+    assert not is_count or (forecast[["mean", "lo95"]] >= 0).all().all()
+
+
+def test_declining_counts_stay_at_zero_or_above() -> None:
+    forecast = forecast_panel(one_series([90.0, 83, 70, 66, 51, 40, 33, 20, 12, 5]), 6, "A")
+    assert (forecast[["mean", "lo80", "lo95"]] >= 0).all().all()
+
+
+def test_keys_come_back_in_the_callers_types() -> None:
+    panel = make_panel(2)
+    numbered = panel.assign(unique_id=panel["unique_id"].map({"s00": 10, "s01": 9}))
+    assert forecast_panel(numbered, 1, "A")["unique_id"].tolist() == [10, 9]
+    assert forecast_panel(panel.assign(ds=panel["ds"].astype(str)), 1, "A")["ds"].tolist() == ["2020", "2020"]
+
+
+@pytest.mark.parametrize(
+    ("freq", "text", "later"),
+    [
+        ("A", "2019", "2020"),
+        ("Q", "2019-Q4", "2020-Q1"),
+        ("M", "2019-12", "2020-01"),
+        ("Q", "2019-11-30", "2020-Q1"),
+    ],
+)
+def test_periods_count_on(freq: str, text: str, later: str) -> None:
+    kind = FREQUENCIES[freq]
+    period = parse_period(text, kind)
+    assert period is not None
+    assert format_period(period + 1, kind) == later
+
+
+def test_quarters_keep_their_season() -> None:
+    season = np.tile([0.0, 40.0, 10.0, -50.0], 12)
+    ds = [f"{2008 + i // 4}-Q{i % 4 + 1}" for i in range(48)]
+    y = 1000 + season + np.random.default_rng(3).normal(0, 3, 48)
+    forecast = forecast_panel(pd.DataFrame({"unique_id": "q", "ds": ds, "y": y}), 4, "Q")
+    assert forecast["ds"].tolist() == ["2020-Q1", "2020-Q2", "2020-Q3", "2020-Q4"]
+    np.testing.assert_allclose(forecast["mean"], 1000 + season[:4], atol=12)
+
+
+# ---------------------------------------------------------------- reasons
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("values", "breaks", "reason", "last"),
+    [
+        ([1.0] * 7, [], "TOO_SHORT", 2006),
+        ([NAN] * 12, [], "ALL_MISSING", 2011),
+        ([1, 2, 3, 4, 5, NAN, NAN, NAN, 6, 7, 8, 9, NAN], [], "GAPS", 2011),
+        ([1, NAN, NAN, 2, NAN, NAN, 3, NAN, NAN, 4, NAN, NAN, 5, 6, 7, 8, 9], [], "GAPS", 2016),
+        (list(range(1, 31)), [2023], "SHORT_AFTER_BREAK", 2029),
+    ],
+)
+def test_no_forecast_has_a_reason_and_no_number(
+    values: list[float], breaks: list[int], reason: str, last: int
+) -> None:
+    series = one_series(values).assign(is_break=lambda rows: rows["ds"].isin(breaks))
+    both = pd.concat([series, make_panel(2)])
+    forecast = forecast_panel(both, 3, "A")
+    row = forecast[forecast["unique_id"] == "one"]
+    assert row[["h", "ds", "model_id", "reason"]].to_numpy().tolist() == [[0, last, "none", reason]]
+    assert row[["mean", "lo80", "hi80", "lo95", "hi95", "q50"]].isna().all().all()
+    assert len(forecast) == 1 + 2 * 3, "one series without a forecast must not touch the others"
+
+
+def test_eight_values_are_enough() -> None:
+    assert len(forecast_panel(one_series([3.0, 5, 4, 6, 7, 6, 8, 9]), 2, "A")) == 2
+
+
+def test_short_gap_is_filled_from_before_only() -> None:
+    found, _ = read_panel(one_series([1, 2, 3, 4, 5, 6, NAN, NAN, 9, 10, 11, 12, NAN]), ANNUAL)
+    assert found[0].values.tolist() == [1, 2, 3, 4, 5, 6, 6, 6, 9, 10, 11, 12]
+    assert found[0].observed.sum() == 10
+    assert 2006 not in list_origins(found[0], ANNUAL, 10)
+
+
+def test_constant_series_is_naive_and_says_so() -> None:
+    forecast = forecast_panel(pd.concat([one_series([5.0] * 15), make_panel(4)]), 2, "A")
+    rows = forecast[forecast["unique_id"] == "one"]
+    assert rows["model_id"].tolist() == ["naive", "naive"]
+    assert rows["mean"].tolist() == [5.0, 5.0]
+
+
+def test_nothing_before_the_last_break_is_used() -> None:
+    after = make_panel(1, 14)["y"].tolist()
+    flags = [False] * 10 + [True] + [False] * 13
+    before = [9e5 + 1e4 * i for i in range(10)]
+    cut = forecast_panel(one_series(after, 2010), 3, "A")
+    whole = forecast_panel(one_series(before + after, 2000, is_break=flags), 3, "A")
+    pd.testing.assert_frame_equal(whole, cut)
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def test_duplicates_are_named() -> None:
+    panel = make_panel(3)
+    twice = pd.concat([panel, panel[(panel["unique_id"] == "s01") & (panel["ds"] == 2003)].assign(y=1.0)])
+    with pytest.raises(InputError, match=r"\(s01, 2003\).*more than one row"):
+        forecast_panel(twice, 2, "A")
+
+
+@pytest.mark.parametrize("value", ["12,5", "n/a", "inf", "abc"])
+def test_what_is_no_number_is_named(value: str) -> None:
+    panel = make_panel(2).astype({"y": object})
+    panel.loc[30, "y"] = value
+    with pytest.raises(InputError, match=rf"'{value}'.*s01.*2002"):
+        forecast_panel(panel, 2, "A")
+
+
+@pytest.mark.parametrize(
+    ("ds", "freq"), [("2020-Q5", "Q"), ("20x0", "A"), ("2020-13", "M"), ("2020", "Q"), ("2020-Q1", "A")]
+)
+def test_what_is_no_period_is_named(ds: str, freq: str) -> None:
+    with pytest.raises(InputError, match=f"'{ds}'.*ds.*'u'"):
+        forecast_panel(pd.DataFrame({"unique_id": ["u"], "ds": [ds], "y": [1.0]}), 2, freq)
+
+
+def test_missing_column_and_bad_calls() -> None:
+    with pytest.raises(InputError, match="no column y"):
+        forecast_panel(make_panel(1).rename(columns={"y": "value"}), 2, "A")
+    with pytest.raises(InputError, match="no rows"):
+        forecast_panel(make_panel(1).iloc[:0], 2, "A")
+    with pytest.raises(UsageError, match="W"):
+        forecast_panel(make_panel(1), 2, "W")
+    with pytest.raises(UsageError, match="horizon 0"):
+        forecast_panel(make_panel(1), 0, "A")
+
+
+# ---------------------------------------------------------------- no look-ahead
+
+
+def _backtest_forecasts(panel: pd.DataFrame, until: int) -> dict[str, np.ndarray]:
+    series, _ = read_panel(panel, ANNUAL)
+    backtest = run_backtest(series, build_windows(series, ANNUAL, 5), ANNUAL)
+    seen = backtest.period <= until
+    return {model_id: made[seen] for model_id, made in backtest.forecasts.items()}
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(2010, 2017), st.integers(0, 2**31), st.floats(-5000, 5000))
+def test_values_after_an_origin_never_change_its_forecasts(origin: int, seed: int, shift: float) -> None:
+    panel = make_panel(10)
+    later = panel["ds"] > origin
+    noise = np.random.default_rng(seed).normal(shift, 300, len(panel))
+    changed = panel.assign(y=np.where(later, np.abs(panel["y"] + noise), panel["y"]))
+    before, after = _backtest_forecasts(panel, origin), _backtest_forecasts(changed, origin)
+    for model_id, made in before.items():
+        np.testing.assert_array_equal(made, after[model_id], err_msg=model_id)
+
+
+def test_pooled_model_is_there_and_learns_from_other_series() -> None:
+    panel = make_panel(10)
+    series, _ = read_panel(panel, ANNUAL)
+    assert len(build_windows(series, ANNUAL, 5).last) > FEWEST_WINDOWS
+    made = _backtest_forecasts(panel, 2018)["global_ridge"]
+    other = panel.assign(y=np.where(panel["unique_id"] == "s09", panel["y"] ** 1.2, panel["y"]))
+    assert np.isfinite(made).all()
+    changed = _backtest_forecasts(other, 2018)["global_ridge"]
+    assert not np.allclose(made[:9], changed[:9])
+
+
+def test_pool_is_learnt_from_but_not_forecast() -> None:
+    panel, pool = make_panel(2), make_panel(30, seed=5).assign(unique_id=lambda rows: "p" + rows["unique_id"])
+    alone, helped = forecast_panel(panel, 2, "A"), forecast_panel(panel, 2, "A", pool=pool)
+    assert helped["unique_id"].unique().tolist() == ["s00", "s01"]
+    assert not np.allclose(alone["hi95"], helped["hi95"])
+
+
+# ---------------------------------------------------------------- champion
+
+
+def test_champion_is_the_model_that_made_the_row() -> None:
+    panel = make_panel(6)
+    forecast = forecast_panel(panel, 1, "A").set_index("unique_id")
+    series, _ = read_panel(panel, ANNUAL)
+    for one in series:
+        if forecast.loc[one.unique_id, "model_id"] == "naive":
+            assert forecast.loc[one.unique_id, "mean"] == pytest.approx(one.values[-1], abs=1e-6)
+        if forecast.loc[one.unique_id, "model_id"] == "drift":
+            step = (one.values[-1] - one.values[0]) / (len(one.values) - 1)
+            assert forecast.loc[one.unique_id, "mean"] == pytest.approx(one.values[-1] + step, abs=1e-5)
+
+
+def test_a_model_that_lost_to_naive_on_its_own_record_is_no_champion() -> None:
+    peers, own = np.full((200, 2), 1.0), np.full((8, 2), 1.0)
+    errors = {"naive": np.vstack([own, peers]), "better_elsewhere": np.vstack([own * 1.05, peers * 0.5])}
+    series = np.repeat(np.arange(26), 8)
+    available = {name: np.ones(26, dtype=bool) for name in errors}
+    champions = choose_champions(errors, series, available)
+    assert champions == ["naive"] + ["better_elsewhere"] * 25
+
+
+def test_a_short_series_is_judged_by_its_peers() -> None:
+    peers, own = np.full((200, 2), 1.0), np.full((3, 2), 1.0)
+    errors = {"naive": np.vstack([own, peers]), "better_elsewhere": np.vstack([own * 1.05, peers * 0.5])}
+    series = np.concatenate([np.zeros(3, dtype=int), np.repeat(np.arange(1, 26), 8)])
+    available = {name: np.ones(26, dtype=bool) for name in errors}
+    assert choose_champions(errors, series, available)[0] == "better_elsewhere"
+
+
+def test_a_model_that_cannot_forecast_today_is_no_champion() -> None:
+    errors = {"naive": np.ones((12, 2)), "absent": np.zeros((12, 2))}
+    available = {"naive": np.array([True]), "absent": np.array([False])}
+    assert choose_champions(errors, np.zeros(12, dtype=int), available) == ["naive"]
+
+
+def test_failing_model_takes_no_other_name_and_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import statsforecast.models as statistical
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("tiny datasets")
+
+    monkeypatch.setattr(statistical.AutoETS, "forecast", fail)
+    forecast = forecast_panel(make_panel(6), 2, "A")
+    assert len(forecast) == 12
+    assert not set(forecast["model_id"]) & {"auto_ets", "damped", "median4", "combination"}
+
+
+def test_every_model_has_a_label() -> None:
+    assert set(LABELS) == set(MODELS)
+
+
+# ---------------------------------------------------------------- intervals
+
+
+def test_small_pools_use_all_horizons_by_the_square_root() -> None:
+    errors = np.random.default_rng(1).normal(0, 1, (12, 5)) * np.sqrt(np.arange(1, 6))
+    offsets = error_offsets(errors, 7)
+    assert offsets.across_horizons == (True,) * 7
+    assert offsets.n_errors == (60,) * 7
+    np.testing.assert_allclose(offsets.values[3], offsets.values[0] * 2)
+
+
+def test_large_pools_use_their_own_horizon() -> None:
+    offsets = error_offsets(np.tile(np.linspace(-1, 1, 99)[:, None], (1, 5)), 5)
+    assert offsets.n_errors == (99,) * 5
+    np.testing.assert_allclose(offsets.values[0], [-0.979592, -0.816327, 0.0, 0.816327, 0.979592], atol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.floats(-1e4, 1e4), min_size=5, max_size=5), min_size=1, max_size=6))
+def test_any_quantiles_are_tidied(rows: list[list[float]]) -> None:
+    out = tidy_quantiles(np.array(rows), not_negative=True)
+    assert (out >= 0).all()
+    assert (np.diff(out, axis=1) >= -1e-9).all()
+    assert (np.diff(out[:, 3] - out[:, 1]) >= -1e-9).all()
+    assert (np.diff(out[:, 4] - out[:, 0]) >= -1e-9).all()
+
+
+def test_coverage_on_random_walks_is_near_nominal() -> None:
+    rng = np.random.default_rng(11)
+    walks = 10_000 + np.cumsum(rng.normal(0, 1, (120, 35)) * rng.lognormal(3, 1, (120, 1)), axis=1)
+    long = pd.DataFrame(
+        {
+            "unique_id": np.repeat(np.arange(120), 35),
+            "ds": np.tile(np.arange(1990, 2025), 120),
+            "y": walks.ravel(),
+        }
+    )
+    forecast = forecast_panel(long[long["ds"] < 2020], 5, "A").merge(long, on=["unique_id", "ds"])
+    inside80 = ((forecast["y"] >= forecast["lo80"]) & (forecast["y"] <= forecast["hi80"])).mean()
+    inside95 = ((forecast["y"] >= forecast["lo95"]) & (forecast["y"] <= forecast["hi95"])).mean()
+    assert 0.72 <= inside80 <= 0.88
+    assert 0.90 <= inside95 <= 0.99
+
+
+# ---------------------------------------------------------------- reconciliation
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 8), st.integers(0, 2**31), st.booleans())
+def test_sectors_always_sum_to_the_total(n_sectors: int, seed: int, certain: bool) -> None:
+    rng = np.random.default_rng(seed)
+    paths = np.abs(rng.normal(100, 80, (n_sectors + 1, 4)))
+    covariance = (
+        np.zeros((n_sectors + 1,) * 2)
+        if certain
+        else shrink_covariance(rng.normal(0, 10, (9, n_sectors + 1)))
+    )
+    given_paths = paths.copy()
+    out = reconcile_total(paths, covariance)
+    np.testing.assert_allclose(out[1:].sum(axis=0), out[0], atol=1e-9)
+    assert (out >= 0).all()
+    np.testing.assert_array_equal(paths, given_paths)
+
+
+def test_what_already_sums_does_not_move() -> None:
+    paths = np.array([[100.0, 110.0], [60.0, 66.0], [40.0, 44.0]])
+    np.testing.assert_allclose(reconcile_total(paths, np.diag([4.0, 1.0, 2.0])), paths)
+
+
+def test_same_as_the_general_minimum_trace_formula() -> None:
+    rng = np.random.default_rng(4)
+    errors = rng.normal(0, [9, 4, 3, 5], (12, 4))
+    covariance, base = shrink_covariance(errors), np.array([300.0, 120.0, 90.0, 70.0])
+    summing = np.vstack([np.ones(3), np.eye(3)])
+    inverse = np.linalg.inv(covariance)
+    general = summing @ np.linalg.solve(summing.T @ inverse @ summing, summing.T @ inverse @ base)
+    np.testing.assert_allclose(reconcile_total(base[:, None], covariance)[:, 0], general, rtol=1e-9)
+
+
+def test_shrinking_keeps_variances_and_weakens_correlations() -> None:
+    errors = np.random.default_rng(2).normal(0, 1, (8, 5)) + np.random.default_rng(3).normal(0, 1, (8, 1))
+    raw, shrunk = errors.T @ errors / 8, shrink_covariance(errors)
+    off = ~np.eye(5, dtype=bool)
+    np.testing.assert_allclose(np.diag(shrunk), np.diag(raw))
+    assert (np.abs(shrunk[off]) <= np.abs(raw[off]) + 1e-12).all()
+    assert np.abs(shrunk[off]).sum() < np.abs(raw[off]).sum()
+    assert (np.linalg.eigvalsh(shrunk) > 0).all()
+
+
+# ---------------------------------------------------------------- determinism
+
+
+def test_row_order_does_not_matter(panel_forecast: pd.DataFrame) -> None:
+    shuffled = make_panel().sample(frac=1, random_state=7)
+    pd.testing.assert_frame_equal(forecast_panel(shuffled, 7, "A"), panel_forecast)
+
+
+_PRINT_BYTES = """
+import hashlib, sys
+sys.path.insert(0, "tests")
+from test_forecasting import make_panel
+from lma.forecasting import forecast_panel
+print(hashlib.sha256(forecast_panel(make_panel(), 7, "A").to_csv(index=False).encode()).hexdigest())
+"""
+
+
+def test_same_bytes_for_any_number_of_threads() -> None:
+    def run(threads: str) -> str:
+        env = {
+            **os.environ,
+            "OMP_NUM_THREADS": threads,
+            "OPENBLAS_NUM_THREADS": threads,
+            "PYTHONHASHSEED": threads,
+        }
+        env["PYTHONPATH"] = str(ROOT)
+        done = subprocess.run(
+            [sys.executable, "-c", _PRINT_BYTES],
+            cwd=ROOT,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    assert run("1") == run("4")
+
+
+def test_importing_the_room_is_light() -> None:
+    heavy = ("sklearn", "statsforecast", "hierarchicalforecast")
+    code = f"import sys, lma.forecasting; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# ---------------------------------------------------------------- a country
+
+
+def make_observations() -> pd.DataFrame:
+    """Two countries with 14 modelled sectors; MUS reports 20 years, ARM breaks three years before its end."""
+    rows = []
+    for area, seed, break_year in (("MUS", 1, None), ("ARM", 2, 2018)):
+        for kind, first, last in (("modelled", 1995, 2025), ("reported", 2001, 2020)):
+            rng = np.random.default_rng([seed, first])
+            walks = np.cumsum(rng.normal(50, 400, (len(SECTORS[kind]), last - first + 1)), axis=1) + 30_000
+            walks = np.vstack([walks, walks.sum(axis=0)])
+            for code, walk in zip((*SECTORS[kind], "_T"), walks, strict=True):
+                rows += [_observation(area, kind, code, first + k, y, break_year) for k, y in enumerate(walk)]
+    frame = pd.DataFrame(rows, columns=table_contract("marts.observations").column_names)
+    return frame.assign(observation_id=[f"{i:012x}:{i + 1}" for i in range(len(frame))])
+
+
+def _observation(
+    area: str, kind: str, code: str, year: int, value: float, break_year: int | None
+) -> dict[str, object]:
+    basis = "reported" if kind == "reported" else "projection" if year == 2025 else "modelled_estimate"
+    return {
+        "ref_area": area, "counterpart_area": "_Z", "freq": "A", "indicator": "EMP", "sex": "_T", "age": "_T",
+        "economic_activity": code, "activity_revision": "_Z" if code == "_T" else "ISIC4", "occupation": "_T",
+        "citizenship": "_T", "unit_measure": "PS", "time_period": str(year), "obs_value": value,
+        "obs_status": "A", "basis": basis, "basis_kind": kind, "is_break": kind == "reported" and year == break_year,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def observations() -> pd.DataFrame:
+    return make_observations()
+
+
+@pytest.fixture(scope="module")
+def mauritius(observations: pd.DataFrame) -> Tables:
+    return forecast_country(observations, "MUS", horizon=5)
+
+
+def test_country_tables_follow_their_contracts(mauritius: Tables) -> None:
+    for table, name in zip(mauritius, ("marts.forecasts", "marts.forecast_scores"), strict=True):
+        contract = table_contract(name)
+        assert list(table.columns) == contract.column_names
+        assert not table.duplicated(contract.primary_key).any()
+        assert not table.duplicated(contract.column_names[0]).any()
+        for column in contract.columns:
+            values = table[column.name].dropna()
+            assert not column.required or len(values) == len(table), column.name
+            assert not column.pattern or values.astype(str).str.fullmatch(column.pattern).all(), column.name
+            assert not column.valid_values or set(values) <= set(column.valid_values), column.name
+            assert column.minimum is None or (values >= column.minimum).all(), column.name
+            assert column.maximum is None or (values <= column.maximum).all(), column.name
+    forecasts = mauritius[0]
+    assert (forecasts["value"].isna() == forecasts["reason"].notna()).all()
+
+
+def test_country_has_champion_and_naive_to_the_target_year(
+    mauritius: Tables,
+) -> None:
+    forecasts = mauritius[0]
+    counts = forecasts.groupby(["basis_kind", "economic_activity", "role"]).size()
+    assert (counts["modelled"] == 5 * 6).all()
+    assert (counts["reported"] == 10 * 6).all()
+    assert forecasts["target_period"].max() == "2030"
+    assert (forecasts.loc[forecasts["role"] == "naive", "model_id"] == "naive").all()
+    assert set(forecasts.loc[forecasts["output_type"] == "quantile", "output_type_id"]) == {
+        str(q) for q in LEVELS
+    }
+
+
+def test_country_sectors_sum_to_the_total(mauritius: Tables) -> None:
+    means = mauritius[0][mauritius[0]["output_type"] == "mean"]
+    for key, part in means.groupby(["basis_kind", "role", "target_period"]):
+        total = part.loc[part["economic_activity"] == "_T", "value"].item()
+        assert part.loc[part["economic_activity"] != "_T", "value"].sum() == pytest.approx(total, abs=1e-6), (
+            key
+        )
+    assert means["step"].str.contains("reconciled (MinT", regex=False).all()
+
+
+def test_country_quantiles_are_ordered(mauritius: Tables) -> None:
+    rows = mauritius[0][mauritius[0]["output_type"] == "quantile"]
+    key = ["basis_kind", "economic_activity", "role", "horizon"]
+    wide = rows.pivot(index=key, columns="output_type_id", values="value")[[str(level) for level in LEVELS]]
+    assert (wide.to_numpy() >= 0).all()
+    assert (np.diff(wide.to_numpy(), axis=1) >= -1e-6).all()
+    width = (wide["0.975"] - wide["0.025"]).groupby(level=[0, 1, 2])
+    assert (width.diff().fillna(0) >= -1e-5).all()
+
+
+def test_inputs_are_the_history_that_was_used(observations: pd.DataFrame, mauritius: Tables) -> None:
+    forecasts = mauritius[0]
+    row = forecasts[(forecasts["economic_activity"] == "C") & (forecasts["basis_kind"] == "modelled")].iloc[0]
+    mine = observations[(observations["ref_area"] == "MUS") & (observations["economic_activity"] == "C")]
+    assert row["inputs"] == mine[mine["basis_kind"] == "modelled"]["observation_id"].tolist()
+    assert "31 annual values 1995-2025 (the publisher's own projection in 2025)" in row["step"]
+
+
+def test_country_break_is_respected(observations: pd.DataFrame) -> None:
+    forecasts, scores = forecast_country(observations, "ARM", horizon=5)
+    reported = forecasts[forecasts["basis_kind"] == "reported"]
+    assert set(reported["reason"]) == {"SHORT_AFTER_BREAK"}
+    assert set(reported["role"]) == {"none"}
+    assert len(reported) == 8
+    assert "break in 2018" in reported["step"].iloc[0]
+    assert set(scores["basis_kind"]) == {"modelled"}
+
+
+def test_an_absent_sector_stops_the_reconciliation_and_says_so(observations: pd.DataFrame) -> None:
+    short = (
+        (observations["ref_area"] == "MUS")
+        & (observations["economic_activity"] == "K")
+        & (observations["time_period"] < "2020")
+    )
+    forecasts, _ = forecast_country(observations[~short], "MUS", horizon=5)
+    modelled = forecasts[forecasts["basis_kind"] == "modelled"]
+    assert modelled.loc[modelled["economic_activity"] == "K", "reason"].tolist() == ["TOO_SHORT"]
+    others = modelled.loc[modelled["economic_activity"] != "K", "step"]
+    assert others.str.contains("not reconciled: no forecast for K", regex=False).all()
+
+
+def test_other_countries_are_learnt_from(observations: pd.DataFrame, mauritius: Tables) -> None:
+    alone, _ = forecast_country(observations[observations["ref_area"] == "MUS"], "MUS", horizon=5)
+    assert not np.allclose(alone["value"], mauritius[0]["value"])
+
+
+def test_country_refusals(observations: pd.DataFrame) -> None:
+    with pytest.raises(InputError, match="FRA has no annual employment"):
+        forecast_country(observations, "FRA")
+    with pytest.raises(UsageError, match="2025"):
+        forecast_country(observations, "MUS", horizon_year=2025)
+
+
+def test_scores_compare_with_naive(mauritius: Tables) -> None:
+    scores = mauritius[1]
+    naive = scores[scores["model_id"] == "naive"]
+    np.testing.assert_allclose(naive["mase_ratio"], 1.0)
+    assert naive["sign_hit"].isna().all()
+    champions = scores[scores["is_champion"] & (scores["horizon"] == 0)]
+    assert len(champions) == 15 + 8
+    assert (champions["n_origins"] >= 3).all()
+    assert champions["coverage_95"].notna().all()
+    assert (champions["mase_ratio"] <= 1.1).all()
+
+
+def test_absences_know_their_last_period() -> None:
+    _, absences = read_panel(one_series([1.0, 2, 3, NAN]), ANNUAL)
+    assert absences == [Absence("one", "TOO_SHORT", 2002)]
+
+
+def test_series_is_cut_at_the_origin() -> None:
+    series = Series("a", 2000, np.arange(10.0), np.ones(10, dtype=bool))
+    assert series.until(2004).tolist() == [0, 1, 2, 3, 4]
