@@ -19,24 +19,49 @@ from lma import contracts
 from lma.contracts import Country, Edition, Scenario
 from lma.warehouse import Warehouse
 
-COUNTRY_MARTS = ("marts.indicators", "marts.forecasts", "marts.forecast_scores", "marts.balances", "marts.shortages", "marts.decisions", "marts.corridors", "marts.assessments")
+COUNTRY_MARTS = (
+    "marts.indicators",
+    "marts.forecasts",
+    "marts.forecast_scores",
+    "marts.balances",
+    "marts.shortages",
+    "marts.decisions",
+    "marts.corridors",
+    "marts.assessments",
+)
 VERSIONED = ("duckdb", "pandas", "numpy", "scikit-learn", "statsforecast", "great-expectations")
 
 
 def balance_country(run: Run, country: Country) -> int:
     """Simulate demand, supply and gap of one country; rows written."""
-    return run.warehouse.replace("marts.balances", simulate_gap(run.warehouse, run.request, country), country.ref_area)
+    return run.warehouse.replace(
+        "marts.balances", simulate_gap(run.warehouse, run.request, country), country.ref_area
+    )
 
 
-def simulate_gap(warehouse: Warehouse, request: RunRequest, country: Country, scenario: Scenario | None = None) -> pd.DataFrame:
+def simulate_gap(
+    warehouse: Warehouse, request: RunRequest, country: Country, scenario: Scenario | None = None
+) -> pd.DataFrame:
     """Rows of marts.balances from what the warehouse holds, under the baseline or a scenario."""
     from lma.assessment.country import forecast_years
     from lma.balance import estimate_balance
     from lma.balance.scenarios import BASELINE
 
-    observations, forecasts = warehouse.read("marts.observations", country.ref_area), warehouse.read("marts.forecasts", country.ref_area)
+    observations, forecasts = (
+        warehouse.read("marts.observations", country.ref_area),
+        warehouse.read("marts.forecasts", country.ref_area),
+    )
     years, rules = forecast_years(country.ref_area, forecasts), contracts.rule_set("balance")
-    return estimate_balance(observations, forecasts, rules, country, years[0], years[-1], request.seed, scenario=scenario or BASELINE)
+    return estimate_balance(
+        observations,
+        forecasts,
+        rules,
+        country,
+        years[0],
+        years[-1],
+        request.seed,
+        scenario=scenario or BASELINE,
+    )
 
 
 def rate_shortages(run: Run, country: Country) -> int:
@@ -49,7 +74,10 @@ def rate_shortages(run: Run, country: Country) -> int:
     units = list(activities.loc[activities["classification"] == "ISIC4_14", "code"])
     indicators = run.warehouse.read("marts.indicators", code)
     rule_sets = {method: contracts.rule_set(method) for method in RULE_SETS}
-    rated = [rate(collect_indicators(indicators, code, rule_sets[method], units), rule_sets[method]) for method, rate in RULE_SETS.items()]
+    rated = [
+        rate(collect_indicators(indicators, code, rule_sets[method], units), rule_sets[method])
+        for method, rate in RULE_SETS.items()
+    ]
     ratings = pd.concat(rated, ignore_index=True)
     together = triangulate(ratings, run.warehouse.read("marts.balances", code), contracts.rule_set("rating"))
     return run.warehouse.replace("marts.shortages", pd.concat([ratings, together], ignore_index=True), code)
@@ -65,14 +93,18 @@ def decide_migration(run: Run, country: Country) -> int:
     corridors = list_corridors(country, observations=observations, shortages=shortages, as_of_year=year)
     run.warehouse.replace("marts.corridors", corridors, code)
     marts = {name: read(f"marts.{name}", code) for name in ("balances", "indicators", "forecasts")}
-    decisions = decide(country, as_of_year=year, observations=observations, shortages=shortages, corridors=corridors, **marts)
+    decisions = decide(
+        country, as_of_year=year, observations=observations, shortages=shortages, corridors=corridors, **marts
+    )
     return run.warehouse.replace("marts.decisions", decisions, code)
 
 
 def assess_country(run: Run, country: Country) -> int:
     """Lay out one country's figures as addressed cells; cells written."""
     run.assessments[country.ref_area] = compose_assessment(run, country)
-    return run.warehouse.replace("marts.assessments", run.assessments[country.ref_area].cells, country.ref_area)
+    return run.warehouse.replace(
+        "marts.assessments", run.assessments[country.ref_area].cells, country.ref_area
+    )
 
 
 def compose_assessment(run: Run, country: Country) -> Any:
@@ -82,7 +114,11 @@ def compose_assessment(run: Run, country: Country) -> Any:
     read, code = run.warehouse.read, country.ref_area
     names = ("indicators", "forecasts", "forecast_scores", "balances", "shortages", "decisions", "corridors")
     frames = {name: read(f"marts.{name}", code) for name in names}
-    return assess(country, run.request.edition, Marts(observations=read("marts.observations"), snapshots=read("meta.snapshots"), **frames))
+    return assess(
+        country,
+        run.request.edition,
+        Marts(observations=read("marts.observations"), snapshots=read("meta.snapshots"), **frames),
+    )
 
 
 def check_marts(run: Run, countries: list[Country]) -> int:
@@ -92,7 +128,9 @@ def check_marts(run: Run, countries: list[Country]) -> int:
     results = [check_table(run, "marts.observations", run.warehouse.read("marts.observations"), "_T")]
     for country in countries:
         for name in COUNTRY_MARTS:
-            results.append(check_table(run, name, run.warehouse.read(name, country.ref_area), country.ref_area))
+            results.append(
+                check_table(run, name, run.warehouse.read(name, country.ref_area), country.ref_area)
+            )
     checks = pd.concat(results, ignore_index=True)
     validation.require(checks)
     return len(checks)
@@ -110,7 +148,9 @@ def compose_edition(run: Run, country: Country) -> Edition:
     assessment = run.assessments[country.ref_area]
     observations = run.warehouse.read("marts.observations")
     origins = trace_origins(run, assessment.cells)
-    used = {node for ids in origins.values() for node in ids} | {node for ids in assessment.cells["inputs"] for node in ids}
+    used = {node for ids in origins.values() for node in ids} | {
+        node for ids in assessment.cells["inputs"] for node in ids
+    }
     mine = observations[observations["observation_id"].isin(used)].reset_index(drop=True)
     snapshots = run.warehouse.read("meta.snapshots").drop(columns="retrieved_at")
     sources = snapshots[snapshots["snapshot_sha"].isin(set(mine["snapshot_sha"]))].reset_index(drop=True)
@@ -123,7 +163,9 @@ def compose_edition(run: Run, country: Country) -> Edition:
 
 def trace_origins(run: Run, cells: pd.DataFrame) -> dict[str, list[str]]:
     """Computed row id -> ids of the first published figures it rests on."""
-    nodes = find_path(run.warehouse, sorted({node for ids in cells["inputs"] for node in ids})).drop_duplicates("node_id")
+    nodes = find_path(
+        run.warehouse, sorted({node for ids in cells["inputs"] for node in ids})
+    ).drop_duplicates("node_id")
     inputs = dict(zip(nodes["node_id"], nodes["inputs"], strict=True))
     leaves = set(nodes.loc[nodes["kind"] == "observation", "node_id"])
     return {node: first_leaves(node, inputs, leaves) for node in inputs if node not in leaves}
@@ -158,5 +200,8 @@ def describe_run(run: Run, country: Country, limits: tuple[str, ...]) -> dict[st
     marts = {name: run.warehouse.content_hash(name, country.ref_area) for name in COUNTRY_MARTS}
     versions = {name: metadata.version(name) for name in VERSIONED}
     return {
-        "parameters": run.request.parameters(), "versions": {"lma": lma.__version__, **versions, "python": platform.python_version()}, "mart_hashes": marts, "limits": list(limits),
-    }  # fmt: skip
+        "parameters": run.request.parameters(),
+        "versions": {"lma": lma.__version__, **versions, "python": platform.python_version()},
+        "mart_hashes": marts,
+        "limits": list(limits),
+    }

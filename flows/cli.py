@@ -31,18 +31,35 @@ app = typer.Typer(
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Countries = Annotated[list[str] | None, typer.Argument(help="Countries, ISO 3166-1 alpha-3 (default: MUS ARM).", show_default=False)]
+Countries = Annotated[
+    list[str] | None,
+    typer.Argument(help="Countries, ISO 3166-1 alpha-3 (default: MUS ARM).", show_default=False),
+]
 OneCountry = Annotated[str, typer.Argument(help="Country, ISO 3166-1 alpha-3.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for editions.")]
 WarehousePath = Annotated[Path, typer.Option("--warehouse", help="DuckDB file.")]
 Data = Annotated[
-    Path | None, typer.Option("--data", envvar="LMA_DATA", help="Folder of publishers' files (default: the shipped sample).", show_default=False)
+    Path | None,
+    typer.Option(
+        "--data",
+        envvar="LMA_DATA",
+        help="Folder of publishers' files (default: the shipped sample).",
+        show_default=False,
+    ),
 ]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="Use only what was known on this date, YYYY-MM-DD.", show_default=False)]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", help="Use only what was known on this date, YYYY-MM-DD.", show_default=False),
+]
 Horizon = Annotated[int, typer.Option("--horizon", min=1, max=40, help="Years ahead.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not use the network.")]
 EditionId = Annotated[
-    str | None, typer.Option("--edition", help="Edition to publish, YYYY-MM (default: this month, or the month of --as-of).", show_default=False)
+    str | None,
+    typer.Option(
+        "--edition",
+        help="Edition to publish, YYYY-MM (default: this month, or the month of --as-of).",
+        show_default=False,
+    ),
 ]
 InTable = Annotated[Path, typer.Argument(metavar="IN", help="Table to read, .csv or .parquet.")]
 OutTable = Annotated[Path, typer.Argument(metavar="OUT", help="Table to write, .csv or .parquet.")]
@@ -60,7 +77,9 @@ def _parse_date(text: str | None, option: str) -> dt.date | None:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{option} {text!r} is not a date: write it as YYYY-MM-DD, for example 2018-12-31.") from None
+        raise UsageError(
+            f"{option} {text!r} is not a date: write it as YYYY-MM-DD, for example 2018-12-31."
+        ) from None
 
 
 def _edition_id(text: str | None, as_of: dt.date | None) -> str:
@@ -69,7 +88,9 @@ def _edition_id(text: str | None, as_of: dt.date | None) -> str:
     try:
         return dt.datetime.strptime(text, "%Y-%m").strftime("%Y-%m")
     except ValueError:
-        raise UsageError(f"--edition {text!r} is not a month: write it as YYYY-MM, for example 2026-11.") from None
+        raise UsageError(
+            f"--edition {text!r} is not a month: write it as YYYY-MM, for example 2026-11."
+        ) from None
 
 
 def _request(ref_areas: list[str] | None, warehouse: Path, command: str, **given: Any) -> Any:
@@ -78,7 +99,15 @@ def _request(ref_areas: list[str] | None, warehouse: Path, command: str, **given
     as_of = _parse_date(given.pop("as_of", None), "--as-of")
     edition = _edition_id(given.pop("edition", None), as_of)
     codes = tuple(dict.fromkeys(code.upper() for code in ref_areas or DEFAULT_REF_AREAS))
-    return RunRequest(ref_areas=codes, warehouse=warehouse, edition=edition, as_of=as_of, command=command, out=given.pop("out", DEFAULT_OUT), **given)
+    return RunRequest(
+        ref_areas=codes,
+        warehouse=warehouse,
+        edition=edition,
+        as_of=as_of,
+        command=command,
+        out=given.pop("out", DEFAULT_OUT),
+        **given,
+    )
 
 
 def _title(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
@@ -152,7 +181,17 @@ def run(
     """
     from flows.pipeline import run_pipeline
 
-    request = _request(ref_areas, warehouse, "lma run", out=out_folder, data=data, as_of=as_of, horizon=horizon, offline=offline, edition=edition)
+    request = _request(
+        ref_areas,
+        warehouse,
+        "lma run",
+        out=out_folder,
+        data=data,
+        as_of=as_of,
+        horizon=horizon,
+        offline=offline,
+        edition=edition,
+    )
     folders = run_pipeline(request, _narrate)
     from flows.summary import summarise
 
@@ -162,7 +201,9 @@ def run(
 
 @app.command()
 def refresh(
-    source_ids: Annotated[list[str] | None, typer.Argument(help="Sources (default: all).", show_default=False)] = None,
+    source_ids: Annotated[
+        list[str] | None, typer.Argument(help="Sources (default: all).", show_default=False)
+    ] = None,
     warehouse: WarehousePath = DEFAULT_WAREHOUSE,
     data: Data = None,
     offline: Offline = False,
@@ -181,7 +222,12 @@ def refresh(
 def ingest(
     source_id: Annotated[str, typer.Argument(help="Source, see `lma sources`.")],
     files: Annotated[list[Path], typer.Argument(help="Files of that source.")],
-    vintage: Annotated[str | None, typer.Option("--vintage", help="Date the publisher stood by the file, YYYY-MM-DD.", show_default=False)] = None,
+    vintage: Annotated[
+        str | None,
+        typer.Option(
+            "--vintage", help="Date the publisher stood by the file, YYYY-MM-DD.", show_default=False
+        ),
+    ] = None,
     warehouse: WarehousePath = DEFAULT_WAREHOUSE,
 ) -> None:
     """Land and load files of one source by hand.
@@ -190,12 +236,21 @@ def ingest(
     """
     from flows.refresh import ingest_files
 
-    ingest_files(_request(None, warehouse, "lma ingest", offline=True), source_id, files, _parse_date(vintage, "--vintage"), _narrate)
+    ingest_files(
+        _request(None, warehouse, "lma ingest", offline=True),
+        source_id,
+        files,
+        _parse_date(vintage, "--vintage"),
+        _narrate,
+    )
 
 
 @app.command()
 def check(
-    tables: Annotated[list[str] | None, typer.Argument(help="Tables, such as staging.observations (default: all).", show_default=False)] = None,
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(help="Tables, such as staging.observations (default: all).", show_default=False),
+    ] = None,
     warehouse: WarehousePath = DEFAULT_WAREHOUSE,
 ) -> None:
     """Hold the warehouse to its contracts; exit code 12 when one is broken.
@@ -209,7 +264,10 @@ def check(
 
 @app.command()
 def forecast(
-    ref_areas: Countries = None, warehouse: WarehousePath = DEFAULT_WAREHOUSE, horizon: Horizon = 5, as_of: AsOf = None
+    ref_areas: Countries = None,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+    horizon: Horizon = 5,
+    as_of: AsOf = None,
 ) -> None:
     """Forecast employment by sector from what the warehouse holds.
 
@@ -217,7 +275,9 @@ def forecast(
     """
     from flows.forecast import forecast_only
 
-    forecast_only(_request(ref_areas, warehouse, "lma forecast", horizon=horizon, as_of=as_of, offline=True), _narrate)
+    forecast_only(
+        _request(ref_areas, warehouse, "lma forecast", horizon=horizon, as_of=as_of, offline=True), _narrate
+    )
 
 
 @app.command("forecast-panel")
@@ -237,7 +297,9 @@ def forecast_panel(
 
 
 @app.command()
-def backtest(ref_areas: Countries = None, warehouse: WarehousePath = DEFAULT_WAREHOUSE, horizon: Horizon = 5) -> None:
+def backtest(
+    ref_areas: Countries = None, warehouse: WarehousePath = DEFAULT_WAREHOUSE, horizon: Horizon = 5
+) -> None:
     """Rolling-origin scorecard of every candidate against the naive model.
 
     Example: lma backtest MUS ARM
@@ -262,7 +324,11 @@ def rate(
 
 @app.command()
 def assess(
-    ref_area: OneCountry, out_folder: Out = DEFAULT_OUT, warehouse: WarehousePath = DEFAULT_WAREHOUSE, edition: EditionId = None, horizon: Horizon = 5
+    ref_area: OneCountry,
+    out_folder: Out = DEFAULT_OUT,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+    edition: EditionId = None,
+    horizon: Horizon = 5,
 ) -> None:
     """Assess and publish one country from what the warehouse holds.
 
@@ -271,7 +337,9 @@ def assess(
     from flows.pipeline import assess_only
     from flows.summary import summarise
 
-    request = _request([ref_area], warehouse, "lma assess", out=out_folder, edition=edition, horizon=horizon, offline=True)
+    request = _request(
+        [ref_area], warehouse, "lma assess", out=out_folder, edition=edition, horizon=horizon, offline=True
+    )
     for folder in assess_only(request, _narrate):
         summarise(folder, out)
 
@@ -327,7 +395,9 @@ def protect(
 
 
 @app.command()
-def audit(editions: Annotated[list[Path], typer.Argument(help="Folders of editions, or tables (.csv, .parquet).")]) -> None:
+def audit(
+    editions: Annotated[list[Path], typer.Argument(help="Folders of editions, or tables (.csv, .parquet).")],
+) -> None:
     """Look for protected cells that can be recalculated, within and between published tables.
 
     Example: lma audit editions/MUS/2026-10 editions/MUS/2026-11

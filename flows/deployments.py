@@ -16,23 +16,27 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
-import pandas as pd  # noqa: E402
-from prefect import flow, task  # noqa: E402
-from prefect.artifacts import create_table_artifact  # noqa: E402
-from prefect.cache_policies import NO_CACHE  # noqa: E402
-from prefect.client.schemas.objects import State, TaskRun  # noqa: E402
-from prefect.logging import get_run_logger  # noqa: E402
-from prefect.tasks import Task  # noqa: E402
+import pandas as pd
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging import get_run_logger
+from prefect.tasks import Task
 
-from flows.pipeline import run_pipeline  # noqa: E402
-from flows.refresh import refresh_sources as refresh_only  # noqa: E402
-from flows.request import DEFAULT_HORIZON, DEFAULT_OUT, DEFAULT_WAREHOUSE, RunRequest  # noqa: E402
-from lma.errors import LmaError, LockedError  # noqa: E402
+from flows.pipeline import run_pipeline
+from flows.refresh import refresh_sources as refresh_only
+from flows.request import DEFAULT_HORIZON, DEFAULT_OUT, DEFAULT_WAREHOUSE, RunRequest
+from lma.errors import LmaError, LockedError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-ARTIFACT_TABLES = {"T0": "Headline findings", "T10": "When could labour migration fill the gap", "T12": "Accuracy of the forecasts"}
+ARTIFACT_TABLES = {
+    "T0": "Headline findings",
+    "T10": "When could labour migration fill the gap",
+    "T12": "Accuracy of the forecasts",
+}
 ARTIFACT_ROWS = 60
 
 
@@ -98,7 +102,10 @@ def assess_countries(
 
 @flow(name="refresh-sources", flow_run_name="refresh sources")
 def refresh_sources(
-    source_ids: list[str] | None = None, offline: bool = False, data: str | None = None, warehouse: str = str(DEFAULT_WAREHOUSE)
+    source_ids: list[str] | None = None,
+    offline: bool = False,
+    data: str | None = None,
+    warehouse: str = str(DEFAULT_WAREHOUSE),
 ) -> None:
     """Land and load publishers' files and rebuild what is derived from them."""
     request = RunRequest(
@@ -112,6 +119,12 @@ def show_tables(folder: Path) -> None:
     """Key tables of an edition as Prefect artifacts, so that an analyst sees them beside the run."""
     for table_id, title in ARTIFACT_TABLES.items():
         cells = pd.read_csv(folder / "tables" / f"{table_id}.csv", dtype=str, keep_default_na=False)
-        shown = cells.assign(shown=cells["text"].where(cells["text"] != "", cells["value"])).head(ARTIFACT_ROWS)
+        shown = cells.assign(shown=cells["text"].where(cells["text"] != "", cells["value"])).head(
+            ARTIFACT_ROWS
+        )
         rows = shown[["address", "row_label", "column_label", "shown"]].to_dict("records")
-        create_table_artifact(table=rows, key=f"{folder.parent.name}-{table_id}".lower(), description=f"{folder.parent.name} {folder.name}: {title}")
+        create_table_artifact(
+            table=rows,
+            key=f"{folder.parent.name}-{table_id}".lower(),
+            description=f"{folder.parent.name} {folder.name}: {title}",
+        )

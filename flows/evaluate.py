@@ -20,7 +20,9 @@ def print_frame(frame: pd.DataFrame, console: Console, formats: dict[str, str] |
     """A frame as a plain table; numbers by format, the first rows only."""
     table = Table(*map(str, frame.columns), box=None, pad_edge=False)
     for record in frame.head(LONGEST).to_dict("records"):
-        table.add_row(*(_shown(value, (formats or {}).get(str(name), ",.3f")) for name, value in record.items()))
+        table.add_row(
+            *(_shown(value, (formats or {}).get(str(name), ",.3f")) for name, value in record.items())
+        )
     console.print(table)
     if len(frame) > LONGEST:
         console.print(f"... {len(frame) - LONGEST} more rows")
@@ -42,7 +44,11 @@ def forecast_user_panel(table: Path, result: Path, horizon: int, freq: str, cons
     forecasts = forecast_panel(panel, horizon, freq)
     user_tables.write_table(forecasts, result)
     refused = forecasts[forecasts["reason"].notna()]
-    console.print(f"{forecasts['unique_id'].nunique() - refused['unique_id'].nunique()} series forecast, {refused['unique_id'].nunique()} refused, written to {result}", markup=False)
+    n_all, n_refused = forecasts["unique_id"].nunique(), refused["unique_id"].nunique()
+    console.print(
+        f"{n_all - n_refused} series forecast, {n_refused} refused, written to {result}",
+        markup=False,
+    )
     for record in refused.head(10).to_dict("records"):
         console.print(f"  {record['unique_id']}: no forecast, {record['reason']}", markup=False)
 
@@ -53,13 +59,31 @@ def print_scorecard(request: RunRequest, console: Console) -> None:
     with warehouses.open_for_reading(request.warehouse) as warehouse:
         scores = warehouse.read("marts.forecast_scores", codes)
     if scores.empty:
-        raise InputError(f"the warehouse holds no scores for {', '.join(codes)}: run `lma run {' '.join(codes)}` first.")
-    shown = scores[scores["horizon"] == 0].sort_values(["ref_area", "basis_kind", "economic_activity", "mase_ratio"], kind="stable")
-    columns = ["ref_area", "economic_activity", "basis_kind", "model_id", "n_origins", "mase", "mase_ratio", "coverage_80", "coverage_95", "is_champion"]
+        raise InputError(
+            f"the warehouse holds no scores for {', '.join(codes)}: run `lma run {' '.join(codes)}` first."
+        )
+    shown = scores[scores["horizon"] == 0].sort_values(
+        ["ref_area", "basis_kind", "economic_activity", "mase_ratio"], kind="stable"
+    )
+    columns = [
+        "ref_area",
+        "economic_activity",
+        "basis_kind",
+        "model_id",
+        "n_origins",
+        "mase",
+        "mase_ratio",
+        "coverage_80",
+        "coverage_95",
+        "is_champion",
+    ]
     champions = shown[shown["is_champion"].astype(bool)]
     print_frame(champions[columns[:-1]], console)
     for code, rows in champions.groupby("ref_area", sort=True):
-        console.print(f"{code}: {len(rows)} series, mean error ratio to naive {rows['mase_ratio'].mean():.3f}, coverage of the 80 % interval {rows['coverage_80'].mean():.3f}")
+        console.print(
+            f"{code}: {len(rows)} series, mean error ratio to naive {rows['mase_ratio'].mean():.3f}, "
+            f"coverage of the 80 % interval {rows['coverage_80'].mean():.3f}"
+        )
 
 
 def rate_user_table(method: str, table: Path, result: Path, console: Console) -> None:
@@ -73,7 +97,10 @@ def rate_user_table(method: str, table: Path, result: Path, console: Console) ->
     ratings = RULE_SETS[method](read_indicator_table(user_tables.read_table(table), rules), rules)
     user_tables.write_table(ratings, result)
     scores = ratings[ratings["indicator"] == "_SCORE"]
-    counts = ", ".join(f"{rating}: {count}" for rating, count in scores["rating"].fillna("N").value_counts().sort_index().items())
+    counts = ", ".join(
+        f"{rating}: {count}"
+        for rating, count in scores["rating"].fillna("N").value_counts().sort_index().items()
+    )
     console.print(f"{len(scores)} units rated ({counts}), written to {result}", markup=False)
 
 
@@ -85,11 +112,19 @@ def print_scenario(request: RunRequest, file: Path, console: Console) -> None:
     with warehouses.open_for_reading(request.warehouse) as warehouse:
         runs = [simulate_gap(warehouse, request, country, asked) for asked in (None, scenario)]
     console.print(f"{country.label}: {scenario.description}", markup=False)
-    print_frame(_gap_beside_baseline(pd.concat(runs)), console, {"baseline": ",.0f", scenario.name: ",.0f", "difference": ",.0f"})
+    print_frame(
+        _gap_beside_baseline(pd.concat(runs)),
+        console,
+        {"baseline": ",.0f", scenario.name: ",.0f", "difference": ",.0f"},
+    )
 
 
 def _gap_beside_baseline(balances: pd.DataFrame) -> pd.DataFrame:
-    gaps = balances[(balances["measure"] == "GAP") & (balances["output_type_id"] == "0.5") & balances["time_period"].str.contains("-")]
+    gaps = balances[
+        (balances["measure"] == "GAP")
+        & (balances["output_type_id"] == "0.5")
+        & balances["time_period"].str.contains("-")
+    ]
     wide = gaps.pivot(index="economic_activity", columns="scenario", values="value")
     name = next(column for column in wide.columns if column != "baseline")
     return wide[["baseline", name]].assign(difference=wide[name] - wide["baseline"]).reset_index()
@@ -101,7 +136,9 @@ def print_comparison(folder: Path, ref_area: str, edition: str, other: str, cons
 
     before, after = (read_edition(folder / ref_area / name) for name in (edition, other))
     changed = compare_cells(before, after)
-    console.print(f"{ref_area} {edition} to {other}: {len(changed)} of {max(len(before), len(after))} cells differ")
+    console.print(
+        f"{ref_area} {edition} to {other}: {len(changed)} of {max(len(before), len(after))} cells differ"
+    )
     columns = ["address", "what", "value_before", "value_after", "change", "text_before", "text_after"]
     print_frame(changed[columns], console)
 
@@ -110,13 +147,21 @@ def read_edition(folder: Path) -> pd.DataFrame:
     """All cells of a published edition, from its CSV tables."""
     paths = sorted((folder / "tables").glob("*.csv"))
     if not paths:
-        siblings = sorted(path.name for path in folder.parent.glob("*") if path.is_dir()) if folder.parent.is_dir() else []
+        siblings = (
+            sorted(path.name for path in folder.parent.glob("*") if path.is_dir())
+            if folder.parent.is_dir()
+            else []
+        )
         raise InputError(f"{folder} is not an edition. Editions there: {', '.join(siblings) or 'none'}.")
     numbers = {"value": "float64"}
-    return pd.concat([pd.read_csv(path, dtype=numbers, low_memory=False) for path in paths], ignore_index=True)
+    return pd.concat(
+        [pd.read_csv(path, dtype=numbers, low_memory=False) for path in paths], ignore_index=True
+    )
 
 
-def protect_user_table(table: Path, result: Path, dims: list[str], value: str, n_min: int, base: int, console: Console) -> None:
+def protect_user_table(
+    table: Path, result: Path, dims: list[str], value: str, n_min: int, base: int, console: Console
+) -> None:
     """Protect a table of counts from a file and write it to another."""
     from lma.disclosure import protect
 

@@ -14,7 +14,9 @@ def forecast_countries(run: Run, countries: list[Country]) -> int:
     observations = run.warehouse.read("marts.observations")
     rows = 0
     for country in countries:
-        forecasts, scores = forecast_country(observations, country.ref_area, horizon=run.request.horizon, seed=run.request.seed)
+        forecasts, scores = forecast_country(
+            observations, country.ref_area, horizon=run.request.horizon, seed=run.request.seed
+        )
         rows += run.warehouse.replace("marts.forecasts", forecasts, country.ref_area)
         run.warehouse.replace("marts.forecast_scores", scores, country.ref_area)
     return rows

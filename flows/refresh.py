@@ -69,7 +69,9 @@ def open_run(request: RunRequest) -> Iterator[Run]:
 
 def land_files(run: Run, source_ids: Sequence[str] = ()) -> int:
     """Land publishers' files (of the given sources, or all): from the data folder, and over the network."""
-    sources = {name: source for name, source in contracts.sources().items() if name in source_ids or not source_ids}
+    sources = {
+        name: source for name, source in contracts.sources().items() if name in source_ids or not source_ids
+    }
     landed, unmatched = 0, 0
     for path in snapshots.find_files(run.request.data_folder):
         match = staging.match_file(sources, path.name)
@@ -90,17 +92,29 @@ def land_files(run: Run, source_ids: Sequence[str] = ()) -> int:
     return landed
 
 
-def vintage_of(source: Source, file: SourceFile, groups: Mapping[str, str], path: Path, given: dt.date | None = None) -> dt.date:
+def vintage_of(
+    source: Source, file: SourceFile, groups: Mapping[str, str], path: Path, given: dt.date | None = None
+) -> dt.date:
     """Vintage of a file: given by hand, in its name, or declared; anything else is refused."""
     vintage = given or staging.read_vintage(file, groups)
     if vintage is None:
-        raise InputError(f"{path} has no vintage: name it in files.as_of of sources/{source.source_id}.yaml, or give --vintage YYYY-MM-DD.")
+        raise InputError(
+            f"{path} has no vintage: name it in files.as_of of sources/{source.source_id}.yaml, or give --vintage YYYY-MM-DD."
+        )
     return vintage
 
 
 def land_file(run: Run, path: Path, source: Source, as_of: dt.date) -> snapshots.Landed:
     """Land one file."""
-    landed = snapshots.land(path, source.source_id, path.name, source.url, as_of, run.request.raw_store, retrieved_at=run.started_at)
+    landed = snapshots.land(
+        path,
+        source.source_id,
+        path.name,
+        source.url,
+        as_of,
+        run.request.raw_store,
+        retrieved_at=run.started_at,
+    )
     if landed.retrieved_at == run.started_at:
         run.new_snapshots.add((landed.source_id, landed.snapshot_sha))
     return landed
@@ -139,7 +153,11 @@ def list_unloaded(run: Run) -> list[snapshots.Landed]:
     loaded = run.warehouse.read("meta.snapshots")
     known = set(zip(loaded["source_id"], loaded["snapshot_sha"], strict=True))
     landed = snapshots.list_landed(run.request.raw_store)
-    return [file for file in landed if file.source_id in contracts.sources() and (file.source_id, file.snapshot_sha) not in known]
+    return [
+        file
+        for file in landed
+        if file.source_id in contracts.sources() and (file.source_id, file.snapshot_sha) not in known
+    ]
 
 
 @dataclass(frozen=True)
@@ -189,12 +207,17 @@ def load_checked(run: Run, batch: list[ParsedFile]) -> int:
 
     contract = contracts.table_contract("staging.observations")
     observations = pd.concat([file.observations for file in batch], ignore_index=True)
-    checked = validation.check_rows(observations, contract, warehouses.find_rule_breakers(observations, contract), "incoming")
+    checked = validation.check_rows(
+        observations, contract, warehouses.find_rule_breakers(observations, contract), "incoming"
+    )
     run.keep_checks(checked.checks)
     refused = [list_quarantine(_part(checked.failed, file), file) for file in batch]
     for file, quarantine in zip(batch, refused, strict=True):
         refuse_if_too_many(run, quarantine, file)
-    return sum(load_file(run, file, _part(checked.passed, file), quarantine) for file, quarantine in zip(batch, refused, strict=True))
+    return sum(
+        load_file(run, file, _part(checked.passed, file), quarantine)
+        for file, quarantine in zip(batch, refused, strict=True)
+    )
 
 
 def _part(frame: pd.DataFrame, file: ParsedFile) -> pd.DataFrame:
@@ -210,12 +233,16 @@ def load_file(run: Run, file: ParsedFile, passed: pd.DataFrame, quarantine: pd.D
     if n_refused:
         run.warehouse.write_quarantine(quarantine)
         first = quarantine.iloc[0]
-        run.say(f"{file.landed.file_name}: {n_refused} rows in quarantine, such as {first['observation_id']}: {first['reason']}")
+        run.say(
+            f"{file.landed.file_name}: {n_refused} rows in quarantine, such as {first['observation_id']}: {first['reason']}"
+        )
     run.warehouse.write_snapshot_facts(snapshot_facts(file, len(passed), n_refused))
     return added
 
 
-def read_observations(raw_store: Path, landed: snapshots.Landed, source: Source) -> tuple[pd.DataFrame, staging.Conformed]:
+def read_observations(
+    raw_store: Path, landed: snapshots.Landed, source: Source
+) -> tuple[pd.DataFrame, staging.Conformed]:
     """Rows as published and as conformed of one landed file; errors name the file as the publisher named it."""
     from lma.parsers import find_parser
 
@@ -240,13 +267,21 @@ def list_quarantine(failed: pd.DataFrame, file: ParsedFile) -> pd.DataFrame:
     columns = contracts.table_contract("meta.quarantine").column_names
     unreadable = file.rejected.rename(columns={"column": "column_name"}).assign(rule_id="readable")
     both = pd.concat([part for part in (failed, unreadable) if len(part)] or [failed], ignore_index=True)
-    both = both.assign(table_name="staging.observations", source_id=file.source.source_id, snapshot_sha=file.landed.snapshot_sha)
+    both = both.assign(
+        table_name="staging.observations",
+        source_id=file.source.source_id,
+        snapshot_sha=file.landed.snapshot_sha,
+    )
     return both.reindex(columns=columns).drop_duplicates(["observation_id", "rule_id"], ignore_index=True)
 
 
 def refuse_if_too_many(run: Run, quarantine: pd.DataFrame, file: ParsedFile) -> None:
     """Refuse a file in which more rows break the contract than its source allows."""
-    source, n_rows, refused = file.source, len(file.observations) + len(file.rejected), quarantine["observation_id"].nunique()
+    source, n_rows, refused = (
+        file.source,
+        len(file.observations) + len(file.rejected),
+        quarantine["observation_id"].nunique(),
+    )
     if refused <= source.expect.max_quarantined_share * max(n_rows, 1):
         return
     discard_if_new(run, file.landed)
@@ -316,7 +351,9 @@ def refresh_sources(request: RunRequest, source_ids: list[str], step: Any) -> No
         step(open_to_readers)(run)
 
 
-def ingest_files(request: RunRequest, source_id: str, files: list[Path], vintage: dt.date | None, step: Any) -> None:
+def ingest_files(
+    request: RunRequest, source_id: str, files: list[Path], vintage: dt.date | None, step: Any
+) -> None:
     """Land and load files of one source by hand."""
     source = contracts.source(source_id)
     with open_run(request) as run:
@@ -343,9 +380,18 @@ def check_warehouse(request: RunRequest, tables: list[str], console: Any) -> Non
 
     names = tables or [name for name in contracts.table_contracts() if not name.startswith("meta.")]
     with open_run(request) as run:
-        checks = pd.concat([check_table(run, contracts.table_contract(name).name, run.warehouse.read(name), "_T") for name in names], ignore_index=True)
+        checks = pd.concat(
+            [
+                check_table(run, contracts.table_contract(name).name, run.warehouse.read(name), "_T")
+                for name in names
+            ],
+            ignore_index=True,
+        )
     for name, results in checks.groupby("table_name", sort=True):
-        console.print(f"{name}: {int(results['success'].sum())} of {len(results)} rules hold, {int(results['n_checked'].max()):,} rows", markup=False)
+        console.print(
+            f"{name}: {int(results['success'].sum())} of {len(results)} rules hold, {int(results['n_checked'].max()):,} rows",
+            markup=False,
+        )
     validation.require(checks)
 
 

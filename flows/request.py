@@ -57,7 +57,12 @@ class RunRequest:
         kept = ("ref_areas", "edition", "as_of", "horizon", "seed")
         values = {key: value for key, value in asdict(replace(self, scenario=None)).items() if key in kept}
         scenario = self.scenario.model_dump() if self.scenario else None
-        return {**values, "ref_areas": list(self.ref_areas), "as_of": str(self.as_of) if self.as_of else None, "scenario": scenario}
+        return {
+            **values,
+            "ref_areas": list(self.ref_areas),
+            "as_of": str(self.as_of) if self.as_of else None,
+            "scenario": scenario,
+        }
 
 
 Step = Callable[[Callable[P, R]], Callable[P, R]]

@@ -31,16 +31,42 @@ def list_sources(console: Console) -> None:
     """One line per source."""
     table = Table("source", "publisher", "table", "licence", "network", "title", box=None, pad_edge=False)
     for source in contracts.sources().values():
-        table.add_row(source.source_id, source.publisher, source.table_code, source.licence, "yes" if source.download else "by file", source.title)
+        table.add_row(
+            source.source_id,
+            source.publisher,
+            source.table_code,
+            source.licence,
+            "yes" if source.download else "by file",
+            source.title,
+        )
     console.print(table)
 
 
-NEEDED = ("duckdb", "pandas", "sklearn", "statsforecast", "great_expectations", "altair", "vl_convert", "typst", "xlsxwriter", "openpyxl", "pyarrow")
+NEEDED = (
+    "duckdb",
+    "pandas",
+    "sklearn",
+    "statsforecast",
+    "great_expectations",
+    "altair",
+    "vl_convert",
+    "typst",
+    "xlsxwriter",
+    "openpyxl",
+    "pyarrow",
+)
 
 
 def examine_environment(warehouse: Path, console: Console) -> bool:
     """True when everything a run needs is there; prints one line per finding."""
-    findings = [_examine_python(), *map(_examine_library, NEEDED), _examine_prefect(), _examine_contracts(), _examine_folder(warehouse.parent), _examine_space(warehouse.parent)]
+    findings = [
+        _examine_python(),
+        *map(_examine_library, NEEDED),
+        _examine_prefect(),
+        _examine_contracts(),
+        _examine_folder(warehouse.parent),
+        _examine_space(warehouse.parent),
+    ]
     for is_fine, text in findings:
         console.print(f"{'ok     ' if is_fine else 'missing'} {text}", markup=False)
     return all(is_fine for is_fine, _ in findings)
@@ -64,7 +90,12 @@ def _examine_prefect() -> tuple[bool, str]:
 
 def _examine_contracts() -> tuple[bool, str]:
     try:
-        counts = len(contracts.table_contracts()), len(contracts.sources()), len(contracts.countries()), len(contracts.rule_sets())
+        counts = (
+            len(contracts.table_contracts()),
+            len(contracts.sources()),
+            len(contracts.countries()),
+            len(contracts.rule_sets()),
+        )
         contracts.corrections()
     except LmaError as error:
         return False, str(error)
@@ -74,12 +105,15 @@ def _examine_contracts() -> tuple[bool, str]:
 def _examine_folder(folder: Path) -> tuple[bool, str]:
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     is_writable = os.access(existing, os.W_OK)
-    return is_writable, f"{folder} can be written" if is_writable else f"{existing} cannot be written: choose another place with --warehouse"
+    return (
+        is_writable,
+        f"{folder} can be written"
+        if is_writable
+        else f"{existing} cannot be written: choose another place with --warehouse",
+    )
 
 
 def _examine_space(folder: Path) -> tuple[bool, str]:
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     return free > 500_000_000, f"{free / 1e9:.1f} GB free (a run needs about 0.5)"
-
-

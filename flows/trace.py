@@ -23,11 +23,15 @@ def find_cell(warehouse: Warehouse, ref_area: str, address: str) -> dict[str, An
     """The cell at an address; ``UsageError`` gives the closest addresses that exist."""
     cells = warehouse.read("marts.assessments", ref_area)
     if cells.empty:
-        raise UsageError(f"there is no assessment of {ref_area} in the warehouse: run `lma run {ref_area}` first.")
+        raise UsageError(
+            f"there is no assessment of {ref_area} in the warehouse: run `lma run {ref_area}` first."
+        )
     found = cells[cells["address"] == address]
     if found.empty:
         near = difflib.get_close_matches(address, cells["address"], n=5, cutoff=0.5)
-        raise UsageError(f"{ref_area} has no cell {address!r}. Close to it: {', '.join(near) or 'none'}. Addresses are table.row.column, as in T5.C.2030.")
+        raise UsageError(
+            f"{ref_area} has no cell {address!r}. Close to it: {', '.join(near) or 'none'}. Addresses are table.row.column, as in T5.C.2030."
+        )
     return dict(found.iloc[0].to_dict())
 
 
@@ -58,9 +62,17 @@ def print_trace(path: Path, ref_area: str, address: str, console: Console) -> No
 
 
 def _describe_cell(cell: dict[str, Any]) -> str:
-    shown = f"{cell['value']:,.{int(cell['decimals'] or 0)}f} {cell['unit_measure']}" if pd.notna(cell["value"]) else cell["text"] or f"{cell['symbol']} {cell['reason']}"
+    shown = (
+        f"{cell['value']:,.{int(cell['decimals'] or 0)}f} {cell['unit_measure']}"
+        if pd.notna(cell["value"])
+        else cell["text"] or f"{cell['symbol']} {cell['reason']}"
+    )
     place = f"{cell['row_label']} / {cell['column_label']}"
-    basis = f"\nbasis {cell['basis']}, vintage {cell['as_of']}, sources {cell['source_id']}" if cell["basis"] else ""
+    basis = (
+        f"\nbasis {cell['basis']}, vintage {cell['as_of']}, sources {cell['source_id']}"
+        if cell["basis"]
+        else ""
+    )
     return escape(f"{cell['ref_area']} {cell['address']}  {place}\n= {shown}\nhow: {cell['step']}{basis}")
 
 
@@ -86,12 +98,18 @@ def _describe_observation(node_id: str, node: Any, warehouse: Warehouse) -> str:
     shown = {column: raw[column]} if column and column in raw else raw
     row = ", ".join(f"{key}={value}" for key, value in shown.items() if value)[:300]
     figure = "missing" if pd.isna(node["value"]) else f"{node['value']:,.10g} {node['unit_measure']}"
-    return escape(f"published figure {node['label']} = {figure} ({node['basis']}, vintage {node['as_of']})\n{node['source_id']} row {node['raw_row']} [{node_id}]\npublisher's row: {row}")
+    return escape(
+        f"published figure {node['label']} = {figure} ({node['basis']}, vintage {node['as_of']})\n"
+        f"{node['source_id']} row {node['raw_row']} [{node_id}]\npublisher's row: {row}"
+    )
 
 
 def _print_licences(nodes: pd.DataFrame, warehouse: Warehouse, console: Console) -> None:
     leaves = nodes[nodes["kind"] == "observation"].drop_duplicates("node_id")
     console.print(f"{len(leaves)} published figures stand behind this cell:")
     for fact in warehouse.snapshot_facts(sorted(leaves["snapshot_sha"].unique())).to_dict("records"):
-        console.print(f"  {fact['publisher']}, {fact['table_code']}: {fact['file_name']} (vintage {fact['as_of']}, sha256 {fact['snapshot_sha'][:12]})", markup=False)
+        console.print(
+            f"  {fact['publisher']}, {fact['table_code']}: {fact['file_name']} (vintage {fact['as_of']}, sha256 {fact['snapshot_sha'][:12]})",
+            markup=False,
+        )
         console.print(f"    {fact['url']}  licence: {fact['licence']}", markup=False)

@@ -64,7 +64,9 @@ def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[An
     repeated = sorted({str(key) for key in keys if keys.count(key) > 1})
     if repeated:
         line = node.start_mark.line + 1
-        raise DefinitionError(f"the key {', '.join(repeated)} stands twice in one block, line {line}: keep one.")
+        raise DefinitionError(
+            f"the key {', '.join(repeated)} stands twice in one block, line {line}: keep one."
+        )
     return dict(pairs)
 
 
@@ -76,7 +78,7 @@ def read_yaml(path: Path) -> Any:
     if not path.is_file():
         raise DefinitionError(f"{path} does not exist: check the name, or list the folder {path.parent}.")
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 (a safe loader)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except yaml.YAMLError as error:
         raise DefinitionError(f"{path} is not valid YAML: {error}") from error
     except DefinitionError as error:
@@ -90,7 +92,9 @@ def _build(model: type[Model], raw: Any, path: Path) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        found = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (found {e['input']!r:.80})" for e in error.errors()]
+        found = [
+            f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (found {e['input']!r:.80})" for e in error.errors()
+        ]
         raise DefinitionError(f"{path} does not follow its model:\n" + "\n".join(found)) from error
 
 
@@ -156,7 +160,10 @@ class TableContract:
     def comments(self) -> list[str]:
         """``comment on`` statements from the descriptions."""
         quoted = f"Grain: {self.grain}. {self.description}".replace("'", "''")
-        on_columns = [f"comment on column {self.name}.{c.name} is '{c.description.replace(chr(39), chr(39) * 2)}'" for c in self.columns]
+        on_columns = [
+            f"comment on column {self.name}.{c.name} is '{c.description.replace(chr(39), chr(39) * 2)}'"
+            for c in self.columns
+        ]
         return [f"comment on table {self.name} is '{quoted}'", *on_columns]
 
 
@@ -180,18 +187,34 @@ def _table_rule(raw: Any) -> TableRule:
     if raw.type == "sql":
         return TableRule(raw.name, "sql", raw.description or raw.name, query=raw.query)
     if raw.metric == "rowCount":
-        return TableRule("row_count", "row_count", raw.description or "The table has rows.", minimum_rows=raw.mustBeGreaterThan + 1)
+        return TableRule(
+            "row_count",
+            "row_count",
+            raw.description or "The table has rows.",
+            minimum_rows=raw.mustBeGreaterThan + 1,
+        )
     columns = tuple(raw.arguments["properties"])
-    return TableRule(f"unique_{'_'.join(columns)}"[:60], "duplicate_values", raw.description or "The key is unique.", columns)
+    return TableRule(
+        f"unique_{'_'.join(columns)}"[:60],
+        "duplicate_values",
+        raw.description or "The key is unique.",
+        columns,
+    )
 
 
 def _unknown_keys(raw: Any, known: Any, at: str = "") -> list[str]:
     """Keys of the YAML that the ODCS model did not take over."""
     if isinstance(raw, dict) and isinstance(known, dict):
         here = [f"{at}{key}" for key in raw if key not in known]
-        return here + [k for key in raw if key in known for k in _unknown_keys(raw[key], known[key], f"{at}{key}.")]
+        return here + [
+            k for key in raw if key in known for k in _unknown_keys(raw[key], known[key], f"{at}{key}.")
+        ]
     if isinstance(raw, list) and isinstance(known, list):
-        return [k for i, (a, b) in enumerate(zip(raw, known, strict=False)) for k in _unknown_keys(a, b, f"{at}{i}.")]
+        return [
+            k
+            for i, (a, b) in enumerate(zip(raw, known, strict=False))
+            for k in _unknown_keys(a, b, f"{at}{i}.")
+        ]
     return []
 
 
@@ -204,7 +227,8 @@ def read_table_contract(path: Path) -> TableContract:
     unknown = _unknown_keys(raw, contract.model_dump(by_alias=True, exclude_none=True))
     if unknown:
         raise DefinitionError(f"{path}: ODCS v3.1 has no key {', '.join(unknown)}: remove or correct it.")
-    table = contract.schema_[0]
+    tables: Any = contract.schema_
+    table = tables[0]
     return TableContract(
         name=table.physicalName,
         grain=table.dataGranularityDescription,
@@ -217,7 +241,9 @@ def read_table_contract(path: Path) -> TableContract:
 @functools.cache
 def table_contracts() -> dict[str, TableContract]:
     """All table contracts by full name (``schema.table``), in file order."""
-    contracts = [read_table_contract(path) for path in sorted((contracts_dir() / "tables").glob("*.odcs.yaml"))]
+    contracts = [
+        read_table_contract(path) for path in sorted((contracts_dir() / "tables").glob("*.odcs.yaml"))
+    ]
     return {contract.name: contract for contract in contracts}
 
 
@@ -235,7 +261,9 @@ def table_contract(name: str) -> TableContract:
 class SourceFile(_Strict):
     """One pattern of file names that belong to a source."""
 
-    name: str = Field(description="Regular expression the whole file name must match; named groups become columns.")
+    name: str = Field(
+        description="Regular expression the whole file name must match; named groups become columns."
+    )
     as_of: dt.date | None = Field(None, description="Vintage; or a named group `as_of` in the name.")
     constant: dict[str, str] = Field(default_factory=dict, description="Concepts fixed for this file.")
 
@@ -264,7 +292,9 @@ class Expect(_Strict):
     """Size and coverage below which a file is refused as truncated."""
 
     min_rows: int = 1
-    max_quarantined_share: float = Field(0.05, description="Above this share of refused rows the file is refused.")
+    max_quarantined_share: float = Field(
+        0.05, description="Above this share of refused rows the file is refused."
+    )
 
 
 class BasisRule(_Strict):
@@ -301,13 +331,15 @@ class Source(_Strict):
     options: dict[str, Any] = Field(default_factory=dict)
     wide: Wide | None = None
     missing: list[str] = Field(default_factory=lambda: [""], description="Cells that mean no figure.")
-    not_applicable: list[str] = Field(default_factory=list, description="Cells that are blanks of the layout, not figures: no row is made.")
+    not_applicable: list[str] = Field(
+        default_factory=list, description="Cells that are blanks of the layout, not figures: no row is made."
+    )
     break_notes: str | None = Field(None, description="Regular expression over notes that declares a break.")
     status: dict[str, str] = Field(default_factory=dict, description="Publisher's flag: SDMX OBS_STATUS.")
     basis: BasisRule
     priority: int = Field(description="Lower is preferred where two sources have the same cell.")
     download: Download | None = None
-    expect: Expect = Field(default_factory=Expect)
+    expect: Expect = Expect(min_rows=1, max_quarantined_share=0.05)
     mapping: Mapping
     note: str = ""
 
@@ -316,7 +348,9 @@ def read_source(path: Path) -> Source:
     """One source YAML; its ``source_id`` must be its file name."""
     source = _build(Source, read_yaml(path), path)
     if source.source_id != path.stem:
-        raise DefinitionError(f"{path}: source_id is {source.source_id!r}, the file is named {path.stem!r}: make them equal.")
+        raise DefinitionError(
+            f"{path}: source_id is {source.source_id!r}, the file is named {path.stem!r}: make them equal."
+        )
     return source
 
 
@@ -329,7 +363,9 @@ def sources() -> dict[str, Source]:
 def source(source_id: str) -> Source:
     """One source; ``UsageError`` lists the sources that exist."""
     if source_id not in sources():
-        raise UsageError(f"there is no source {source_id!r}. Sources: {', '.join(sources())}. `lma sources` describes them.")
+        raise UsageError(
+            f"there is no source {source_id!r}. Sources: {', '.join(sources())}. `lma sources` describes them."
+        )
     return sources()[source_id]
 
 
@@ -341,7 +377,9 @@ class Zone(_Strict):
 
     economic_activity: str
     label: str
-    claim_share: float | None = Field(None, description="An often quoted foreign share, per cent, to be checked against the counts.")
+    claim_share: float | None = Field(
+        None, description="An often quoted foreign share, per cent, to be checked against the counts."
+    )
     claim_text: str | None = None
     reference: str | None = None
 
@@ -355,7 +393,12 @@ class Country(_Strict):
     partners: list[str] = Field(description="Corridor countries, ISO 3166-1 alpha-3.")
     languages: list[str] = Field(default_factory=list)
     zones: list[Zone] = Field(default_factory=list)
-    dependency_ceiling: float = Field(0.5, gt=0, lt=1, description="Configured ceiling on the foreign share; a policy choice, shown as such.")
+    dependency_ceiling: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="Configured ceiling on the foreign share; a policy choice, shown as such.",
+    )
 
 
 def known_country_codes() -> set[str]:
@@ -371,7 +414,9 @@ def countries() -> dict[str, Country]:
     for path in sorted((contracts_dir() / "countries").glob("*.yaml")):
         country = _build(Country, read_yaml(path), path)
         if country.ref_area != path.stem:
-            raise DefinitionError(f"{path}: ref_area is {country.ref_area!r}, the file is named {path.stem!r}: make them equal.")
+            raise DefinitionError(
+                f"{path}: ref_area is {country.ref_area!r}, the file is named {path.stem!r}: make them equal."
+            )
         found[country.ref_area] = country
     return found
 
@@ -382,7 +427,9 @@ def country(ref_area: str) -> Country:
     if code in countries():
         return countries()[code]
     if code not in known_country_codes():
-        raise UsageError(f"{ref_area!r} is not an ISO 3166-1 alpha-3 country code (such as MUS or ARM). Countries ready to run: {', '.join(countries())}.")
+        raise UsageError(
+            f"{ref_area!r} is not an ISO 3166-1 alpha-3 country code (such as MUS or ARM). Countries ready to run: {', '.join(countries())}."
+        )
     raise DefinitionError(
         f"{code} is a country, but data_contracts/countries/{code}.yaml does not exist. "
         f"Copy {next(iter(countries()), 'MUS')}.yaml beside it and change its six lines. Ready to run: {', '.join(countries())}."
@@ -393,12 +440,16 @@ class Correction(_Strict):
     """One known error or undeclared break of a publisher, with a guard that expires."""
 
     id: str = Field(pattern=r"^[a-z0-9_]+$")
-    where: dict[str, str | list[str]] = Field(description="concept: value(s); all must hold. source_id is required.")
+    where: dict[str, str | list[str]] = Field(
+        description="concept: value(s); all must hold. source_id is required."
+    )
     action: Literal["set_value", "multiply", "drop", "flag_break"]
     value: float | None = None
     reason: str
     reference: str
-    expect: dict[str, float | int] = Field(description="Guard: `rows`, and optionally `value`. When it no longer holds the run fails.")
+    expect: dict[str, float | int] = Field(
+        description="Guard: `rows`, and optionally `value`. When it no longer holds the run fails."
+    )
 
 
 class Corrections(_Strict):
@@ -430,7 +481,9 @@ class RuleIndicator(_Strict):
     description: str
     shortage_when: Literal["high", "low"]
     reference: str
-    cuts: list[float] = Field(default_factory=list, description="Ascending cut points between the points 0, 1, 2, 3.")
+    cuts: list[float] = Field(
+        default_factory=list, description="Ascending cut points between the points 0, 1, 2, 3."
+    )
     weight: float = 1.0
 
 
@@ -446,7 +499,9 @@ class RuleSet(_Strict):
     def threshold(self, name: str) -> float:
         """Value of one threshold; ``DefinitionError`` lists those that exist."""
         if name not in self.thresholds:
-            raise DefinitionError(f"rules/{self.rule_set}.yaml has no threshold {name!r}: it has {', '.join(self.thresholds)}.")
+            raise DefinitionError(
+                f"rules/{self.rule_set}.yaml has no threshold {name!r}: it has {', '.join(self.thresholds)}."
+            )
         return self.thresholds[name].value
 
 
@@ -457,7 +512,9 @@ def rule_sets() -> dict[str, RuleSet]:
     for path in sorted((contracts_dir() / "rules").glob("*.yaml")):
         rules = _build(RuleSet, read_yaml(path), path)
         if rules.rule_set != path.stem:
-            raise DefinitionError(f"{path}: rule_set is {rules.rule_set!r}, the file is named {path.stem!r}: make them equal.")
+            raise DefinitionError(
+                f"{path}: rule_set is {rules.rule_set!r}, the file is named {path.stem!r}: make them equal."
+            )
         found[path.stem] = rules
     return found
 
@@ -477,8 +534,14 @@ class Scenario(_Strict):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     description: str
-    demand_growth_points: dict[str, float] = Field(default_factory=dict, description="economic_activity: percentage points a year added to employment growth; `_T` for all.")
-    participation_points: float = Field(0.0, description="Percentage points added to the female participation rate by the last year, reached linearly.")
+    demand_growth_points: dict[str, float] = Field(
+        default_factory=dict,
+        description="economic_activity: percentage points a year added to employment growth; `_T` for all.",
+    )
+    participation_points: float = Field(
+        0.0,
+        description="Percentage points added to the female participation rate by the last year, reached linearly.",
+    )
 
 
 def read_scenario(path: Path) -> Scenario:

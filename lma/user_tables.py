@@ -15,7 +15,9 @@ ENDINGS = (".csv", ".parquet")
 def _ending(path: Path) -> str:
     ending = path.suffix.lower()
     if ending not in ENDINGS:
-        raise UsageError(f"{path} must end in one of {', '.join(ENDINGS)}: the ending tells how the table is stored.")
+        raise UsageError(
+            f"{path} must end in one of {', '.join(ENDINGS)}: the ending tells how the table is stored."
+        )
     return ending
 
 
@@ -29,11 +31,13 @@ def read_table(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except Exception as error:  # every reader has its own family of errors; the user needs one sentence
-        raise InputError(f"{path} cannot be read as {ending[1:]}: {error}. Save it again as UTF-8 CSV with a header, or as Parquet.") from error
+        raise InputError(
+            f"{path} cannot be read as {ending[1:]}: {error}. Save it again as UTF-8 CSV with a header, or as Parquet."
+        ) from error
     return pd.DataFrame({name: _as_numbers(text[name]) for name in text.columns})
 
 
-def _as_numbers(column: pd.Series) -> pd.Series:  # type: ignore[type-arg]
+def _as_numbers(column: pd.Series) -> pd.Series:
     """Numbers where every filled cell is one and none would lose a leading zero; text otherwise."""
     filled = column[column != ""]
     if filled.empty or filled.str.match(r"^-?0\d").any():
@@ -56,4 +60,6 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written ({error.strerror}): choose another folder or free some space.") from error
+        raise OutputError(
+            f"{path} cannot be written ({error.strerror}): choose another folder or free some space."
+        ) from error

@@ -99,13 +99,38 @@ class TableCells:
             footnotes=list(footnotes), step=step, inputs=ids,
         )  # fmt: skip
 
-    def text(self, row: Key, column_id: str, text: str, inputs: Iterable[str] = (), step: str = "text", footnotes: Iterable[str] = ()) -> None:
+    def text(
+        self,
+        row: Key,
+        column_id: str,
+        text: str,
+        inputs: Iterable[str] = (),
+        step: str = "text",
+        footnotes: Iterable[str] = (),
+    ) -> None:
         """Add one text cell."""
-        self._add(row, column_id, text=str(text), footnotes=list(footnotes), step=step, inputs=list(dict.fromkeys(inputs)))
+        self._add(
+            row,
+            column_id,
+            text=str(text),
+            footnotes=list(footnotes),
+            step=step,
+            inputs=list(dict.fromkeys(inputs)),
+        )
 
-    def empty(self, row: Key, column_id: str, symbol: str, reason: str, footnotes: Iterable[str] = ()) -> None:
+    def empty(
+        self, row: Key, column_id: str, symbol: str, reason: str, footnotes: Iterable[str] = ()
+    ) -> None:
         """Add one empty cell with its shorthand symbol and the reason why it is empty."""
-        self._add(row, column_id, symbol=symbol, reason=reason, footnotes=list(footnotes), step="no figure", inputs=[])
+        self._add(
+            row,
+            column_id,
+            symbol=symbol,
+            reason=reason,
+            footnotes=list(footnotes),
+            step="no figure",
+            inputs=[],
+        )
 
     def _add(self, row: Key, column_id: str, **content: Any) -> None:
         column_order, column_label = self.columns[column_id]
@@ -124,7 +149,15 @@ class TableCells:
 
 
 def add_mart_number(
-    table: TableCells, row: Key, column_id: str, record: Mapping[str, Any] | None, id_column: str, absent: str, *, decimals: int = 1, footnotes: Iterable[str] = ()
+    table: TableCells,
+    row: Key,
+    column_id: str,
+    record: Mapping[Any, Any] | None,
+    id_column: str,
+    absent: str,
+    *,
+    decimals: int = 1,
+    footnotes: Iterable[str] = (),
 ) -> None:
     """Add the value of a mart row (or published figure) to a table, or say why there is none.
 
@@ -143,3 +176,9 @@ def add_mart_number(
         record.get("step") or "as published", decimals=decimals, period=record.get("time_period"),
         status=record.get("obs_status") or "A", footnotes=footnotes,
     )  # fmt: skip
+
+
+def fill_row(table: TableCells, row: Key, columns: Iterable[Key], reason: str) -> None:
+    """Mark every cell of a row as unavailable for one reason."""
+    for column in columns:
+        table.empty(row, column.id, "[x]", reason)

@@ -12,7 +12,9 @@ def compare_cells(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     published table (address, row_label, column_label, value, text, unit_measure).
     """
     shown = ["address", "row_label", "column_label", "value", "text", "unit_measure"]
-    both = before[shown].merge(after[shown], on="address", how="outer", suffixes=("_before", "_after"), indicator=True)
+    both = before[shown].merge(
+        after[shown], on="address", how="outer", suffixes=("_before", "_after"), indicator=True
+    )
     both["change"] = both["value_after"] - both["value_before"]
     revised = both["value_before"].fillna(float("inf")) != both["value_after"].fillna(float("inf"))
     reworded = both["text_before"].fillna("") != both["text_after"].fillna("")

@@ -18,7 +18,13 @@ from lma.assessment.migration import (
     dependency_table,
 )
 from lma.assessment.profile import PROFILE_SPEC, SECTOR_SPEC, country_profile, sector_profile
-from lma.assessment.projections import ACCURACY_SPEC, accuracy_table, chart_series, projection_spec, projection_table
+from lma.assessment.projections import (
+    ACCURACY_SPEC,
+    accuracy_table,
+    chart_series,
+    projection_spec,
+    projection_table,
+)
 from lma.assessment.quality import QUALITY_SPEC, quality_table
 from lma.assessment.shortage import (
     INDICATOR_SPEC,
@@ -76,7 +82,11 @@ class Marts:
             "shortages": "shortage_id", "decisions": "decision_id", "corridors": "corridor_id",
         }  # fmt: skip
         frames = [(getattr(self, name), id_column) for name, id_column in keys.items()]
-        inputs = {node: ids for frame, id_column in frames for node, ids in zip(frame[id_column], frame["inputs"], strict=True)}
+        inputs = {
+            node: ids
+            for frame, id_column in frames
+            for node, ids in zip(frame[id_column], frame["inputs"], strict=True)
+        }
         columns = self.observations[["observation_id", "source_id", "as_of"]]
         leaves = {o: (s, dt.date.fromisoformat(str(d)[:10])) for o, s, d in columns.itertuples(index=False)}
         return Lineage(leaves, inputs)
@@ -96,14 +106,20 @@ class Assessment:
 def assess(country: Country, edition: str, marts: Marts) -> Assessment:
     """All tables of one country. ``edition``: YYYY-MM, from which ages of data are counted."""
     lineage = marts.lineage()
-    years, span = forecast_years(country.ref_area, marts.forecasts), gap_span(country.ref_area, marts.balances)
+    years, span = (
+        forecast_years(country.ref_area, marts.forecasts),
+        gap_span(country.ref_area, marts.balances),
+    )
     code, observed, derived = country.ref_area, marts.observations, marts.indicators
     parts = [
         (PROFILE_SPEC, country_profile(code, observed, derived, lineage)),
         (SECTOR_SPEC, sector_profile(code, observed, derived, lineage)),
         (SHORTAGE_SPEC, shortage_table(code, marts.shortages, marts.balances, span, lineage)),
         (INDICATOR_SPEC, indicator_table(code, marts.shortages, lineage)),
-        (projection_spec(years[0], years[-1]), projection_table(code, years, observed, marts.forecasts, marts.forecast_scores, lineage)),
+        (
+            projection_spec(years[0], years[-1]),
+            projection_table(code, years, observed, marts.forecasts, marts.forecast_scores, lineage),
+        ),
         (balance_spec(span), balance_table(code, marts.balances, span, lineage)),
         (DEPENDENCY_SPEC, dependency_table(country, observed, derived, lineage)),
         (corridor_spec(country), corridor_table(country, marts.corridors, lineage)),
@@ -115,12 +131,18 @@ def assess(country: Country, edition: str, marts: Marts) -> Assessment:
     headline = headline_table(country, body, lineage)
     cells = pd.concat([headline, body], ignore_index=True)
     specs = (HEADLINE_SPEC, *(spec for spec, _ in parts))
-    return Assessment(specs, cells, chart_series(code, observed, marts.forecasts), used_notes(cells, specs), LIMITS)
+    return Assessment(
+        specs, cells, chart_series(code, observed, marts.forecasts), used_notes(cells, specs), LIMITS
+    )
 
 
 def forecast_years(ref_area: str, forecasts: pd.DataFrame) -> list[int]:
     """Years with a forecast of the total, or the empty year after the last origin."""
-    mine = forecasts[(forecasts["ref_area"] == ref_area) & (forecasts["basis_kind"] == "modelled") & (forecasts["horizon"] > 0)]
+    mine = forecasts[
+        (forecasts["ref_area"] == ref_area)
+        & (forecasts["basis_kind"] == "modelled")
+        & (forecasts["horizon"] > 0)
+    ]
     years = sorted({int(period) for period in mine["target_period"]})
     return years or [max((int(p[:4]) + 1 for p in forecasts["origin_date"]), default=dt.date.min.year)]
 
@@ -133,5 +155,7 @@ def gap_span(ref_area: str, balances: pd.DataFrame) -> str:
 
 def used_notes(cells: pd.DataFrame, specs: tuple[TableSpec, ...]) -> dict[str, str]:
     """Footnotes that some cell or table refers to, in the order of NOTES."""
-    used = {note for notes in cells["footnotes"] for note in notes} | {note for spec in specs for note in spec.notes}
+    used = {note for notes in cells["footnotes"] for note in notes} | {
+        note for spec in specs for note in spec.notes
+    }
     return {note: text for note, text in NOTES.items() if note in used}

@@ -8,7 +8,12 @@ from lma.assessment.cells import Key, Lineage, TableCells
 from lma.assessment.selection import select, single
 from lma.contracts import Country, TableSpec
 
-HEADLINE_SPEC = TableSpec("T0", "Headline findings", "At most five sentences; each names the table and the cells it comes from.", "Finding")
+HEADLINE_SPEC = TableSpec(
+    "T0",
+    "Headline findings",
+    "At most five sentences; each names the table and the cells it comes from.",
+    "Finding",
+)
 
 
 def headline_table(country: Country, cells: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
@@ -17,7 +22,9 @@ def headline_table(country: Country, cells: pd.DataFrame, lineage: Lineage) -> p
     composers = (_describe_growth, _describe_gap, _describe_decision, _describe_dependency, _describe_break)
     sentences = [found for compose in composers if (found := compose(country, cells))]
     for number, (text, inputs) in enumerate(sentences[:5], start=1):
-        table.text(Key(f"S{number}", f"Finding {number}"), "sentence", text, inputs, "composed from the cells named")
+        table.text(
+            Key(f"S{number}", f"Finding {number}"), "sentence", text, inputs, "composed from the cells named"
+        )
     return table.frame()
 
 
@@ -55,18 +62,24 @@ def _describe_growth(country: Country, cells: pd.DataFrame) -> Sentence:
 
 def _describe_gap(country: Country, cells: pd.DataFrame) -> Sentence:
     gaps = select(cells, table_id="T3", column_id="p_shortage").dropna(subset=["value"])
-    gaps = gaps[gaps["row_id"] != "_T"].sort_values(["value", "row_order"], ascending=[False, True], kind="stable")
+    gaps = gaps[gaps["row_id"] != "_T"].sort_values(
+        ["value", "row_order"], ascending=[False, True], kind="stable"
+    )
     if gaps.empty:
         return ("No gap between demand and supply could be simulated with the loaded sources (T6).", [])
     top = gaps.iloc[0]
-    low, mid, high = (_cell_value(cells, f"T3.{top['row_id']}.{c}") for c in ("gap_q10", "gap_q50", "gap_q90"))
+    low, mid, high = (
+        _cell_value(cells, f"T3.{top['row_id']}.{c}") for c in ("gap_q10", "gap_q50", "gap_q90")
+    )
     if low is None or mid is None or high is None:
         return None
     text = (
         f"The activity most likely to lack workers is {top['row_label']}: probability {top['value']:.0f} %, median gap {mid:,.0f} persons"
         f" (80 % range {low:,.0f} to {high:,.0f}; positive means workers are lacking) over {top['time_period']} (T3.{top['row_id']}.gap_q50)."
     )
-    return text, _inputs(cells, *(f"T3.{top['row_id']}.{c}" for c in ("p_shortage", "gap_q10", "gap_q50", "gap_q90")))
+    return text, _inputs(
+        cells, *(f"T3.{top['row_id']}.{c}" for c in ("p_shortage", "gap_q10", "gap_q50", "gap_q90"))
+    )
 
 
 def _describe_decision(country: Country, cells: pd.DataFrame) -> Sentence:
@@ -78,7 +91,7 @@ def _describe_decision(country: Country, cells: pd.DataFrame) -> Sentence:
         text = f"Labour migration passed every test for {', '.join(options['row_label'])} (T10)."
         return text, [node for inputs in options["inputs"] for node in inputs]
     counts = results["text"].value_counts()
-    words = "; ".join(f"{name.replace('_', ' ').lower()}: {count}" for name, count in counts.items())
+    words = "; ".join(f"{str(name).replace('_', ' ').lower()}: {count}" for name, count in counts.items())
     text = f"Labour migration is recommended for none of the {len(results)} activities assessed; first test not passed: {words} (T10)."
     return text, [node for inputs in results["inputs"] for node in inputs]
 
@@ -93,7 +106,9 @@ def _describe_dependency(country: Country, cells: pd.DataFrame) -> Sentence:
         text = f"{zone.label}: {foreign:,.0f} of {total:,.0f} workers are foreign in {period['text']}, {share:.2f} %"
         if zone.claim_share is not None and abs(zone.claim_share - share) >= 1:
             text += f"; the often quoted {zone.claim_share:.0f} % is not what the series says"
-        return f"{text} (T7.{row}.share).", _inputs(cells, f"T7.{row}.total", f"T7.{row}.foreign", f"T7.{row}.share")
+        return f"{text} (T7.{row}.share).", _inputs(
+            cells, f"T7.{row}.total", f"T7.{row}.foreign", f"T7.{row}.share"
+        )
     return _describe_corridor(country, cells)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lma.assessment.cells import Key, Lineage, TableCells, add_mart_number
+from lma.assessment.cells import Key, Lineage, TableCells, add_mart_number, fill_row
 from lma.assessment.profile import sector_rows
 from lma.assessment.selection import latest, select, single
 from lma.contracts import Country, TableSpec, Zone, codelist
@@ -39,56 +39,88 @@ DEPENDENCY_SPEC = TableSpec(
 )
 
 
-def dependency_table(country: Country, observations: pd.DataFrame, indicators: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
+def dependency_table(
+    country: Country, observations: pd.DataFrame, indicators: pd.DataFrame, lineage: Lineage
+) -> pd.DataFrame:
     """Cells of T7: the latest quarter of each zone, its history, and the migrant stock of the country."""
     table = TableCells(country.ref_area, "T7", DEPENDENCY_COLUMNS, lineage)
-    observed, derived = select(observations, ref_area=country.ref_area), select(indicators, ref_area=country.ref_area)
+    observed, derived = (
+        select(observations, ref_area=country.ref_area),
+        select(indicators, ref_area=country.ref_area),
+    )
     for zone in country.zones:
         _add_zone(table, country, zone, observed, derived)
     _add_stock(table, observed, derived)
     return table.frame()
 
 
-def _add_zone(table: TableCells, country: Country, zone: Zone, observed: pd.DataFrame, derived: pd.DataFrame) -> None:
-    counts = select(observed, indicator="EMP", economic_activity=zone.economic_activity, basis_kind="reported")
+def _add_zone(
+    table: TableCells, country: Country, zone: Zone, observed: pd.DataFrame, derived: pd.DataFrame
+) -> None:
+    counts = select(
+        observed, indicator="EMP", economic_activity=zone.economic_activity, basis_kind="reported"
+    )
     periods = sorted(counts["time_period"].unique(), reverse=True)
     if not periods:
-        row = Key(zone.economic_activity, zone.label)
-        for column in DEPENDENCY_COLUMNS:
-            table.empty(row, column.id, "[x]", "no loaded source counts the workers of this zone")
+        fill_row(
+            table,
+            Key(zone.economic_activity, zone.label),
+            DEPENDENCY_COLUMNS,
+            "no loaded source counts the workers of this zone",
+        )
     for position, period in enumerate(periods):
         is_latest = position == 0
-        row = Key(zone.economic_activity if is_latest else f"{zone.economic_activity}_{period}", f"{zone.label}, {period}")
-        _add_zone_period(table, row, zone, select(counts, time_period=period), select(derived, time_period=period))
+        row = Key(
+            zone.economic_activity if is_latest else f"{zone.economic_activity}_{period}",
+            f"{zone.label}, {period}",
+        )
+        _add_zone_period(
+            table, row, zone, select(counts, time_period=period), select(derived, time_period=period)
+        )
         _add_zone_policy(table, row, country, zone, is_latest)
 
 
-def _add_zone_period(table: TableCells, row: Key, zone: Zone, counts: pd.DataFrame, derived: pd.DataFrame) -> None:
+def _add_zone_period(
+    table: TableCells, row: Key, zone: Zone, counts: pd.DataFrame, derived: pd.DataFrame
+) -> None:
     table.text(row, "period", counts.iloc[0]["time_period"], list(counts["observation_id"]))
     for column, citizenship in (("total", "_T"), ("national", "NAT"), ("foreign", "FOR")):
         record = single(counts, citizenship=citizenship)
-        add_mart_number(table, row, column, record, "observation_id", "the bulletin does not give this count", decimals=0, footnotes=["N_EOE"])
+        add_mart_number(
+            table,
+            row,
+            column,
+            record,
+            "observation_id",
+            "the bulletin does not give this count",
+            decimals=0,
+            footnotes=["N_EOE"],
+        )
     for column, indicator in (("share", "FOREIGN_SHARE"), ("change_5y", "FOREIGN_SHARE_CHANGE_5Y")):
         record = single(derived, indicator=indicator, economic_activity=zone.economic_activity)
-        add_mart_number(table, row, column, record, "indicator_id", "one of the two counts is missing", decimals=2, footnotes=["N_EOE"])
+        add_mart_number(
+            table,
+            row,
+            column,
+            record,
+            "indicator_id",
+            "one of the two counts is missing",
+            decimals=2,
+            footnotes=["N_EOE"],
+        )
 
 
 def _add_zone_policy(table: TableCells, row: Key, country: Country, zone: Zone, is_latest: bool) -> None:
     cells = {cell["column_id"]: cell for cell in table.cells if cell["row_id"] == row.id}
-    ids = [*cells["share"]["inputs"], *cells["total"]["inputs"], *cells["foreign"]["inputs"]]
-    ceiling = country.dependency_ceiling
-    total, workers, share = (cells[name]["value"] for name in ("total", "foreign", "share"))
-    if is_latest and None not in (total, workers, share):
-        period = cells["share"]["time_period"]
-        table.number(row, "ceiling", ceiling * 100, "PC", "reported", ids, "configured for the country, a policy choice", decimals=0, period=period, footnotes=["N_CEILING"])
-        table.number(row, "headroom", compute_headroom(total, workers, ceiling), "PS", "reported", ids, "(c x E - M) / (1 - c)", decimals=0, period=period, footnotes=["N_CEILING"])
+    counts = {name: cells[name]["value"] for name in ("total", "foreign", "share")}
+    ids = [node for name in ("share", "total", "foreign") for node in cells[name]["inputs"]]
+    if is_latest and None not in counts.values():
+        _add_ceiling(table, row, country, counts, ids, cells["share"]["time_period"])
     else:
         for column in ("ceiling", "headroom"):
             table.empty(row, column, "[z]", "shown for the latest quarter only")
-    if is_latest and zone.claim_share is not None and share is not None:
-        period = cells["share"]["time_period"]
-        table.number(row, "claim", zone.claim_share, "PC", "reported", ids, f"as quoted: {zone.claim_text} ({zone.reference})", decimals=0, period=period)
-        table.number(row, "claim_minus_share", zone.claim_share - share, "PC", "reported", ids, "quoted share minus computed share", decimals=2, period=period)
+    if is_latest and zone.claim_share is not None and counts["share"] is not None:
+        _add_claim(table, row, zone, counts["share"], ids, cells["share"]["time_period"])
     else:
         for column in ("claim", "claim_minus_share"):
             table.empty(row, column, "[z]", "no quoted share to check for this row")
@@ -96,28 +128,75 @@ def _add_zone_policy(table: TableCells, row: Key, country: Country, zone: Zone, 
         table.empty(row, column, "[x]", "the bulletin does not give the origins of the workers")
 
 
+def _add_ceiling(
+    table: TableCells, row: Key, country: Country, counts: Mapping[str, float], ids: list[str], period: str
+) -> None:
+    ceiling, notes = country.dependency_ceiling, ["N_CEILING"]
+    words = "configured for the country, a policy choice"
+    table.number(
+        row, "ceiling", ceiling * 100, "PC", "reported", ids, words, decimals=0, period=period, footnotes=notes
+    )
+    room = compute_headroom(counts["total"], counts["foreign"], ceiling)
+    table.number(
+        row, "headroom", room, "PS", "reported", ids, "(c x E - M) / (1 - c)", decimals=0, period=period,
+        footnotes=notes,
+    )  # fmt: skip
+
+
+def _add_claim(table: TableCells, row: Key, zone: Zone, share: float, ids: list[str], period: str) -> None:
+    quoted = float(zone.claim_share or 0)
+    words = f"as quoted: {zone.claim_text} ({zone.reference})"
+    table.number(row, "claim", quoted, "PC", "reported", ids, words, decimals=0, period=period)
+    words = "quoted share minus computed share"
+    table.number(row, "claim_minus_share", quoted - share, "PC", "reported", ids, words, decimals=2, period=period)
+
+
 def _add_stock(table: TableCells, observed: pd.DataFrame, derived: pd.DataFrame) -> None:
     row = Key("_T", "All migrants living in the country (all ages)")
     stock = latest(observed, indicator="MIG_STOCK", counterpart_area="_T", sex="_T", age="_T")
     if stock is None:
-        for column in DEPENDENCY_COLUMNS:
-            table.empty(row, column.id, "[x]", "no loaded source has the migrant stock of this country")
+        fill_row(table, row, DEPENDENCY_COLUMNS, "no loaded source has the migrant stock of this country")
         return
     inputs = [stock["observation_id"]]
     table.text(row, "period", stock["time_period"], inputs)
     add_mart_number(table, row, "foreign", stock, "observation_id", "", decimals=0, footnotes=["N_STOCK"])
-    for column in ("total", "national", "share", "change_5y", "ceiling", "headroom", "claim", "claim_minus_share"):
+    for column in (
+        "total",
+        "national",
+        "share",
+        "change_5y",
+        "ceiling",
+        "headroom",
+        "claim",
+        "claim_minus_share",
+    ):
         table.empty(row, column, "[z]", "the stock counts residents of all ages, not workers")
-    shares = select(derived, indicator="ORIGIN_SHARE", time_period=stock["time_period"]).dropna(subset=["value"])
-    largest = shares[shares["counterpart_area"] != "_X"].sort_values("value", ascending=False, kind="stable").head(5)
+    shares = select(derived, indicator="ORIGIN_SHARE", time_period=stock["time_period"]).dropna(
+        subset=["value"]
+    )
+    largest = (
+        shares[shares["counterpart_area"] != "_X"]
+        .sort_values("value", ascending=False, kind="stable")
+        .head(5)
+    )
     names = area_names()
-    words = ", ".join(f"{names.get(r.counterpart_area, r.counterpart_area)} {r.value:.1f} %" for r in largest.itertuples())
+    pairs = zip(largest["counterpart_area"], largest["value"], strict=True)
+    words = ", ".join(f"{names.get(area, area)} {share:.1f} %" for area, share in pairs)
     if words:
         table.text(row, "origins", words, list(largest["indicator_id"]))
     else:
         table.empty(row, "origins", "[x]", "the source does not itemise origins")
     hhi = single(derived, indicator="ORIGIN_HHI", time_period=stock["time_period"])
-    add_mart_number(table, row, "hhi", hhi, "indicator_id", "the source does not itemise origins", decimals=3, footnotes=["N_STOCK"])
+    add_mart_number(
+        table,
+        row,
+        "hhi",
+        hhi,
+        "indicator_id",
+        "the source does not itemise origins",
+        decimals=3,
+        footnotes=["N_STOCK"],
+    )
 
 
 def area_names() -> dict[str, str]:
@@ -140,13 +219,25 @@ CORRIDOR_COLUMNS = tuple(
         ("reason", "Why"),
     )
 )
-CORRIDOR_NUMBERS = (("stock", 0, "PS"), ("share", 1, "PC"), ("remittances", 0, "USD"), ("unemployment_rate", 1, "PC"), ("gdp_pc_ratio", 2, "RATIO"))
+CORRIDOR_NUMBERS = (
+    ("stock", 0, "PS"),
+    ("share", 1, "PC"),
+    ("remittances", 0, "USD"),
+    ("unemployment_rate", 1, "PC"),
+    ("gdp_pc_ratio", 2, "RATIO"),
+)
 
 
 def corridor_spec(country: Country) -> TableSpec:
     """Heading of T8: origins for a destination country, destinations for an origin country."""
     side = "origins of migrants" if country.role == "destination" else "destinations of emigrants"
-    return TableSpec("T8", f"Corridors: {side}", "Published stocks and circumstances of the corridor countries. Affinity, not a forecast.", "Corridor", ("N_STOCK",))
+    return TableSpec(
+        "T8",
+        f"Corridors: {side}",
+        "Published stocks and circumstances of the corridor countries. Affinity, not a forecast.",
+        "Corridor",
+        ("N_STOCK",),
+    )
 
 
 def corridor_table(country: Country, corridors: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
@@ -154,19 +245,34 @@ def corridor_table(country: Country, corridors: pd.DataFrame, lineage: Lineage) 
     table = TableCells(country.ref_area, "T8", CORRIDOR_COLUMNS, lineage)
     names = area_names()
     mine = select(corridors, ref_area=country.ref_area, economic_activity="_T")
-    for record in mine.sort_values(["stock", "origin", "destination"], ascending=[False, True, True], kind="stable").to_dict("records"):
-        row = Key(f"{record['origin']}-{record['destination']}", f"{names.get(record['origin'], record['origin'])} to {names.get(record['destination'], record['destination'])}")
+    for record in mine.sort_values(
+        ["stock", "origin", "destination"], ascending=[False, True, True], kind="stable"
+    ).to_dict("records"):
+        row = Key(
+            f"{record['origin']}-{record['destination']}",
+            f"{names.get(record['origin'], record['origin'])} to {names.get(record['destination'], record['destination'])}",
+        )
         _add_corridor(table, row, record)
     return table.frame()
 
 
-def _add_corridor(table: TableCells, row: Key, record: Mapping[str, Any]) -> None:
+def _add_corridor(table: TableCells, row: Key, record: Mapping[Any, Any]) -> None:
     inputs = [record["corridor_id"]]
     for column, decimals, unit in CORRIDOR_NUMBERS:
         if pd.isna(record[column]):
             table.empty(row, column, "[x]", "no loaded source has this figure for the corridor")
         else:
-            table.number(row, column, record[column], unit, record["basis"], inputs, record["step"], decimals=decimals, period=record["stock_period"] if column in ("stock", "share") else None)
+            table.number(
+                row,
+                column,
+                record[column],
+                unit,
+                record["basis"],
+                inputs,
+                record["step"],
+                decimals=decimals,
+                period=record["stock_period"] if column in ("stock", "share") else None,
+            )
     if record["stock_period"]:
         table.text(row, "stock_period", record["stock_period"], inputs)
     else:
@@ -211,7 +317,9 @@ def decision_table(ref_area: str, decisions: pd.DataFrame, lineage: Lineage) -> 
     """Cells of T10: one row per economic activity (and zone) with every test D0 to D8."""
     table = TableCells(ref_area, "T10", DECISION_COLUMNS, lineage)
     mine = select(decisions, ref_area=ref_area, occupation="_T")
-    labels = {key.id: key.label for key in sector_rows("ISIC4_14")} | {key.id: key.label for key in sector_rows("NATIONAL")}
+    labels = {key.id: key.label for key in sector_rows("ISIC4_14")} | {
+        key.id: key.label for key in sector_rows("NATIONAL")
+    }
     order = [code for code in labels if code in set(mine["economic_activity"])]
     for code in order:
         _add_decision_row(table, Key(code, labels[code]), select(mine, economic_activity=code))
@@ -223,25 +331,42 @@ def _add_decision_row(table: TableCells, row: Key, steps: pd.DataFrame) -> None:
     if result is not None:
         table.text(row, "result", result["reason_code"], [result["decision_id"]], result["step"])
         for column, end in (("need_low", "value_low"), ("need_high", "value_high")):
-            _add_decision_number(table, row, column, result, end, f"no number is given: {result['reason_code']}")
+            _add_decision_number(
+                table, row, column, result, end, f"no number is given: {result['reason_code']}"
+            )
     for step in STEPS:
         record = single(steps, step_id=step)
         if record is None:
             for column in (step, f"{step}_value", f"{step}_threshold", f"{step}_why"):
                 table.empty(row, column, "[x]", "the test does not apply to this row")
             continue
-        words = record["outcome"].replace("_", " ").lower() + (f": {record['reason_code']}" if record["reason_code"] else "")
+        words = record["outcome"].replace("_", " ").lower() + (
+            f": {record['reason_code']}" if record["reason_code"] else ""
+        )
         table.text(row, step, words, [record["decision_id"]], record["step"])
         _add_decision_number(table, row, f"{step}_value", record, "value", "not assessed: " + record["text"])
-        _add_decision_number(table, row, f"{step}_threshold", record, "threshold", "the test has no numeric threshold")
+        _add_decision_number(
+            table, row, f"{step}_threshold", record, "threshold", "the test has no numeric threshold"
+        )
         table.text(row, f"{step}_why", record["text"], [record["decision_id"]])
     for column in ("reviewer", "sign_off"):
         table.empty(row, column, "[z]", "for the ministry's reviewer to fill in")
 
 
-def _add_decision_number(table: TableCells, row: Key, column_id: str, record: Mapping[str, Any], field: str, absent: str) -> None:
+def _add_decision_number(
+    table: TableCells, row: Key, column_id: str, record: Mapping[Any, Any], field: str, absent: str
+) -> None:
     if pd.isna(record[field]):
         table.empty(row, column_id, "[x]", absent)
         return
     decimals = 0 if record["unit_measure"] in ("PS", "COUNT", "YR") else 2
-    table.number(row, column_id, record[field], record["unit_measure"], record["basis"], [record["decision_id"]], record["text"], decimals=decimals)
+    table.number(
+        row,
+        column_id,
+        record[field],
+        record["unit_measure"],
+        record["basis"],
+        [record["decision_id"]],
+        record["text"],
+        decimals=decimals,
+    )

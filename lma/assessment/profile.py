@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from lma.assessment.cells import Key, Lineage, TableCells, add_mart_number
+from lma.assessment.cells import Key, Lineage, TableCells, add_mart_number, fill_row
 from lma.assessment.selection import latest, select, single
 from lma.contracts import TableSpec, codelist
 
@@ -24,69 +24,158 @@ class ProfileRow(NamedTuple):
 ANNUAL = {"freq": "A", "age": "_T", "economic_activity": "_T", "citizenship": "_T"}
 PROFILE_ROWS = (
     ProfileRow("POP", "Population", "observations", {"indicator": "POP", "sex": "_T", "age": "_T"}, 0),
-    ProfileRow("LF", "Labour force, 15 and over", "observations", {**ANNUAL, "indicator": "LF", "sex": "_T"}, 0),
-    ProfileRow("LFPR_M", "Participation rate, men", "observations", {**ANNUAL, "indicator": "LFPR", "sex": "M"}),
-    ProfileRow("LFPR_F", "Participation rate, women", "observations", {**ANNUAL, "indicator": "LFPR", "sex": "F"}),
-    ProfileRow("LFPR_GAP", "Participation gap, men minus women (points)", "indicators", {"indicator": "LFPR_GAP"}),
+    ProfileRow(
+        "LF", "Labour force, 15 and over", "observations", {**ANNUAL, "indicator": "LF", "sex": "_T"}, 0
+    ),
+    ProfileRow(
+        "LFPR_M", "Participation rate, men", "observations", {**ANNUAL, "indicator": "LFPR", "sex": "M"}
+    ),
+    ProfileRow(
+        "LFPR_F", "Participation rate, women", "observations", {**ANNUAL, "indicator": "LFPR", "sex": "F"}
+    ),
+    ProfileRow(
+        "LFPR_GAP", "Participation gap, men minus women (points)", "indicators", {"indicator": "LFPR_GAP"}
+    ),
     ProfileRow("EMP", "Employment", "observations", {**ANNUAL, "indicator": "EMP", "sex": "_T"}, 0),
     ProfileRow("UNE_RT", "Unemployment rate", "observations", {**ANNUAL, "indicator": "UNE_RT", "sex": "_T"}),
-    ProfileRow("UNE_RT_M", "Unemployment rate, men", "observations", {**ANNUAL, "indicator": "UNE_RT", "sex": "M"}),
-    ProfileRow("UNE_RT_F", "Unemployment rate, women", "observations", {**ANNUAL, "indicator": "UNE_RT", "sex": "F"}),
-    ProfileRow("UNE_RT_Y", "Unemployment rate, ages 15-24", "observations", {**ANNUAL, "indicator": "UNE_RT", "sex": "_T", "age": "Y15T24"}),
-    ProfileRow("NEET_RT", "Not in employment, education or training, ages 15-24", "observations", {"indicator": "NEET_RT", "sex": "_T"}),
-    ProfileRow("NEET_RT_F", "Not in employment, education or training, women 15-24", "observations", {"indicator": "NEET_RT", "sex": "F"}),
-    ProfileRow("INFORMAL_RT", "Informal employment", "observations", {"indicator": "INFORMAL_RT", "sex": "_T"}),
-    ProfileRow("GDP", "GDP, current US dollars", "observations", {"indicator": "GDP", "freq": "A", "unit_measure": "USD", "economic_activity": "_T"}, 0),
+    ProfileRow(
+        "UNE_RT_M", "Unemployment rate, men", "observations", {**ANNUAL, "indicator": "UNE_RT", "sex": "M"}
+    ),
+    ProfileRow(
+        "UNE_RT_F", "Unemployment rate, women", "observations", {**ANNUAL, "indicator": "UNE_RT", "sex": "F"}
+    ),
+    ProfileRow(
+        "UNE_RT_Y",
+        "Unemployment rate, ages 15-24",
+        "observations",
+        {**ANNUAL, "indicator": "UNE_RT", "sex": "_T", "age": "Y15T24"},
+    ),
+    ProfileRow(
+        "NEET_RT",
+        "Not in employment, education or training, ages 15-24",
+        "observations",
+        {"indicator": "NEET_RT", "sex": "_T"},
+    ),
+    ProfileRow(
+        "NEET_RT_F",
+        "Not in employment, education or training, women 15-24",
+        "observations",
+        {"indicator": "NEET_RT", "sex": "F"},
+    ),
+    ProfileRow(
+        "INFORMAL_RT", "Informal employment", "observations", {"indicator": "INFORMAL_RT", "sex": "_T"}
+    ),
+    ProfileRow(
+        "GDP",
+        "GDP, current US dollars",
+        "observations",
+        {"indicator": "GDP", "freq": "A", "unit_measure": "USD", "economic_activity": "_T"},
+        0,
+    ),
     ProfileRow("GDP_GROWTH", "GDP growth, constant prices", "observations", {"indicator": "GDP_GROWTH"}),
-    ProfileRow("GDP_PC_PPP", "GDP per head, purchasing power parity", "observations", {"indicator": "GDP_PC_PPP"}, 0),
-    ProfileRow("VA_AGR", "Agriculture, share of GDP", "observations", {"indicator": "VA_SHARE", "economic_activity": "SEC_AGR"}),
-    ProfileRow("VA_IND", "Industry, share of GDP", "observations", {"indicator": "VA_SHARE", "economic_activity": "SEC_IND"}),
-    ProfileRow("EARN", "Mean monthly earnings, national currency (annual mean)", "indicators", {"indicator": "EARN_ANNUAL", "economic_activity": "_T"}, 0),
-    ProfileRow("MIG_STOCK", "Migrants living in the country", "observations", {"indicator": "MIG_STOCK", "counterpart_area": "_T", "sex": "_T", "age": "_T"}, 0),
+    ProfileRow(
+        "GDP_PC_PPP", "GDP per head, purchasing power parity", "observations", {"indicator": "GDP_PC_PPP"}, 0
+    ),
+    ProfileRow(
+        "VA_AGR",
+        "Agriculture, share of GDP",
+        "observations",
+        {"indicator": "VA_SHARE", "economic_activity": "SEC_AGR"},
+    ),
+    ProfileRow(
+        "VA_IND",
+        "Industry, share of GDP",
+        "observations",
+        {"indicator": "VA_SHARE", "economic_activity": "SEC_IND"},
+    ),
+    ProfileRow(
+        "EARN",
+        "Mean monthly earnings, national currency (annual mean)",
+        "indicators",
+        {"indicator": "EARN_ANNUAL", "economic_activity": "_T"},
+        0,
+    ),
+    ProfileRow(
+        "MIG_STOCK",
+        "Migrants living in the country",
+        "observations",
+        {"indicator": "MIG_STOCK", "counterpart_area": "_T", "sex": "_T", "age": "_T"},
+        0,
+    ),
     ProfileRow("NET_MIG", "Net migration", "observations", {"indicator": "NET_MIG"}, 0),
-    ProfileRow("REMIT", "Remittances received, US dollars", "observations", {"indicator": "REMIT", "counterpart_area": "_T", "freq": "A"}, 0),
-    ProfileRow("REMIT_GDP", "Remittances received, share of GDP", "indicators", {"indicator": "REMIT_GDP_SHARE"}),
+    ProfileRow(
+        "REMIT",
+        "Remittances received, US dollars",
+        "observations",
+        {"indicator": "REMIT", "counterpart_area": "_T", "freq": "A"},
+        0,
+    ),
+    ProfileRow(
+        "REMIT_GDP", "Remittances received, share of GDP", "indicators", {"indicator": "REMIT_GDP_SHARE"}
+    ),
 )
 PROFILE_COLUMNS = tuple(
     Key(*pair)
-    for pair in (("value", "Value"), ("unit", "Unit"), ("period", "Period"), ("basis", "Basis"), ("source", "Source"), ("status", "Status"))
+    for pair in (
+        ("value", "Value"),
+        ("unit", "Unit"),
+        ("period", "Period"),
+        ("basis", "Basis"),
+        ("source", "Source"),
+        ("status", "Status"),
+    )
 )
-PROFILE_SPEC = TableSpec("T1", "Country profile", "Latest published figure of each concept, reported and modelled apart.", "Indicator")
+PROFILE_SPEC = TableSpec(
+    "T1",
+    "Country profile",
+    "Latest published figure of each concept, reported and modelled apart.",
+    "Indicator",
+)
 
 BASIS_KINDS = (("reported", "REP", "reported"), ("modelled", "MOD", "modelled"))
 
 
-def country_profile(ref_area: str, observations: pd.DataFrame, indicators: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
+def country_profile(
+    ref_area: str, observations: pd.DataFrame, indicators: pd.DataFrame, lineage: Lineage
+) -> pd.DataFrame:
     """Cells of T1: one row per concept and kind of basis that exists; concepts without any figure say so."""
     table = TableCells(ref_area, "T1", PROFILE_COLUMNS, lineage)
     marts = {"observations": observations, "indicators": indicators}
     for line in PROFILE_ROWS:
         frame = select(marts[line.mart], ref_area=ref_area)
-        found = [(suffix, words, latest(frame, basis_kind=kind, **line.conditions)) for kind, suffix, words in BASIS_KINDS]
+        found = [
+            (suffix, words, latest(frame, basis_kind=kind, **line.conditions))
+            for kind, suffix, words in BASIS_KINDS
+        ]
         present = [(suffix, words, record) for suffix, words, record in found if record is not None]
         for suffix, words, record in present:
             _add_profile_row(table, Key(f"{line.id}_{suffix}", f"{line.label} ({words})"), record, line)
         if not present:
-            _add_absent_row(table, Key(line.id, line.label))
+            fill_row(
+                table,
+                Key(line.id, line.label),
+                PROFILE_COLUMNS,
+                "no loaded source has a figure for this country",
+            )
     return table.frame()
+
+
+def read_labels(name: str) -> dict[str, str]:
+    """Code (first column) to English label of a codelist."""
+    codes = codelist(name)
+    return dict(zip(codes.iloc[:, 0], codes["label_en"], strict=True))
 
 
 def _add_profile_row(table: TableCells, row: Key, record: Any, line: ProfileRow) -> None:
     id_column = "observation_id" if line.mart == "observations" else "indicator_id"
     add_mart_number(table, row, "value", record, id_column, "", decimals=line.decimals)
     inputs, leaf = [record[id_column]], table.lineage.of(record[id_column])
-    units = dict(codelist("units")[["unit_measure", "label_en"]].itertuples(index=False))
-    statuses = dict(codelist("obs_statuses")[["obs_status", "label_en"]].itertuples(index=False))
+    units, statuses = read_labels("units"), read_labels("obs_statuses")
     table.text(row, "unit", units.get(record["unit_measure"], record["unit_measure"]), inputs)
     table.text(row, "period", record["time_period"], inputs)
     table.text(row, "basis", record["basis"].replace("_", " "), inputs)
     table.text(row, "source", " + ".join(sorted(leaf.source_ids)), inputs)
     table.text(row, "status", statuses.get(record["obs_status"], record["obs_status"]), inputs)
-
-
-def _add_absent_row(table: TableCells, row: Key) -> None:
-    for column in PROFILE_COLUMNS:
-        table.empty(row, column.id, "[x]", "no loaded source has a figure for this country")
 
 
 SECTOR_COLUMNS = tuple(
@@ -114,7 +203,10 @@ SECTOR_SPEC = TableSpec(
     "Economic activity",
     notes=("N_MODELLED", "N_REPORTED", "N_BREAK"),
 )
-ALTERNATIVE_GROUPS = {"MAN_MEL", "X"}  # published instead of others, or only where something stays unclassified
+ALTERNATIVE_GROUPS = {
+    "MAN_MEL",
+    "X",
+}  # published instead of others, or only where something stays unclassified
 NOT_PUBLISHED = {
     "hours": "no loaded source has weekly hours by economic activity for this country",
     "vacancy_rate": "no loaded source has job vacancies by economic activity for this country",
@@ -125,10 +217,15 @@ def sector_rows(classification: str) -> list[Key]:
     """Code and label of each economic activity of a classification, total first."""
     activities = codelist("economic_activities")
     chosen = activities[activities["classification"] == classification]
-    return [Key("_T", "All activities"), *(Key(row.code, row.label_en) for row in chosen.itertuples())]
+    return [
+        Key("_T", "All activities"),
+        *(Key(code, label) for code, label in zip(chosen["code"], chosen["label_en"], strict=True)),
+    ]
 
 
-def sector_profile(ref_area: str, observations: pd.DataFrame, indicators: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
+def sector_profile(
+    ref_area: str, observations: pd.DataFrame, indicators: pd.DataFrame, lineage: Lineage
+) -> pd.DataFrame:
     """Cells of T2: modelled rows (14 groups), then reported rows (7 groups, row ids starting REP_)."""
     table = TableCells(ref_area, "T2", SECTOR_COLUMNS, lineage)
     observed, derived = select(observations, ref_area=ref_area), select(indicators, ref_area=ref_area)
@@ -146,12 +243,22 @@ def reported_rows(observed: pd.DataFrame) -> list[tuple[Key, Key]]:
     return [(Key(f"REP_{key.id.strip('_')}", f"{key.label} (reported)"), key) for key in kept]
 
 
-def _add_sector_row(table: TableCells, row: Key, activity: Key, kind: str, observed: pd.DataFrame, derived: pd.DataFrame) -> None:
-    employment = latest(observed, indicator="EMP", freq="A", sex="_T", age="_T", citizenship="_T", economic_activity=activity.id, basis_kind=kind)
+def _add_sector_row(
+    table: TableCells, row: Key, activity: Key, kind: str, observed: pd.DataFrame, derived: pd.DataFrame
+) -> None:
+    employment = latest(
+        observed,
+        indicator="EMP",
+        freq="A",
+        sex="_T",
+        age="_T",
+        citizenship="_T",
+        economic_activity=activity.id,
+        basis_kind=kind,
+    )
     notes = ["N_MODELLED"] if kind == "modelled" else ["N_REPORTED"]
     if employment is None:
-        for column in SECTOR_COLUMNS:
-            table.empty(row, column.id, "[x]", f"no {kind} employment of this activity in the loaded sources")
+        fill_row(table, row, SECTOR_COLUMNS, f"no {kind} employment of this activity in the loaded sources")
         return
     add_mart_number(table, row, "employment", employment, "observation_id", "", decimals=0, footnotes=notes)
     table.text(row, "period", employment["time_period"], [employment["observation_id"]])
@@ -160,7 +267,9 @@ def _add_sector_row(table: TableCells, row: Key, activity: Key, kind: str, obser
     _add_sector_extras(table, row, activity, observed, derived)
 
 
-def _add_sector_indicators(table: TableCells, row: Key, activity: Key, kind: str, period: str, derived: pd.DataFrame) -> None:
+def _add_sector_indicators(
+    table: TableCells, row: Key, activity: Key, kind: str, period: str, derived: pd.DataFrame
+) -> None:
     cell = {"economic_activity": activity.id, "basis_kind": kind}
     if activity.id == "_T":
         table.empty(row, "share", "[z]", "the total is the base of the shares")
@@ -170,20 +279,60 @@ def _add_sector_indicators(table: TableCells, row: Key, activity: Key, kind: str
     for column, indicator in (("growth_1y", "EMP_GROWTH_1Y"), ("growth_5y", "EMP_GROWTH_5Y")):
         growth = single(derived, indicator=indicator, sex="_T", time_period=period, **cell)
         is_broken = growth is not None and "break" in str(growth.get("reason"))
-        add_mart_number(table, row, column, growth, "indicator_id", "no earlier figure", footnotes=["N_BREAK"] if is_broken else [])
+        add_mart_number(
+            table,
+            row,
+            column,
+            growth,
+            "indicator_id",
+            "no earlier figure",
+            footnotes=["N_BREAK"] if is_broken else [],
+        )
     women = single(derived, indicator="FEMALE_SHARE", time_period=period, **cell)
-    add_mart_number(table, row, "female", women, "indicator_id", "no figures by sex for this activity and period on this basis")
+    add_mart_number(
+        table,
+        row,
+        "female",
+        women,
+        "indicator_id",
+        "no figures by sex for this activity and period on this basis",
+    )
 
 
-def _add_sector_extras(table: TableCells, row: Key, activity: Key, observed: pd.DataFrame, derived: pd.DataFrame) -> None:
-    for column, indicator, decimals in (("earnings", "EARN_ANNUAL", 0), ("earnings_relative", "EARN_RELATIVE", 1)):
+def _add_sector_extras(
+    table: TableCells, row: Key, activity: Key, observed: pd.DataFrame, derived: pd.DataFrame
+) -> None:
+    for column, indicator, decimals in (
+        ("earnings", "EARN_ANNUAL", 0),
+        ("earnings_relative", "EARN_RELATIVE", 1),
+    ):
         earnings = latest(derived, indicator=indicator, economic_activity=activity.id)
         if column == "earnings_relative" and activity.id == "_T":
             table.empty(row, column, "[z]", "the national mean is the base")
         else:
-            add_mart_number(table, row, column, earnings, "indicator_id", "no loaded source has earnings of this activity", decimals=decimals)
+            add_mart_number(
+                table,
+                row,
+                column,
+                earnings,
+                "indicator_id",
+                "no loaded source has earnings of this activity",
+                decimals=decimals,
+            )
     for column, reason in NOT_PUBLISHED.items():
         table.empty(row, column, "[x]", reason)
     informal = latest(observed, indicator="INFORMAL_RT", sex="_T", economic_activity=activity.id)
-    add_mart_number(table, row, "informal", informal, "observation_id", "no loaded source has informality of this activity")
-    table.empty(row, "migrant_share", "[x]", "no loaded source has foreign workers by economic activity; zones stand in T7")
+    add_mart_number(
+        table,
+        row,
+        "informal",
+        informal,
+        "observation_id",
+        "no loaded source has informality of this activity",
+    )
+    table.empty(
+        row,
+        "migrant_share",
+        "[x]",
+        "no loaded source has foreign workers by economic activity; zones stand in T7",
+    )

@@ -33,7 +33,11 @@ def series_rows(observed: pd.DataFrame) -> list[tuple[Key, str, str]]:
 
 def projection_columns(years: list[int]) -> list[Key]:
     """Columns of T5."""
-    head = [Key("model", "Champion model"), Key("base", "Latest figure, persons"), Key("base_period", "Period of the latest figure")]
+    head = [
+        Key("model", "Champion model"),
+        Key("base", "Latest figure, persons"),
+        Key("base_period", "Period of the latest figure"),
+    ]
     yearly = [
         key
         for year in years
@@ -59,13 +63,24 @@ QUANTILES = {"_lo80": "0.1", "_hi80": "0.9", "_lo95": "0.025", "_hi95": "0.975"}
 
 
 def projection_table(
-    ref_area: str, years: list[int], observations: pd.DataFrame, forecasts: pd.DataFrame, scores: pd.DataFrame, lineage: Lineage
+    ref_area: str,
+    years: list[int],
+    observations: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    scores: pd.DataFrame,
+    lineage: Lineage,
 ) -> pd.DataFrame:
     """Cells of T5: champion's mean and intervals per series and year; a reason code where there is no forecast."""
     columns = projection_columns(years)
     table = TableCells(ref_area, "T5", columns, lineage)
     for row, activity, kind in series_rows(select(observations, ref_area=ref_area)):
-        cell = {"ref_area": ref_area, "indicator": "EMP", "sex": "_T", "economic_activity": activity, "basis_kind": kind}
+        cell = {
+            "ref_area": ref_area,
+            "indicator": "EMP",
+            "sex": "_T",
+            "economic_activity": activity,
+            "basis_kind": kind,
+        }
         mine = select(forecasts, **cell)
         _add_base(table, row, latest(observations, age="_T", citizenship="_T", freq="A", **cell))
         _add_forecasts(table, row, mine, columns)
@@ -79,7 +94,18 @@ def _add_base(table: TableCells, row: Key, base: Any) -> None:
         table.empty(row, "base_period", "[x]", "no figure of this activity in the loaded sources")
         return
     inputs = [base["observation_id"]]
-    table.number(row, "base", base["obs_value"], base["unit_measure"], base["basis"], inputs, "as published", decimals=0, period=base["time_period"], status=base["obs_status"])
+    table.number(
+        row,
+        "base",
+        base["obs_value"],
+        base["unit_measure"],
+        base["basis"],
+        inputs,
+        "as published",
+        decimals=0,
+        period=base["time_period"],
+        status=base["obs_status"],
+    )
     table.text(row, "base_period", base["time_period"], inputs)
 
 
@@ -88,12 +114,16 @@ def _add_forecasts(table: TableCells, row: Key, mine: pd.DataFrame, columns: lis
     champion, naive = select(mine, role="champion"), select(mine, role="naive")
     reason = str(refusal.iloc[0]["reason"]) if len(refusal) else "no series to forecast"
     if champion.empty:
-        table.text(row, "model", f"no forecast: {reason}", [] if refusal.empty else [refusal.iloc[0]["forecast_id"]])
+        table.text(
+            row, "model", f"no forecast: {reason}", [] if refusal.empty else [refusal.iloc[0]["forecast_id"]]
+        )
     else:
         table.text(row, "model", str(champion.iloc[0]["model_id"]), [champion.iloc[0]["forecast_id"]])
     for column in columns:
         if column.id[:4].isdigit():
-            _add_forecast_cell(table, row, column.id, naive if column.id.endswith("_naive") else champion, reason)
+            _add_forecast_cell(
+                table, row, column.id, naive if column.id.endswith("_naive") else champion, reason
+            )
     _add_growth(table, row, champion, columns, reason)
 
 
@@ -126,22 +156,31 @@ def _add_growth(table: TableCells, row: Key, champion: pd.DataFrame, columns: li
     span = int(last_year) - int(base["time_period"])
     growth = ((record["value"] / base["value"]) ** (1 / span) - 1) * 100
     inputs = [record["forecast_id"], *base["inputs"]]
-    table.number(row, "growth", growth, "PC", "projection", inputs, f"compound growth a year over {span} years", period=last_year, status="F")
+    table.number(
+        row,
+        "growth",
+        growth,
+        "PC",
+        "projection",
+        inputs,
+        f"compound growth a year over {span} years",
+        period=last_year,
+        status="F",
+    )
 
 
 def _add_score(table: TableCells, row: Key, scores: pd.DataFrame) -> None:
-    record = single(scores, horizon=0, is_champion=True)
-    for column, decimals, unit in (("mase_ratio", 2, "RATIO"), ("n_origins", 0, "COUNT")):
-        if record is None or pd.isna(record[column]):
-            table.empty(row, column, "[x]", "no backtest: the series is too short or is not forecast")
-        else:
-            table.number(row, column, record[column], unit, "projection", [record["score_id"]], record["step"], decimals=decimals)
+    champion = single(scores, horizon=0, is_champion=True)
+    absent = "no backtest: the series is too short or is not forecast"
+    _add_score_cell(table, row, "mase_ratio", champion, "mase_ratio", 2, "RATIO", 1, absent)
+    _add_score_cell(table, row, "n_origins", champion, "n_origins", 0, "COUNT", 1, absent)
 
 
 ACCURACY_SPEC = TableSpec(
     "T12",
     "Accuracy of the forecasts",
-    "Rolling-origin backtest of every candidate on the country's own series; errors relative to the naive model (below 1 is better). No past edition exists yet to be scored.",
+    "Rolling-origin backtest of every candidate on the country's own series; errors relative to the naive model "
+    "(below 1 is better). No past edition exists yet to be scored.",
     "Economic activity",
     ("N_BACKTEST",),
 )
@@ -154,7 +193,9 @@ def accuracy_columns(scores: pd.DataFrame) -> list[Key]:
         Key("mase_ratio", "Error over the naive model's error"), Key("coverage_80", "Outcomes inside the 80 % interval, %"),
         Key("coverage_95", "Outcomes inside the 95 % interval, %"), Key("bias", "Bias, persons"), Key("sign_hit", "Direction right, %"),
     ]  # fmt: skip
-    return head + [Key(f"ratio_{model}", f"Error ratio, {model}") for model in sorted(scores["model_id"].unique())]
+    return head + [
+        Key(f"ratio_{model}", f"Error ratio, {model}") for model in sorted(scores["model_id"].unique())
+    ]
 
 
 ACCURACY_CELLS = (
@@ -163,7 +204,9 @@ ACCURACY_CELLS = (
 )  # fmt: skip
 
 
-def accuracy_table(ref_area: str, observations: pd.DataFrame, scores: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
+def accuracy_table(
+    ref_area: str, observations: pd.DataFrame, scores: pd.DataFrame, lineage: Lineage
+) -> pd.DataFrame:
     """Cells of T12: one row per series with a backtest."""
     mine = select(scores, ref_area=ref_area, horizon=0)
     columns = accuracy_columns(mine)
@@ -182,22 +225,47 @@ def _add_accuracy_row(table: TableCells, row: Key, scores: pd.DataFrame, columns
         table.text(row, "champion", champion["model_id"], [champion["score_id"]])
     for column, decimals, unit, factor in ACCURACY_CELLS:
         _add_score_cell(table, row, column, champion, column, decimals, unit, factor, absent)
-    for column in columns[8:]:
-        record = single(scores, model_id=column.id.removeprefix("ratio_"))
-        _add_score_cell(table, row, column.id, record, "mase_ratio", 2, "RATIO", 1, absent)
+    for key in columns[8:]:
+        record = single(scores, model_id=key.id.removeprefix("ratio_"))
+        _add_score_cell(table, row, key.id, record, "mase_ratio", 2, "RATIO", 1, absent)
 
 
-def _add_score_cell(table: TableCells, row: Key, column_id: str, record: Any, measure: str, decimals: int, unit: str, factor: int, absent: str) -> None:
+def _add_score_cell(
+    table: TableCells,
+    row: Key,
+    column_id: str,
+    record: Any,
+    measure: str,
+    decimals: int,
+    unit: str,
+    factor: int,
+    absent: str,
+) -> None:
     if record is None or pd.isna(record[measure]):
         table.empty(row, column_id, "[x]", absent if record is None else "not scored for this model")
         return
-    table.number(row, column_id, record[measure] * factor, unit, "projection", [record["score_id"]], record["step"], decimals=decimals)
+    table.number(
+        row,
+        column_id,
+        record[measure] * factor,
+        unit,
+        "projection",
+        [record["score_id"]],
+        record["step"],
+        decimals=decimals,
+    )
 
 
 def chart_series(ref_area: str, observations: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
     """Tidy history and forecast of the modelled series for charts: economic_activity, label, time_period, measure, value."""
     labels = {key.id: key.label for key in sector_rows("ISIC4_14")}
-    cell = {"ref_area": ref_area, "indicator": "EMP", "sex": "_T", "basis_kind": "modelled", "economic_activity": list(labels)}
+    cell = {
+        "ref_area": ref_area,
+        "indicator": "EMP",
+        "sex": "_T",
+        "basis_kind": "modelled",
+        "economic_activity": list(labels),
+    }
     history = select(observations, freq="A", age="_T", citizenship="_T", **cell)
     history = history.assign(measure="observed", value=history["obs_value"])
     ahead = select(forecasts, role="champion", **cell)
@@ -207,4 +275,8 @@ def chart_series(ref_area: str, observations: pd.DataFrame, forecasts: pd.DataFr
     series = pd.concat([history[columns], ahead[columns]], ignore_index=True).dropna(subset=["value"])
     series.insert(1, "label", series["economic_activity"].map(labels))
     order = {code: position for position, code in enumerate(labels)}
-    return series.sort_values(["economic_activity", "measure", "time_period"], key=lambda c: c.map(order) if c.name == "economic_activity" else c, ignore_index=True)
+    return series.sort_values(
+        ["economic_activity", "measure", "time_period"],
+        key=lambda c: c.map(order) if c.name == "economic_activity" else c,
+        ignore_index=True,
+    )

@@ -28,7 +28,14 @@ QUALITY_SPEC = TableSpec(
 )
 
 
-def quality_table(country: Country, edition: str, observations: pd.DataFrame, indicators: pd.DataFrame, snapshots: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
+def quality_table(
+    country: Country,
+    edition: str,
+    observations: pd.DataFrame,
+    indicators: pd.DataFrame,
+    snapshots: pd.DataFrame,
+    lineage: Lineage,
+) -> pd.DataFrame:
     """Cells of T11. ``snapshots``: rows of meta.snapshots; ``edition``: YYYY-MM, from which ages are counted."""
     table = TableCells(country.ref_area, "T11", QUALITY_COLUMNS, lineage)
     mine = select(observations, ref_area=country.ref_area)
@@ -52,19 +59,47 @@ def _add_source_row(table: TableCells, row: Key, rows: pd.DataFrame, facts: pd.D
     _add_counts(table, row, rows, figures, ids, year)
     table.text(row, "basis", ", ".join(sorted(rows["basis"].unique())).replace("_", " "), ids)
     refused = int(facts["n_quarantined"].sum())
-    table.number(row, "quarantined", refused, "COUNT", "reported", ids, "rows of the landed files in quarantine, all countries", decimals=0)
+    table.number(
+        row,
+        "quarantined",
+        refused,
+        "COUNT",
+        "reported",
+        ids,
+        "rows of the landed files in quarantine, all countries",
+        decimals=0,
+    )
     broken = rows[rows["is_break"]]
     if broken.empty:
         table.empty(row, "finding", "[z]", "nothing to report")
     else:
         worst = broken.sort_values("time_period", kind="stable").iloc[-1]
-        table.text(row, "finding", f"Break in {worst['time_period']}: {worst['break_reason']}. No growth is taken across it.", list(broken["observation_id"].head(5)), footnotes=["N_BREAK"])
+        table.text(
+            row,
+            "finding",
+            f"Break in {worst['time_period']}: {worst['break_reason']}. No growth is taken across it.",
+            list(broken["observation_id"].head(5)),
+            footnotes=["N_BREAK"],
+        )
 
 
-def _add_counts(table: TableCells, row: Key, rows: pd.DataFrame, figures: pd.DataFrame, ids: list[str], year: int) -> None:
-    table.number(row, "n_figures", len(figures), "COUNT", "reported", ids, "published figures preferred for the country", decimals=0)
+def _add_counts(
+    table: TableCells, row: Key, rows: pd.DataFrame, figures: pd.DataFrame, ids: list[str], year: int
+) -> None:
+    table.number(
+        row,
+        "n_figures",
+        len(figures),
+        "COUNT",
+        "reported",
+        ids,
+        "published figures preferred for the country",
+        decimals=0,
+    )
     missing = 100 * (1 - len(figures) / len(rows))
-    table.number(row, "missing", missing, "PC", "reported", ids, "cells published without a figure / cells x 100")
+    table.number(
+        row, "missing", missing, "PC", "reported", ids, "cells published without a figure / cells x 100"
+    )
     broken_years = sorted(rows.loc[rows["is_break"], "time_period"].unique())
     table.text(row, "breaks", ", ".join(broken_years) if broken_years else "none", ids)
     if figures.empty:
@@ -75,17 +110,33 @@ def _add_counts(table: TableCells, row: Key, rows: pd.DataFrame, figures: pd.Dat
     last = str((history if len(history) else figures)["time_period"].max())
     table.text(row, "first_period", str(figures["time_period"].min()), ids)
     table.text(row, "last_period", last, ids)
-    table.number(row, "age", year - int(last[:4]), "YR", "reported", ids, "year of the edition minus the last period that is not a projection", decimals=0)
+    table.number(
+        row,
+        "age",
+        year - int(last[:4]),
+        "YR",
+        "reported",
+        ids,
+        "year of the edition minus the last period that is not a projection",
+        decimals=0,
+    )
 
 
-def _add_claim_row(table: TableCells, country: Country, activity: str, mine: pd.DataFrame, indicators: pd.DataFrame) -> None:
+def _add_claim_row(
+    table: TableCells, country: Country, activity: str, mine: pd.DataFrame, indicators: pd.DataFrame
+) -> None:
     zone = next(zone for zone in country.zones if zone.economic_activity == activity)
-    share = latest(indicators, ref_area=country.ref_area, indicator="FOREIGN_SHARE", economic_activity=activity)
+    share = latest(
+        indicators, ref_area=country.ref_area, indicator="FOREIGN_SHARE", economic_activity=activity
+    )
     if zone.claim_share is None or share is None:
         return
     row = Key(f"CLAIM_{activity}", f"Claim: {zone.claim_text}")
-    counts = {c: latest(mine, indicator="EMP", economic_activity=activity, citizenship=c, time_period=share["time_period"]) for c in ("FOR", "_T")}
-    workers, total = (counts[c]["obs_value"] if counts[c] is not None else float("nan") for c in ("FOR", "_T"))
+    counts = [
+        latest(mine, indicator="EMP", economic_activity=activity, citizenship=c, time_period=share["time_period"])
+        for c in ("FOR", "_T")
+    ]
+    workers, total = (float("nan") if count is None else count["obs_value"] for count in counts)
     verdict = "agrees with" if abs(zone.claim_share - share["value"]) < 1 else "is not what the series says"
     text = (
         f"Quoted: {zone.claim_share:.0f} % ({zone.reference}). Counted in {share['time_period']}: {workers:,.0f} foreign of {total:,.0f} workers"

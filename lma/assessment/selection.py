@@ -7,14 +7,18 @@ from typing import Any
 
 import pandas as pd
 
-Record = Mapping[str, Any]
+Record = Mapping[Any, Any]
 
 
 def select(frame: pd.DataFrame, **conditions: Any) -> pd.DataFrame:
     """Rows where every named column equals the given value (or is one of a list)."""
     chosen = frame
     for column, wanted in conditions.items():
-        matches = chosen[column].isin(wanted) if isinstance(wanted, list | tuple | set) else chosen[column] == wanted
+        matches = (
+            chosen[column].isin(wanted)
+            if isinstance(wanted, list | tuple | set)
+            else chosen[column] == wanted
+        )
         chosen = chosen[matches]
     return chosen
 

@@ -36,13 +36,16 @@ SHORTAGE_COLUMNS = (
 SHORTAGE_SPEC = TableSpec(
     "T3",
     "Shortage list by economic activity",
-    "Rating by two rule sets as far as the data allow, and by the projected gap. No occupation data are published for this country in the loaded sources, so rows are economic activities.",
+    "Rating by two rule sets as far as the data allow, and by the projected gap. The loaded sources hold no occupation "
+    "figures for this country, so rows are economic activities.",
     "Economic activity",
     ("N_RATING", "N_GAP", "N_NO_MIGRATION"),
 )
 
 
-def shortage_table(ref_area: str, shortages: pd.DataFrame, balances: pd.DataFrame, span: str, lineage: Lineage) -> pd.DataFrame:
+def shortage_table(
+    ref_area: str, shortages: pd.DataFrame, balances: pd.DataFrame, span: str, lineage: Lineage
+) -> pd.DataFrame:
     """Cells of T3. ``span``: the cumulated period of the gap, such as 2026-2030."""
     table = TableCells(ref_area, "T3", SHORTAGE_COLUMNS, lineage)
     mine = select(shortages, ref_area=ref_area, occupation="_T")
@@ -58,7 +61,11 @@ def shortage_table(ref_area: str, shortages: pd.DataFrame, balances: pd.DataFram
 def _add_methods(table: TableCells, row: Key, ratings: pd.DataFrame) -> None:
     for method, _ in METHODS:
         score = single(ratings, method=method, indicator="_SCORE")
-        absent = "the national total is the reference of the rule set, it is not rated" if row.id == "_T" else "the rule set has no row for this activity"
+        absent = (
+            "the national total is the reference of the rule set, it is not rated"
+            if row.id == "_T"
+            else "the rule set has no row for this activity"
+        )
         if score is None:
             for suffix in ("rating", "score", "n", "why"):
                 table.empty(row, f"{method}_{suffix}", "[z]" if row.id == "_T" else "[x]", absent)
@@ -66,7 +73,16 @@ def _add_methods(table: TableCells, row: Key, ratings: pd.DataFrame) -> None:
         inputs = [score["shortage_id"]]
         table.text(row, f"{method}_rating", score["rating"] or "N", inputs, score["step"])
         _add_number(table, row, f"{method}_score", score, "value", 2, score["reason"] or "not assessable")
-        table.number(row, f"{method}_n", score["n_indicators"] or 0, "COUNT", score["basis"], inputs, "indicators of the rule set with a figure", decimals=0)
+        table.number(
+            row,
+            f"{method}_n",
+            score["n_indicators"] or 0,
+            "COUNT",
+            score["basis"],
+            inputs,
+            "indicators of the rule set with a figure",
+            decimals=0,
+        )
         table.text(row, f"{method}_why", score["reason"] or score["step"], inputs)
 
 
@@ -93,14 +109,25 @@ GAP_CELLS = (
 
 def _add_gaps(table: TableCells, row: Key, gaps: pd.DataFrame) -> None:
     for column, measure, output, decimals in GAP_CELLS:
-        chosen = {"output_type": output} if output == "probability" else {"output_type": "quantile", "output_type_id": output}
+        chosen = (
+            {"output_type": output}
+            if output == "probability"
+            else {"output_type": "quantile", "output_type_id": output}
+        )
         record = single(gaps, measure=measure, **chosen)
         _add_balance(table, row, column, record, decimals)
 
 
-def _add_balance(table: TableCells, row: Key, column_id: str, record: Mapping[str, Any] | None, decimals: int) -> None:
+def _add_balance(
+    table: TableCells, row: Key, column_id: str, record: Mapping[Any, Any] | None, decimals: int
+) -> None:
     if record is None or pd.isna(record["value"]):
-        table.empty(row, column_id, "[x]", "not simulated for this activity" if record is None else str(record["reason"]))
+        table.empty(
+            row,
+            column_id,
+            "[x]",
+            "not simulated for this activity" if record is None else str(record["reason"]),
+        )
         return
     is_share = record["unit_measure"] == "PROB"
     value, unit = (record["value"] * 100, "PC") if is_share else (record["value"], record["unit_measure"])
@@ -110,18 +137,50 @@ def _add_balance(table: TableCells, row: Key, column_id: str, record: Mapping[st
     )  # fmt: skip
 
 
-def _add_number(table: TableCells, row: Key, column_id: str, record: Mapping[str, Any], field: str, decimals: int, absent: str) -> None:
+def _add_number(
+    table: TableCells,
+    row: Key,
+    column_id: str,
+    record: Mapping[Any, Any],
+    field: str,
+    decimals: int,
+    absent: str,
+) -> None:
     if pd.isna(record[field]):
         table.empty(row, column_id, "[x]", absent)
         return
-    table.number(row, column_id, record[field], record["unit_measure"], record["basis"], [record["shortage_id"]], record["step"], decimals=decimals, period=record["time_period"])
+    table.number(
+        row,
+        column_id,
+        record[field],
+        record["unit_measure"],
+        record["basis"],
+        [record["shortage_id"]],
+        record["step"],
+        decimals=decimals,
+        period=record["time_period"],
+    )
 
 
 INDICATOR_COLUMNS = tuple(
     Key(*pair)
-    for pair in (("method", "Rule set"), ("indicator", "Indicator"), ("period", "Period"), ("value", "Value"), ("threshold", "Threshold"), ("points", "Points or standardised value"), ("note", "Note"))
+    for pair in (
+        ("method", "Rule set"),
+        ("indicator", "Indicator"),
+        ("period", "Period"),
+        ("value", "Value"),
+        ("threshold", "Threshold"),
+        ("points", "Points or standardised value"),
+        ("note", "Note"),
+    )
 )
-INDICATOR_SPEC = TableSpec("T4", "Indicators behind the ratings", "Every indicator of every rule set, also those without data.", "Economic activity and indicator", ("N_RATING",))
+INDICATOR_SPEC = TableSpec(
+    "T4",
+    "Indicators behind the ratings",
+    "Every indicator of every rule set, also those without data.",
+    "Economic activity and indicator",
+    ("N_RATING",),
+)
 
 
 def indicator_table(ref_area: str, shortages: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
@@ -131,13 +190,22 @@ def indicator_table(ref_area: str, shortages: pd.DataFrame, lineage: Lineage) ->
     labels = dict(METHODS)
     for activity in sector_rows("ISIC4_14"):
         rows = select(mine, economic_activity=activity.id, method=list(labels))
-        for record in rows[rows["indicator"] != "_SCORE"].sort_values(["method", "indicator"], kind="stable").to_dict("records"):
-            row = Key(f"{activity.id}-{record['method']}-{record['indicator']}", f"{activity.label}: {record['indicator']}")
+        for record in (
+            rows[rows["indicator"] != "_SCORE"]
+            .sort_values(["method", "indicator"], kind="stable")
+            .to_dict("records")
+        ):
+            row = Key(
+                f"{activity.id}-{record['method']}-{record['indicator']}",
+                f"{activity.label}: {record['indicator']}",
+            )
             _add_indicator_row(table, row, record, labels)
     return table.frame()
 
 
-def _add_indicator_row(table: TableCells, row: Key, record: Mapping[str, Any], labels: Mapping[str, str]) -> None:
+def _add_indicator_row(
+    table: TableCells, row: Key, record: Mapping[Any, Any], labels: Mapping[str, str]
+) -> None:
     inputs = [record["shortage_id"]]
     table.text(row, "method", labels[record["method"]], inputs)
     table.text(row, "indicator", record["indicator"], inputs)
@@ -150,7 +218,9 @@ def _add_indicator_row(table: TableCells, row: Key, record: Mapping[str, Any], l
         if pd.isna(record[column]):
             table.empty(row, column, "[x]", record["reason"] or "not scored")
         else:
-            table.number(row, column, record[column], "RATIO", record["basis"], inputs, record["step"], decimals=2)
+            table.number(
+                row, column, record[column], "RATIO", record["basis"], inputs, record["step"], decimals=2
+            )
     table.text(row, "note", record["reason"] or record["step"], inputs)
 
 
@@ -162,7 +232,8 @@ def balance_spec(span: str) -> TableSpec:
     return TableSpec(
         "T6",
         f"Demand and supply, {span} cumulated",
-        "Medians of the joint simulation, persons; the gap with its 80 % range. Medians of terms need not add up exactly; the identities hold in every draw.",
+        "Medians of the joint simulation, persons; the gap with its 80 % range. Medians of terms need not add up exactly; "
+        "the identities hold in every draw.",
         "Economic activity",
         BALANCE_NOTES,
     )
@@ -171,7 +242,8 @@ def balance_spec(span: str) -> TableSpec:
 def balance_columns(present: set[str]) -> list[Key]:
     """Columns of T6: every term that is cumulated, then the gap's quantiles and probability."""
     measures = codelist("balance_measures")
-    terms = [Key(m.measure, m.label_en) for m in measures.itertuples() if m.measure in present - {"GAP", "GAP_PC"}]
+    labels = zip(measures["measure"], measures["label_en"], strict=True)
+    terms = [Key(measure, label) for measure, label in labels if measure in present - {"GAP", "GAP_PC"}]
     return [*terms, *(key for key in SHORTAGE_COLUMNS if key.id in {cell[0] for cell in GAP_CELLS})]
 
 
