@@ -61,13 +61,22 @@ def hash_files(files: Mapping[str, bytes]) -> dict[str, str]:
     return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
+def _render_form(name: str, edition: Edition) -> bytes:
+    try:
+        return FORMS[name](edition)
+    except OSError as error:  # such as an asset of the page: not a fault of the output folder
+        raise OutputError(
+            f"cannot make {name} of {edition.ref_area} {edition.edition}: {error}. Reinstall lma if a file of it is missing."
+        ) from error
+
+
 def render_files(edition: Edition) -> dict[str, bytes]:
     """Every file of an edition by its path, ``SHA256SUMS`` (as `sha256sum -c` reads it) last.
 
     ``ContractError`` when a cell cannot be published; what a form raises goes through.
     """
     check_edition(edition)
-    files = {name: render(edition) for name, render in FORMS.items()}
+    files = {name: _render_form(name, edition) for name in FORMS}
     files |= csv_package.render(edition, files["observations.sdmx.csv"])
     sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(hash_files(files).items()))
     return {**files, SUMS: sums.encode()}
