@@ -199,6 +199,7 @@ def test_golden_cohorts(case: Path) -> None:
     assert found == pytest.approx(expected.to_dict())
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.floats(0, 1e5) for _ in range(4)]), min_size=12, max_size=12))
 def test_cohort_flows_sum_to_the_change(cells: list[tuple[float, float, float, float]]) -> None:
     table = np.array(cells).T
@@ -553,3 +554,11 @@ def test_a_later_first_year_starts_from_the_forecast() -> None:
     s = simulate_balance(OBSERVATIONS, FORECASTS, RULES, COUNTRY, 2028, 2030, 1, 200)
     assert s.base.std(axis=0).min() > 0
     assert s.demand.inputs[("C", 2027)][0].startswith("F:")
+
+
+def test_population_is_not_read_beyond_its_published_years() -> None:
+    people = supply.read_population(OBSERVATIONS, "ARM")
+    assert people is not None
+    values = supply.interpolate_years(people, [1999, 2000, 2002, 2040, 2041])[0, 0]
+    assert np.isnan(values[[0, 4]]).all() and values[1] == people_of(0, 2000)
+    assert values[2] == pytest.approx(people_of(0, 2002))

@@ -109,6 +109,7 @@ def test_published_form_may_count_the_foreign_share() -> None:
     assert score["value"].item() == 2.25 and score["n_indicators"].item() == 4
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=30), st.sampled_from(["high", "low"]))
 def test_points_follow_the_order_of_values(values: list[float], side: str) -> None:
     array = np.array(values)
