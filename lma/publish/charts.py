@@ -1,10 +1,10 @@
 """Charts of an edition as Vega-Lite specifications, with alternative text and the table behind each.
 
-Specifications are plain data, which is what Vega-Lite is: to build them through a library takes three times
-as long as to draw them. The figures come from ``edition.series`` and ``edition.cells`` as they are. Charts are
-drawn to SVG when the edition is built, so that the page needs no chart library, no ``eval`` and no network,
-and prints as it looks. Periods become decimal years, because dates would make the drawing depend on the time
-zone of the machine.
+Specifications are plain data, which is what Vega-Lite is: to build them through a library takes three
+times as long as to draw them. The figures come from ``edition.series`` and ``edition.cells`` as they are.
+Charts are drawn to SVG when the edition is built, so that the page needs no chart library, no ``eval`` and
+no network, and prints as it looks. Periods become decimal years, because dates would make the drawing
+depend on the time zone of the machine.
 """
 
 from __future__ import annotations

@@ -78,7 +78,6 @@ def _document(edition: Edition) -> dict[str, Any]:
         "title": clean_text(f"Labour market assessment: {edition.label}"),
         "description": clean_text(f"Edition {edition.edition} for {edition.label}"),
         "cutoff": clean_text(f"Edition {edition.edition}. Data cut-off: {edition.as_of.isoformat()}."),
-        "date": [edition.as_of.year, edition.as_of.month, edition.as_of.day],
         "fonts": ["DejaVu Sans"] if font_folder() else ["Libertinus Serif", "New Computer Modern"],
         "headlines": [_headlines(table, targets) for table in tables if table.spec.table_id == _HEADLINES],
         "limits": limits_of(edition),

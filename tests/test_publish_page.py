@@ -1,0 +1,405 @@
+"""The page and the PDF of a synthetic edition: complete, self-contained, deterministic, safe against labels."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from edition_builder import build_edition, make_cell, make_number
+
+from lma.contracts import Edition, TableSpec, table_contract
+from lma.errors import OutputError
+from lma.publish import charts, html, layout, pdf, traces
+
+HOSTILE = '</script><img src=x onerror="alert(1)"> =cmd|\' \U0001f600 \u0627\u0644\u0639 & Հայ Кир'
+
+
+class Page(HTMLParser):
+    """What a browser would find: tags with attributes, and the text of script and style elements."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.raw: list[tuple[dict[str, str], str]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        tag, attributes = self.tags[-1] if self.tags else ("", {})
+        (self.raw.append((attributes, data)) if tag in ("script", "style") else self.words.append(data))
+
+    @property
+    def ids(self) -> list[str]:
+        return [attributes["id"] for _, attributes in self.tags if "id" in attributes]
+
+    @property
+    def traces(self) -> dict[str, object]:
+        found: dict[str, object] = json.loads(next(text for a, text in self.raw if a.get("id") == "traces"))
+        return found
+
+
+@pytest.fixture(scope="module")
+def edition() -> Edition:
+    return build_edition()
+
+
+@pytest.fixture(scope="module")
+def page(edition: Edition) -> Page:
+    return Page(html.render(edition))
+
+
+def with_label(edition: Edition, label: str) -> Edition:
+    """The edition with one label in every place that takes a label from outside."""
+    cells = edition.cells.assign(
+        row_label=label,
+        column_label=label,
+        text=edition.cells["text"].where(edition.cells["text"].isna(), label),
+        reason=edition.cells["reason"].where(edition.cells["reason"].isna(), label),
+        step=label,
+    )
+    return dataclasses.replace(
+        edition,
+        label=label,
+        cells=cells,
+        series=edition.series.assign(label=label),
+        sources=edition.sources.assign(
+            title=label, publisher=label, licence=label, url=f"javascript:{label}"
+        ),
+        observations=edition.observations.assign(note=label),
+        checks=edition.checks.assign(description=label),
+        notes=dict.fromkeys(edition.notes, label),
+        tables=tuple(dataclasses.replace(spec, title=label, description=label) for spec in edition.tables),
+        run={"limits": [label]},
+    )
+
+
+# ---------------------------------------------------------------- the page
+
+
+def test_page_loads_nothing(page: Page) -> None:
+    for tag, attributes in page.tags:
+        assert tag not in ("iframe", "object", "embed", "base", "form"), tag
+        assert "src" not in attributes and "srcset" not in attributes, (tag, attributes)
+        assert tag != "link" or attributes["href"] == "data:,"
+        assert tag != "use" or attributes["href"].startswith("#")
+    assert not any(re.search(r"@import|url\((?!#)", text) for _, text in page.raw)
+
+
+def test_page_forbids_all_but_its_own_script(page: Page) -> None:
+    policies = [a["content"] for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert len(policies) == 1
+    scripts = [text for attributes, text in page.raw if "type" not in attributes and text.startswith('"use')]
+    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policies[0]
+    assert "default-src 'none'" in policies[0] and "unsafe-eval" not in policies[0]
+    assert [t for t, a in page.tags if any(name.startswith("on") for name in a)] == []
+
+
+def test_every_cell_stands_once_under_its_address(edition: Edition, page: Page) -> None:
+    assert set(edition.cells["address"]) <= set(page.ids)
+    assert [name for name in page.ids if page.ids.count(name) > 1] == []
+
+
+def test_every_inner_link_has_its_target(page: Page) -> None:
+    links = [a["href"] for t, a in page.tags if t == "a" and a["href"].startswith("#")]
+    assert {link[1:] for link in links} - set(page.ids) == set()
+    assert "#T5.I.q50" in links and "#T10" in links
+
+
+def test_numbers_carry_unit_basis_symbol_and_reason(page: Page) -> None:
+    words = "".join(page.words)
+    for expected in ("28,400", "\u22125", "17.2", "[b] new questionnaire in 2024", "[c] fewer than 10 firms"):
+        assert expected in words, expected
+    cell = next(a for _, a in page.tags if a.get("id") == "T1.UNE_RT.value")
+    assert "data-n" in cell
+    titles = {a.get("title") for t, a in page.tags if t == "abbr"}
+    assert {"projection", "modelled estimate", "reported", "fewer than 12 years: no forecast"} <= titles
+
+
+def test_sections_come_in_the_promised_order(page: Page) -> None:
+    order = ["headlines", "limits", "charts", "tables", "T1", "legend", "notes", "sources", "checks", "trace"]
+    assert [name for name in page.ids if name in order] == order
+
+
+def test_tables_are_real_tables(edition: Edition, page: Page) -> None:
+    tags = [tag for tag, _ in page.tags]
+    assert tags.count("caption") == tags.count("table") >= len(edition.tables)
+    assert all(a.get("scope") in ("col", "row", "rowgroup") for tag, a in page.tags if tag == "th")
+
+
+def test_charts_have_alternative_text_and_their_figures(page: Page) -> None:
+    labels = [a["aria-label"] for tag, a in page.tags if tag == "svg"]
+    assert len(labels) == 5 + 3
+    assert "Observed" in labels[0] and "80 % interval" in labels[0]
+    assert [tag for tag, _ in page.tags].count("details") >= len(labels)
+
+
+def test_trace_leads_to_the_publishers_row(edition: Edition) -> None:
+    found = traces.collect_traces(edition)
+    trace = found["cells"]["T5.A.2024"]
+    row = found["rows"][trace[9][0]]
+    source = found["sources"][row[1]]
+    assert row[0] == "a1a1a1a1a1a1:2" and row[2] == "2" and row[5] == "28,400 persons"
+    assert source[5] == "https://example.org/ilostat_2emp_sector?a=1&b=2" and source[6] == "CC BY 4.0"
+    assert found["words"][trace[3]] == "modelled estimate"
+
+
+def test_trace_of_a_computed_number_follows_origins(edition: Edition) -> None:
+    computed = "F:MUS:A:2030:q50"
+    changed = dataclasses.replace(edition, origins={computed: ["a1a1a1a1a1a1:2", "not in this edition:1"]})
+    trace = traces.collect_traces(changed)["cells"]["T5.A.q50"]
+    assert trace[10] == 1 and trace[12] == 1
+    assert traces.collect_traces(edition)["cells"]["T5.A.q50"][9] == []
+
+
+def test_hostile_labels_stay_text(edition: Edition) -> None:
+    text = html.render(with_label(edition, HOSTILE))
+    found = Page(text)
+    assert text.count("</script>") == 2
+    assert not [a for t, a in found.tags if t == "img" or "onerror" in a]
+    assert not [a for t, a in found.tags if a.get("href", "").startswith("javascript")]
+    assert HOSTILE in "".join(found.words)
+    assert HOSTILE in json.dumps(found.traces, ensure_ascii=False).replace('\\"', '"')
+
+
+@pytest.mark.parametrize("label", ["nul \x00 bell \x07 \ud800 \u202e", "", "x" * 5000, "\u2028</style><!--"])
+def test_difficult_labels_do_not_break_page_or_pdf(edition: Edition, label: str) -> None:
+    changed = with_label(edition, label)
+    html.render(changed).encode("utf-8")
+    assert pdf.render(changed).startswith(b"%PDF")
+
+
+def test_address_with_marks_is_a_working_target(edition: Edition) -> None:
+    cell = make_cell(
+        'T1.X"<.a%b', (90, "x"), (0, "Value"), **make_number(1, "PS", "ilostat_lfs_rates", ["b2b2b2b2b2b2:4"])
+    )
+    cells = pd.concat([edition.cells, pd.DataFrame([cell])], ignore_index=True)
+    changed = Page(html.render(dataclasses.replace(edition, cells=cells)))
+    assert 'T1.X"<.a%b' in changed.ids and 'T1.X"<.a%b' in changed.traces["cells"]
+    assert html.fragment('T1.X"<.a%b') == "#T1.X%22%3C.a%25b"
+
+
+def test_same_edition_same_bytes(edition: Edition) -> None:
+    shuffled = dataclasses.replace(edition, cells=edition.cells.sample(frac=1, random_state=3))
+    charts._draw.cache_clear()
+    first_page, first_pdf = html.render(edition), pdf.render(edition)
+    charts._draw.cache_clear()
+    assert html.render(edition) == first_page and pdf.render(edition) == first_pdf
+    assert re.sub(r'id="traces">.*', "", html.render(shuffled)) == re.sub(r'id="traces">.*', "", first_page)
+
+
+def test_page_stays_small(edition: Edition) -> None:
+    blocks = []
+    for number in range(60):
+        block = edition.cells[edition.cells["table_id"] == "T5"].copy()
+        block["row_id"] = [f"{row}{number}" for row in block["row_id"]]
+        block["address"] = [f"T5.{r}.{c}" for r, c in zip(block["row_id"], block["column_id"], strict=True)]
+        blocks.append(block)
+    cells = pd.concat([edition.cells[edition.cells["table_id"] != "T5"], *blocks], ignore_index=True)
+    size = len(html.render(dataclasses.replace(edition, cells=cells)).encode())
+    assert size < 150_000 + 400 * len(cells)
+
+
+def test_cells_of_a_table_without_heading_are_refused(edition: Edition) -> None:
+    fewer = dataclasses.replace(edition, tables=edition.tables[:-1])
+    with pytest.raises(OutputError, match=r"T11.*TableSpec"):
+        html.render(fewer)
+
+
+def test_edition_without_figures_is_still_a_page(edition: Edition) -> None:
+    bare = dataclasses.replace(
+        edition,
+        cells=edition.cells.iloc[:0],
+        series=edition.series.iloc[:0],
+        sources=edition.sources.iloc[:0],
+        observations=edition.observations.iloc[:0],
+        checks=edition.checks.iloc[:0],
+        notes={},
+        tables=(TableSpec("T1", "Country profile", "", "Indicator"),),
+    )
+    assert "No figures for this table" in html.render(bare)
+    assert pdf.render(bare).startswith(b"%PDF")
+
+
+# ---------------------------------------------------------------- layout
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "shown"),
+    [
+        (1234567.0, 0, "1,234,567"),
+        (-5.04, 1, "\u22125.0"),
+        (-0.04, 1, "0.0"),
+        (12.5, None, "12.50"),
+        (12.0, float("nan"), "12"),
+        (0.5, 0.0, "0"),
+    ],
+)
+def test_numbers_are_written_as_people_read_them(value: float, decimals: float | None, shown: str) -> None:
+    assert layout.format_number(value, decimals) == shown
+
+
+def test_references_become_links_only_where_they_exist() -> None:
+    known = {"T5", "T5.C.2030"}.__contains__
+    parts = layout.split_references("Short (T5.C.2030), see T5. Not T9, not T55.", known)
+    assert [target for _, target in parts if target] == ["T5.C.2030", "T5"]
+    assert "".join(text for text, _ in parts) == "Short (T5.C.2030), see T5. Not T9, not T55."
+
+
+def decision_edition(edition: Edition) -> Edition:
+    """T10 as the assessment writes it: four columns for each test."""
+    parts = (("", "data"), ("_value", "value"), ("_threshold", "threshold"), ("_why", "how it was tested"))
+    cells = [make_cell("T10.C.result", (0, "Manufacturing"), (0, "Result"), text="NO_SHORTAGE")]
+    for number in range(3):
+        for place, (suffix, words) in enumerate(parts):
+            text = ("pass", "1.5", "2", "Gap over three years against a threshold of zero persons.")[place]
+            given = (
+                make_number(1.5, "RATIO", "ilostat_lfs_rates", ["D:1"])
+                if suffix == "_value"
+                else {"text": text}
+            )
+            order = (1 + 4 * number + place, f"D{number} {words}")
+            cells.append(make_cell(f"T10.C.D{number}{suffix}", (0, "Manufacturing"), order, **given))
+    others = edition.cells[edition.cells["table_id"] != "T10"]
+    new = pd.DataFrame(cells, columns=table_contract("marts.assessments").column_names)
+    return dataclasses.replace(edition, cells=pd.concat([others, new], ignore_index=True))
+
+
+def test_tests_of_the_decision_read_from_left_to_right(edition: Edition) -> None:
+    changed = decision_edition(edition)
+    view = next(table for table in layout.lay_out_tables(changed) if table.spec.table_id == "T10")
+    assert view.lines == ((0,), (1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12))
+    assert view.line_header == ("Result", "Value", "Threshold", "How it was tested")
+    page = Page(html.render(changed))
+    assert {"T10.C.D0", "T10.C.D2_why"} <= set(page.ids)
+    assert any(a.get("class") == "pass" for _, a in page.tags)
+    assert pdf.render(changed).startswith(b"%PDF")
+
+
+def test_a_projection_is_not_taken_for_tests(edition: Edition) -> None:
+    columns = [f"{year}{part}" for year in (2026, 2027, 2028) for part in ("", "_lo80", "_hi80")]
+    given = make_number(1.0, "PS", "ilostat_lfs_rates", ["F:1"])
+    cells = [
+        make_cell(f"T5.C.{name}", (0, "C"), (place, name), **given) for place, name in enumerate(columns)
+    ]
+    frame = pd.DataFrame(cells, columns=edition.cells.columns)
+    views = layout.lay_out_tables(dataclasses.replace(edition, cells=frame))
+    assert [view.spec.table_id for view in views if view.families] == []
+    assert len(next(view for view in views if view.rows).lines) == 9
+
+
+# ---------------------------------------------------------------- charts
+
+
+def test_drawings_are_svg(edition: Edition) -> None:
+    for chart in charts.fan_charts(edition):
+        assert ElementTree.fromstring(charts.draw_svg(chart)).tag.endswith("svg")
+
+
+def test_drawings_have_ids_of_their_own(edition: Edition, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = '<svg><clipPath id="clip7"/><g clip-path="url(#clip7)"/></svg>'
+    monkeypatch.setattr(charts, "_draw", lambda spec: drawing)
+    drawn = [charts.draw_svg(chart) for chart in charts.fan_charts(edition)[:2]]
+    assert [re.findall(r'id="([^"]+)"|#([^)]+)', svg) for svg in drawn] == [
+        [("chart-fan-1-0", ""), ("", "chart-fan-1-0")],
+        [("chart-fan-2-0", ""), ("", "chart-fan-2-0")],
+    ]
+
+
+def test_fan_chart_draws_the_series_as_it_is(edition: Edition) -> None:
+    chart = charts.fan_charts(edition)[1]
+    assert chart.title == "Manufacturing"
+    assert chart.rows[-1][0] == "2030" and chart.rows[12] == ("2024", "81,250", "", "", "", "", "", "")
+    areas = [layer for layer in chart.spec["layer"] if layer["mark"]["type"] == "area"]
+    assert [layer["encoding"]["y"]["field"] for layer in areas] == ["q025", "q10"]
+    # The fan opens from the last observation, then has one point a year.
+    assert [len(layer["data"]["values"]) for layer in areas] == [7, 7]
+    assert areas[0]["data"]["values"][0] == {"q025": 81250.0, "q975": 81250.0, "year": 2024.0}
+    assert "data to 2024" in charts.draw_svg(chart)
+
+
+def test_sector_without_forecast_says_so(edition: Edition) -> None:
+    is_ahead = (edition.series["economic_activity"] == "A") & (edition.series["measure"] != "observed")
+    chart = charts.fan_charts(dataclasses.replace(edition, series=edition.series[~is_ahead]))[0]
+    assert chart.words == charts.NO_FORECAST_WORDS and chart.alt.endswith("No forecast.")
+
+
+def test_balance_chart_takes_the_gap_of_t6(edition: Edition) -> None:
+    chart = charts.balance_chart(edition)
+    assert chart is not None
+    assert chart.rows[0] == ("Accommodation and food services", "1,500", "3,350", "5,200")
+    assert "Even the low end lacks workers in: Accommodation and food services." in chart.alt
+    without = dataclasses.replace(edition, cells=edition.cells[edition.cells["table_id"] != "T6"])
+    assert charts.balance_chart(without) is None
+
+
+def test_share_chart_joins_the_periods_of_a_zone(edition: Edition) -> None:
+    bars = charts.migrant_share_chart(edition)
+    assert bars is not None and [row[:2] for row in bars.rows] == [("Export oriented enterprises", "2025-Q2")]
+    earlier = edition.cells[edition.cells["address"] == "T7.EOE.share"].assign(
+        address="T7.EOE_2024-Q2.share", row_id="EOE_2024-Q2", time_period="2024-Q2", value=30.0,
+        row_label="Export oriented enterprises, 2024-Q2",
+    )  # fmt: skip
+    lines = charts.migrant_share_chart(
+        dataclasses.replace(edition, cells=pd.concat([edition.cells, earlier]))
+    )
+    assert lines is not None and [row[2] for row in lines.rows] == ["30.0", "34.2"]
+    assert "configured ceiling 50 %" in charts.draw_svg(lines)
+
+
+def test_sectors_that_look_the_same_are_drawn_apart(edition: Edition) -> None:
+    chart = charts.employment_chart(dataclasses.replace(edition, series=edition.series.assign(label="Same")))
+    assert chart is not None
+    values = chart.spec["layer"][0]["data"]["values"]
+    assert len({row["axis_label"] for row in values}) == len(values) == 4
+
+
+def test_periods_become_years_without_a_clock() -> None:
+    assert [charts.decimal_year(p) for p in ("2025", "2025-Q3", "2025-07")] == [2025.0, 2025.5, 2025.5]
+
+
+# ---------------------------------------------------------------- the PDF
+
+
+def test_pdf_is_dated_by_the_data(edition: Edition) -> None:
+    content = pdf.render(edition)
+    assert set(re.findall(rb"D:(\d{8})", content)) == {b"20250930"}
+    assert {date for date in re.findall(rb"\d{4}-\d\d-\d\dT", content)} == {b"2025-09-30T"}
+
+
+def test_pdf_uses_no_font_of_the_machine(edition: Edition, monkeypatch: pytest.MonkeyPatch) -> None:
+    import typst
+
+    asked: list[dict[str, object]] = []
+    fonts = typst.Fonts
+    monkeypatch.setattr(typst, "Fonts", lambda **options: (asked.append(options), fonts(**options))[1])
+    content = pdf.render(edition)
+    assert [options["include_system_fonts"] for options in asked] == [False]
+    found = set(re.findall(rb"/BaseFont\s*/[A-Z]{6}\+([A-Za-z]+)", content))
+    assert found and all(name.startswith((b"DejaVu", b"Libertinus", b"NewCM")) for name in found)
+
+
+def test_pdf_document_has_every_table_and_cell(edition: Edition) -> None:
+    document = pdf._document(edition)
+    assert [table["id"] for table in document["tables"]] == ["T1", "T5", "T6", "T7", "T10", "T11"]
+    t5 = document["tables"][1]["chunks"][0]
+    assert t5["rows"][0]["cells"][0]["parts"] == [["28,400", ""]] and t5["columns"][1]["basis"] == "P"
+    assert ["T5.I.q50", "T5"] in document["headlines"][0]["sentences"][0]
+
+
+def test_wide_tables_are_split_without_losing_a_column() -> None:
+    widths = [12] * 23
+    groups = list(pdf._split_columns(widths, 150))
+    assert [place for group in groups for place in group] == list(range(23))
+    assert all(sum(widths[place] for place in group) <= 150 for group in groups)
+    assert [len(group) for group in pdf._split_columns([400, 3], 150)] == [1, 1]
