@@ -244,7 +244,8 @@ def _find_widths(headers: Sequence[str], rows: Sequence[Sequence[GridCell]]) -> 
     for position, header in enumerate(headers):
         word = max((len(part) for part in header.split()), default=0)
         content = max((len(_shown(row[position])) for row in rows), default=0)
-        widths.append(min(max(content, word, _NARROWEST) + 3, _WIDEST))
+        # About three lines of heading: a taller one would fill the screen, because it stays in sight.
+        widths.append(min(max(content, word, len(header) // 3, _NARROWEST) + 3, _WIDEST))
     return widths
 
 
