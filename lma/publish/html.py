@@ -417,7 +417,7 @@ class _TablePlace:
     def _caption(self, view: TableView) -> Html:
         title = element("strong", escape_text(f"{view.spec.table_id}. {clean_text(view.spec.title)}"))
         about = element("span", escape_text(view.spec.description), class_="about")
-        return element("caption", title, self._note_links(view.spec.notes), about)
+        return element("caption", element("div", title, self._note_links(view.spec.notes), about))
 
     def _body(self, view: TableView) -> list[Html]:
         rows = [self._row(row, view.columns) for row in view.rows]
