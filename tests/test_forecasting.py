@@ -305,7 +305,13 @@ def test_failing_model_takes_no_other_name_and_fails_nothing(monkeypatch: pytest
     monkeypatch.setattr(statistical.AutoETS, "forecast", fail)
     forecast = forecast_panel(make_panel(6), 2, "A")
     assert len(forecast) == 12
-    assert not set(forecast["model_id"]) & {"auto_ets", "damped", "median4", "combination"}
+    failed = {"auto_ets", "damped", "median4", "combination"}
+    assert not set(forecast["model_id"]) & failed
+    made = _backtest_forecasts(make_panel(6), 2018)
+    assert {model_id for model_id, rows in made.items() if np.isnan(rows).all()} == {
+        *failed,
+        "seasonal_naive",
+    }
 
 
 def test_every_model_has_a_label() -> None:
@@ -470,7 +476,8 @@ def _observation(
     basis = "reported" if kind == "reported" else "projection" if year == 2025 else "modelled_estimate"
     return {
         "ref_area": area, "counterpart_area": "_Z", "freq": "A", "indicator": "EMP", "sex": "_T", "age": "_T",
-        "economic_activity": code, "activity_revision": "_Z" if code == "_T" else "ISIC4", "occupation": "_T",
+        "economic_activity": code, "activity_revision": "_Z" if code == "_T" else "ISIC4",
+        "occupation": "_T",
         "citizenship": "_T", "unit_measure": "PS", "time_period": str(year), "obs_value": value,
         "obs_status": "A", "basis": basis, "basis_kind": kind, "is_break": kind == "reported" and year == break_year,
     }  # fmt: skip

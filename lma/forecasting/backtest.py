@@ -14,6 +14,7 @@ from lma.forecasting.series import Floats, Frequency, Series, mean_step
 
 ORIGINS_BY_PANEL = ((300, 10), (3000, 6))
 FEWEST_ORIGINS = 3
+LARGEST_ERROR = 1e6  # a series that all but stood still before a jump must not make quantiles infinite
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ class Backtest:
     def scaled_errors(self, model_id: str) -> Floats:
         """(Outcome - forecast) / scale; NaN where there is no outcome, forecast or scale."""
         unit = np.where(self.scale > 0, self.scale, np.nan)[:, None]
-        return np.asarray((self.actual - self.forecasts[model_id]) / unit, dtype=np.float64)
+        with np.errstate(over="ignore"):
+            errors = (self.actual - self.forecasts[model_id]) / unit
+        return np.asarray(np.clip(errors, -LARGEST_ERROR, LARGEST_ERROR), dtype=np.float64)
 
 
 _NO_PLACES, _NO_VALUES = np.zeros(0, dtype=np.int64), np.zeros(0)
