@@ -68,28 +68,40 @@ def open_run(request: RunRequest) -> Iterator[Run]:
 
 
 def land_files(run: Run, source_ids: Sequence[str] = ()) -> int:
-    """Land publishers' files (of the given sources, or all): from the data folder, and over the network."""
-    sources = {
-        name: source for name, source in contracts.sources().items() if name in source_ids or not source_ids
-    }
-    landed, unmatched = 0, 0
-    for path in snapshots.find_files(run.request.data_folder):
-        match = staging.match_file(sources, path.name)
-        if match is None:
-            unmatched += 1
-            continue
-        source, file, groups = match
-        land_file(run, path, source, vintage_of(source, file, groups, path))
-        landed += 1
-    if not landed and not snapshots.list_landed(run.request.raw_store):
+    """Land publishers' files (of the given sources, or all): from the data folder, and over the network.
+
+    A source without any file in the folder given with --data falls back on the shipped sample, and the run
+    says so.
+    """
+    sources = {name: s for name, s in contracts.sources().items() if name in source_ids or not source_ids}
+    found, n_landed = land_folder(run, run.request.data_folder, sources)
+    if not found:
         raise InputError(
             f"{run.request.data_folder} holds no file that a source in data_contracts/sources describes "
-            f"({unmatched} other files): give the folder of publishers' files with --data, or leave it out to use the sample."
+            f"({', '.join(sources)}): give the folder of publishers' files with --data, or leave it out to use the sample."
         )
+    lacking = {name: source for name, source in sources.items() if name not in found}
+    if lacking and run.request.data is not None:
+        run.say(f"no file in {run.request.data} for {', '.join(lacking)}: the shipped sample is used for them")
+        n_landed += land_folder(run, contracts.sample_dir(), lacking)[1]
     if not run.request.offline:
-        landed += download_files(run, sources)
-    run.say(f"{landed} publishers' files landed")
-    return landed
+        n_landed += download_files(run, sources)
+    run.say(f"{n_landed} publishers' files landed")
+    return n_landed
+
+
+def land_folder(run: Run, folder: Path, sources: Mapping[str, Source]) -> tuple[set[str], int]:
+    """Land the files of a folder that belong to a source: the sources found, and the number of files."""
+    found: set[str] = set()
+    n_landed = 0
+    for path in snapshots.find_files(folder):
+        match = staging.match_file(sources, path.name)
+        if match is not None:
+            source, file, groups = match
+            land_file(run, path, source, vintage_of(source, file, groups, path))
+            found.add(source.source_id)
+            n_landed += 1
+    return found, n_landed
 
 
 def vintage_of(
