@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from observation_builder import observations
 
@@ -34,7 +34,9 @@ def failures_by_hand(frame: pd.DataFrame, contract: TableContract) -> dict[str, 
     for rule in contract.rules:
         if rule.kind == "duplicate_values":
             keys = [tuple(key) for key in frame[list(rule.columns)].to_numpy().tolist()]
-            repeated = {row for row, key in enumerate(keys) if None not in key and keys.count(key) > 1}
+            # One empty cell is no key at all; in a longer key two empty cells are the same.
+            keyed = {row for row, key in enumerate(keys) if key != (None,)}
+            repeated = {row for row in keyed if keys.count(keys[row]) > 1}
             broken |= {rule.rule_id: repeated} if repeated else {}
     return broken
 
@@ -86,6 +88,7 @@ bad_rows = st.lists(
 
 
 @settings(max_examples=20, deadline=None)
+@example(rows=[{}, {"age": None}, {"age": None}, {"time_period": "2000"}])
 @given(rows=bad_rows)
 def test_suite_and_plain_check_refuse_the_same_rows(rows: list[dict[str, Any]]) -> None:
     contract = contracts.table_contract(STAGING)
@@ -99,6 +102,11 @@ def test_suite_and_plain_check_refuse_the_same_rows(rows: list[dict[str, Any]]) 
     assert len(checked.passed) == len(frame) - len(refused)
     counted = checked.checks.set_index("rule_id")["n_failed"]
     assert counted[counted > 0].to_dict() == {rule: len(found) for rule, found in expected.items()}
+
+
+def test_line_break_at_the_end_of_a_code_is_refused() -> None:
+    checks = check_table(observations({"ref_area": "MUS\n"}), contracts.table_contract(STAGING))
+    assert checks.loc[~checks["success"], "rule_id"].tolist() == ["ref_area_pattern"]
 
 
 def test_both_rows_of_one_key_are_refused_with_the_reason() -> None:

@@ -682,7 +682,9 @@ def test_readers_see_the_last_publish_while_a_writer_writes(warehouse: Warehouse
     with open_for_reading(warehouse.path) as reader:
         assert reader.count_rows("staging.observations") == 1
         assert count_in_another_process(warehouse.path) == 1
-        warehouse.publish_read_copy()  # swapped while a reader is open
+        inode = read_copy_path(warehouse.path).stat().st_ino
+        warehouse.publish_read_copy()  # swapped while a reader is open: another file, not other bytes in it
+        assert read_copy_path(warehouse.path).stat().st_ino != inode
         assert reader.count_rows("staging.observations") == 1
         assert count_in_another_process(warehouse.path) == 2
     assert warehouse.count_rows("staging.observations") == 2  # and the writer goes on
