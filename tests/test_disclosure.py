@@ -234,6 +234,13 @@ def test_two_tables_together_give_away_what_each_hides() -> None:
     assert found.loc["M", ["low", "high", "reason"]].tolist() == [2, 2, "RECOVERABLE"]
 
 
+def test_a_later_revision_does_not_hide_what_one_edition_gave_away() -> None:
+    first = pd.DataFrame({"sex": ["F", "M", "_T"], "persons": ["58", SUPPRESSED, "60"]})
+    revised = pd.DataFrame({"sex": ["F"], "persons": ["500"]})
+    found = audit([first, revised], ["sex"], "persons", base=1)
+    assert found[["sex", "low", "high"]].to_numpy().tolist() == [["M", 2.0, 2.0]]
+
+
 def test_a_table_without_a_dimension_is_its_total() -> None:
     by_sex = pd.DataFrame({"citizenship": "IND", "sex": ["F", "M"], "persons": [SUPPRESSED, "58"]})
     together = pd.DataFrame({"citizenship": ["IND"], "persons": ["60"]})
