@@ -78,6 +78,7 @@ def build_balances(frame: pd.DataFrame, ref_area: str) -> pd.DataFrame:
 def build_shortages(frame: pd.DataFrame) -> pd.DataFrame:
     known = frame.assign(
         value=pd.to_numeric(frame["value"]),
+        points=pd.to_numeric(frame["value"]),
         rating=frame["rating"].replace("", None),
         shortage_id=[
             "S:" + ":".join(key)

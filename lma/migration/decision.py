@@ -179,7 +179,7 @@ def _count_current_data(room: _Room, activity: str, occupation: str) -> CurrentD
     current = rows[(years <= room.as_of_year) & (years >= room.as_of_year - room.rules.threshold("max_age"))]
     return CurrentData(
         tuple(sorted(set(current["indicator"].astype(str)))),
-        int((current["method"] == "oecd").sum()),
+        int(((current["method"] == "oecd") & current["points"].notna()).sum()),
         None if rows.empty else int(years.max()),
         _describe_coverage(room, activity),
         weakest_basis(current["basis"]),

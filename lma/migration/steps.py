@@ -92,18 +92,12 @@ def check_data(data: CurrentData, as_of_year: int, rules: RuleSet) -> Outcome:
         f"{need:g} needed, or {data.sub_indices} current sub-indices of at least {sub_need:g}; newest year "
         f"{newest}, current means no older than {max_age:g} years in {as_of_year}; {data.coverage}."
     )
-    base = Outcome(
-        "D0",
-        "Enough current indicators to judge",
-        "",
-        text,
-        "NR",
-        float(len(data.indicators)),
-        need,
-        basis=data.basis,
-        ids=data.ids,
-    )
-    return _settle(base, len(data.indicators) >= need or data.sub_indices >= sub_need)
+    enough = len(data.indicators) >= need
+    by_index = not enough and data.sub_indices >= sub_need
+    value, threshold = (data.sub_indices, sub_need) if by_index else (len(data.indicators), need)
+    name = "Enough current indicators to judge"
+    base = Outcome("D0", name, "", text, "NR", float(value), threshold, basis=data.basis, ids=data.ids)
+    return _settle(base, enough or by_index)
 
 
 def check_shortage(rating: Rating | None) -> Outcome:
