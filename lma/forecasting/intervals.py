@@ -1,4 +1,4 @@
-"""Intervals from our own rolling-origin errors: signed quantiles of error / scale, pooled over the panel.
+"""Intervals from our own rolling-origin errors: centred quantiles of error / scale, pooled over the panel.
 
 Model-based intervals cover far too little on short annual series; these are split-conformal (Vovk et al.
 2005; Lei et al. 2018, finite-sample order statistic) with a scale per series, so that series of any size
@@ -99,7 +99,10 @@ def _quantiles(pool: Floats, h: int) -> list[float]:
             else float(np.sign(q - 0.5)) * _normal_score(max(q, 1 - q)) * float(np.sqrt(h * np.pi / 2))
             for q in LEVELS
         ]
-    return [conformal_quantile(pool, level) for level in LEVELS]
+    # Centred: the median error of the pool is the common drift of other series, which says nothing of this
+    # one. Left in, it would move the published median away from the published mean.
+    centred = pool - np.median(pool)
+    return [conformal_quantile(centred, level) for level in LEVELS]
 
 
 def _widening(quantiles: Floats) -> Floats:
