@@ -27,6 +27,7 @@ from lma.migration.dependency import (
 )
 from lma.migration.evidence import find_newest
 from lma.migration.gaps import Gap, compute_need, read_gaps
+from lma.migration.population import count_population
 from lma.migration.safeguards import judge_corridor, list_flags
 from lma.migration.steps import check_shortage, check_technology
 
@@ -305,6 +306,52 @@ def test_unknown_alternatives_stay_in_the_list_without_a_number() -> None:
     found = list_alternatives(empty, "MUS", "C", 2026, 3, rule_set("decision"))
     assert [one.code for one in found] == ["UNEMPLOYED", "NEET", "WOMEN", "UNDEREMPLOYED"]
     assert all(one.value is None and "missing" in one.text or "not among" in one.text for one in found)
+
+
+AGES = ["Y15T19", "Y20T24", "Y15T24", "Y25T64", "Y65T69", "Y_GE70"]
+
+
+def observe_ages(time_period: str, sexes: list[str], ages: list[str], value: float = 10.0) -> pd.DataFrame:
+    rows = [(sex, age, time_period, value) for sex in sexes for age in ages]
+    return pd.DataFrame(rows, columns=["sex", "age", "time_period", "obs_value"])
+
+
+def test_population_covers_the_range_without_overlap() -> None:
+    frame = observe(observe_ages("2025", ["F"], AGES).assign(indicator="POP", ref_area="MUS"))
+    assert getattr(count_population(frame, "MUS", 2026, "F", 15, 24), "value", None) == 10
+    assert getattr(count_population(frame, "MUS", 2026, "F", 15, None), "value", None) == 40
+    assert count_population(frame, "MUS", 2026, "F", 10, None) is None
+    assert count_population(frame, "MUS", 2026, "_T", 15, 24) is None
+
+
+def test_population_adds_the_sexes_and_falls_back_on_a_complete_year() -> None:
+    parts = [
+        observe_ages("2020", ["F", "M"], AGES),
+        observe_ages("2025", ["F"], AGES),
+        observe_ages("2030", ["F", "M"], AGES),
+    ]
+    frame = observe(pd.concat(parts, ignore_index=True).assign(indicator="POP", ref_area="MUS"))
+    found = count_population(frame, "MUS", 2026, "_T", 15, 24)
+    assert found is not None
+    assert (found.value, found.time_period, len(found.ids)) == (20, "2020", 2)
+
+
+def test_both_sexes_stand_for_an_older_total_and_old_figures_are_named() -> None:
+    rows = pd.DataFrame(
+        [
+            ("LF", "_T", "2025", 1000.0), ("UNE_RT", "_T", "2017", 20.0), ("EMP", "_T", "2025", 900.0),
+            ("LF", "F", "2025", 400.0), ("UNE_RT", "F", "2024", 10.0), ("LF", "M", "2025", 600.0),
+            ("UNE_RT", "M", "2024", 5.0),
+        ],
+        columns=["indicator", "sex", "time_period", "obs_value"],
+    ).assign(ref_area="MUS")  # fmt: skip
+    rules = rule_set("decision")
+    newer = list_alternatives(observe(rows), "MUS", "_T", 2026, 3, rules)[0]
+    assert newer.value == pytest.approx(70 - 0.03 * 930)
+    assert "older than" not in newer.text
+    older = list_alternatives(observe(rows[rows["sex"] == "_T"]), "MUS", "_T", 2026, 3, rules)[0]
+    assert older.value == pytest.approx(200 - 0.03 * 800)
+    assert older.text.endswith("older than 3 years in 2026: 2017")
 
 
 def test_unemployed_count_once() -> None:

@@ -20,10 +20,9 @@ from lma.migration.evidence import (
     join_ids,
     select_figures,
     weakest_basis,
+    year_of,
 )
-
-_YOUTH = ("Y15T19", "Y20T24")
-_ADULT = tuple(f"Y{first}T{first + 4}" for first in range(15, 65, 5)) + ("Y_GE65",)
+from lma.migration.population import count_population
 
 
 @dataclass(frozen=True)
@@ -157,23 +156,60 @@ def _unknown(code: str, label: str, missing: str) -> Alternative:
 
 def _assess_unemployed(known: Known, match: Match | None, rules: RuleSet, in_supply: bool) -> Alternative:
     code, label = "UNEMPLOYED", "place the unemployed"
-    observations, ref_area, as_of_year = known
-    force = find_newest(observations, as_of_year, "LF", ref_area)
-    rate = find_newest(observations, as_of_year, "UNE_RT", ref_area)
-    if force is None or rate is None or match is None:
+    as_of_year = known[2]
+    unemployed = _count_unemployed(known)
+    if unemployed is None or match is None:
         return _unknown(
             code, label, "labour force, unemployment rate or employment of the activity is missing"
         )
     frictional = rules.threshold("frictional_share")
-    usable = compute_usable_unemployed(force.value, rate.value, frictional)
-    text = (
-        f"usable unemployed {usable:,.0f} = {describe('labour force', force)} x "
-        f"{describe('unemployment rate', rate, 1, '%')} - {frictional:g} % of employment; {match.text}"
-    )
+    force, jobless, words, figures = unemployed
+    usable = compute_usable_unemployed(force, 100 * jobless / force, frictional)
+    text = f"usable unemployed {usable:,.0f} = {words} - {frictional:g} % of employment; {match.text}"
     if in_supply:
         text += "; counted as 0 because the balance's seekers already hold them"
         usable = 0.0
-    return _spread(code, label, (usable, usable, usable), match, text, [force, rate])
+    return _spread(
+        code, label, (usable, usable, usable), match, text + _name_old(figures, as_of_year, rules), figures
+    )
+
+
+def _count_unemployed(known: Known) -> tuple[float, float, str, list[Figure]] | None:
+    """(labour force, unemployed, words, figures): from the total, or from both sexes where these are newer."""
+    whole, parts = _pair_rates(known, ["_T"]), _pair_rates(known, ["F", "M"])
+    pairs = parts if not whole or (parts and _oldest(parts) > _oldest(whole)) else whole
+    if not pairs:
+        return None
+    words = " + ".join(
+        f"{describe('labour force', force)} x {describe('unemployment rate', rate, 1, '%')}"
+        for force, rate in pairs
+    )
+    jobless = sum(force.value * rate.value / 100 for force, rate in pairs)
+    return sum(force.value for force, _ in pairs), jobless, words, [one for pair in pairs for one in pair]
+
+
+def _pair_rates(known: Known, sexes: Sequence[str]) -> list[tuple[Figure, Figure]]:
+    """Labour force and unemployment rate of each sex; empty unless every one is known."""
+    observations, ref_area, as_of_year = known
+    pairs = []
+    for sex in sexes:
+        force = find_newest(observations, as_of_year, "LF", ref_area, sex=sex)
+        rate = find_newest(observations, as_of_year, "UNE_RT", ref_area, sex=sex)
+        if force is None or rate is None:
+            return []
+        pairs.append((force, rate))
+    return pairs
+
+
+def _oldest(pairs: Sequence[tuple[Figure, Figure]]) -> str:
+    return min(rate.time_period for _, rate in pairs)
+
+
+def _name_old(figures: Sequence[Figure], as_of_year: int, rules: RuleSet) -> str:
+    """Periods of figures that are older than the limit, as an addition to the text."""
+    limit = rules.threshold("max_age")
+    old = sorted({one.time_period for one in figures if year_of(one.time_period) < as_of_year - limit})
+    return f"; older than {limit:g} years in {as_of_year}: {', '.join(old)}" if old else ""
 
 
 def _assess_neet(known: Known, match: Match | None, rules: RuleSet, years: int) -> Alternative:
@@ -182,9 +218,7 @@ def _assess_neet(known: Known, match: Match | None, rules: RuleSet, years: int) 
     rate = find_newest(observations, as_of_year, "NEET_RT", ref_area) or find_newest(
         observations, as_of_year, "NEET_RT", ref_area, age="Y15T24"
     )
-    youth = find_newest(observations, as_of_year, "POP", ref_area, age="Y15T24") or sum_ages(
-        known, _YOUTH, "_T"
-    )
+    youth = count_population(observations, ref_area, as_of_year, "_T", 15, 24)
     if rate is None or youth is None or match is None:
         return _unknown(code, label, "NEET rate, population 15-24 or employment of the activity is missing")
     pool = youth.value * rate.value / 100
@@ -193,7 +227,15 @@ def _assess_neet(known: Known, match: Match | None, rules: RuleSet, years: int) 
         f"NEET {pool:,.0f} = {describe('population 15-24', youth)} x {describe('rate', rate, 1, '%')}; "
         f"{rhos[0]:g} % a year activated (range {rhos[1]:g} to {rhos[2]:g}) over {years} years; {match.text}"
     )
-    return _spread(code, label, _activate(pool, rhos, years), match, text, [rate, youth])
+    figures = [rate, youth]
+    return _spread(
+        code,
+        label,
+        _activate(pool, rhos, years),
+        match,
+        text + _name_old(figures, as_of_year, rules),
+        figures,
+    )
 
 
 def _assess_women(known: Known, match: Match | None, rules: RuleSet, years: int) -> Alternative:
@@ -213,7 +255,15 @@ def _assess_women(known: Known, match: Match | None, rules: RuleSet, years: int)
         f"{describe('women', women, 1, '%')}); {rhos[0]:g} % a year (range {rhos[1]:g} to {rhos[2]:g}) "
         f"over {years} years; {match.text}"
     )
-    return _spread(code, label, _activate(pool, rhos, years), match, text, [women, men, adults])
+    figures = [women, men, adults]
+    return _spread(
+        code,
+        label,
+        _activate(pool, rhos, years),
+        match,
+        text + _name_old(figures, as_of_year, rules),
+        figures,
+    )
 
 
 def _activate(pool: float, rhos: Sequence[float], years: int) -> tuple[float, float, float]:
@@ -239,9 +289,7 @@ def _spread(
 def _count_adult_women(known: Known, rate: Figure | None) -> Figure | None:
     """Women of 15 and over: published, summed over ages, or the female labour force over its rate."""
     observations, ref_area, as_of_year = known
-    direct = find_newest(observations, as_of_year, "POP", ref_area, sex="F", age="Y_GE15") or sum_ages(
-        known, _ADULT, "F"
-    )
+    direct = count_population(observations, ref_area, as_of_year, "F", 15, None)
     if direct is not None or rate is None or rate.value <= 0:
         return direct
     force = find_newest(observations, as_of_year, "LF", ref_area, sex="F")
@@ -249,17 +297,3 @@ def _count_adult_women(known: Known, rate: Figure | None) -> Figure | None:
         return None
     value = force.value / rate.value * 100
     return Figure(value, force.time_period, weakest_basis([force.basis, rate.basis]), force.ids + rate.ids)
-
-
-def sum_ages(known: Known, ages: Sequence[str], sex: str) -> Figure | None:
-    """Population of several age groups at the newest period that has them all, or ``None``."""
-    observations, ref_area, as_of_year = known
-    parts = [select_figures(observations, as_of_year, "POP", ref_area, sex=sex, age=age) for age in ages]
-    shared = set.intersection(*(set(part["time_period"]) for part in parts))
-    if not shared:
-        return None
-    period = max(shared)
-    rows = pd.concat([part[part["time_period"] == period] for part in parts])
-    rows = rows.sort_values(["age", "basis_kind", "observation_id"]).drop_duplicates("age", keep="last")
-    ids = tuple(rows["observation_id"].astype(str))
-    return Figure(float(rows["obs_value"].sum()), period, weakest_basis(rows["basis"]), ids)

@@ -177,7 +177,7 @@ def _build_row(country: Country, pair: _Pair, activity: str, ratings: Ratings) -
     )
     total = activity == "_T"
     figures = [pair.unemployment, pair.ratio] + ([pair.stock, pair.total, pair.remittances] if total else [])
-    found = [one for one in (origin_found, destination_found) if one is not None]
+    found = [one for one in (origin_found, destination_found) if one is not None and not total]
     ids = (*join_ids(figures), *(one[1] for one in found))
     bases = [figure.basis for figure in figures if figure is not None] + [one[2] for one in found]
     stock = pair.stock if total else None
@@ -210,7 +210,11 @@ def _describe_step(country: Country, pair: _Pair, total: bool) -> str:
         describe("GDP per head (PPP) of the destination over the origin's", pair.ratio, 2),
     ]
     if total:
-        share = "unknown" if pair.share is None else f"{pair.share:.1f} % of {pair.total.value:,.0f} in all"
+        share = (
+            "unknown"
+            if pair.share is None
+            else f"{pair.share:.1f} % of {pair.total.value:,.0f} in the stocks at hand"
+        )
         remitted = describe("remittances", pair.remittances, 0, "USD")
         parts = [describe("stock", pair.stock), f"share {share}", remitted, *parts]
     return "; ".join(parts)

@@ -172,10 +172,9 @@ def _count_current_data(room: _Room, activity: str, occupation: str) -> CurrentD
     mask &= (
         (frame["occupation"] == occupation) & (frame["method"] != "rating") & (frame["indicator"] != "_SCORE")
     )
-    mask &= frame["value"].notna() & frame["time_period"].notna() & (frame["basis"] != "projection")
-    rows = frame[mask]
-    years = rows["time_period"].astype(str).str[-4:] if rows.empty else rows["time_period"].map(_last_year)
-    years = years.astype(int)
+    mask &= frame["value"].notna() & (frame["basis"] != "projection")
+    rows = frame[mask & frame["time_period"].astype(str).str.match(r"\d{4}")]
+    years = rows["time_period"].map(_last_year).astype(int)
     current = rows[(years <= room.as_of_year) & (years >= room.as_of_year - room.rules.threshold("max_age"))]
     return CurrentData(
         tuple(sorted(set(current["indicator"].astype(str)))),

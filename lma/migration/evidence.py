@@ -51,14 +51,13 @@ def select_figures(
     Projections stay out, because a test of today's need must not rest on a forecast made elsewhere; only
     population may be one, where the newest census is far away.
     """
-    wanted = {**_TOTALS, **dimensions}
-    mask = observations["obs_value"].notna()
+    wanted = {"indicator": indicator, "ref_area": ref_area, **_TOTALS, **dimensions}
+    rows = observations
+    for column, code in wanted.items():  # one column after the other: each look at fewer rows than the last
+        rows = rows[rows[column] == code]
+    rows = rows[rows["obs_value"].notna()]
     if indicator != "POP":
-        mask &= observations["basis"] != "projection"
-    mask &= (observations["indicator"] == indicator) & (observations["ref_area"] == ref_area)
-    for column, code in wanted.items():
-        mask &= observations[column] == code
-    rows = observations[mask]
+        rows = rows[rows["basis"] != "projection"]
     return rows[rows["time_period"].str[:4].astype(int) <= as_of_year]
 
 

@@ -90,7 +90,7 @@ def check_data(data: CurrentData, as_of_year: int, rules: RuleSet) -> Outcome:
     text = (
         f"{len(data.indicators)} current indicators ({', '.join(data.indicators) or 'none'}), at least "
         f"{need:g} needed, or {data.sub_indices} current sub-indices of at least {sub_need:g}; newest year "
-        f"{newest}, current means no older than {max_age:g} years in {as_of_year}; {data.coverage}."
+        f"{newest}, current means no projection and no older than {max_age:g} years in {as_of_year}; {data.coverage}."
     )
     enough = len(data.indicators) >= need
     by_index = not enough and data.sub_indices >= sub_need
@@ -218,13 +218,13 @@ def check_time(gaps: Sequence[Gap], economic_activity: str, as_of_year: int, rul
     opening = find_opening_year(list(gaps))
     base = Outcome("D6", "Training takes longer than the time left", "", "", "YR", needed)
     if opening is None:
-        text = f"Training takes {needed:g} years (assumption)."
+        text = f"Years of training {needed:g} (assumption of rules/decision.yaml)."
         basis = "projection" if gaps else "reported"
         return _leave_open(replace(base, text=text, basis=basis), "no gap opens within the horizon")
     left = max(0, opening - as_of_year)
     text = (
-        f"Training takes {needed:g} years (assumption of rules/decision.yaml); the gap opens in {opening}, "
-        f"{left} years after {as_of_year}. Temporary migration may bridge the time while training runs."
+        f"Years of training {needed:g} (assumption of rules/decision.yaml); the gap opens in {opening}, years "
+        f"after {as_of_year}: {left}. Temporary migration may bridge the time while training runs."
     )
     ids = next(gap.ids for gap in gaps if gap.q50 > 0)
     filled = replace(base, text=text, threshold=float(left), basis="projection", ids=ids)
