@@ -60,7 +60,8 @@ def panel_forecast() -> pd.DataFrame:
 def test_one_row_per_series_and_horizon(panel_forecast: pd.DataFrame) -> None:
     expected = ["unique_id", "h", "ds", "mean", "lo80", "hi80", "lo95", "hi95", "q50", "model_id", "reason"]
     assert list(panel_forecast.columns) == expected
-    assert len(panel_forecast) == 12 * 7
+    keys = list(zip(panel_forecast["unique_id"], panel_forecast["h"], strict=True))
+    assert keys == [(f"s{i:02d}", h) for i in range(12) for h in range(1, 8)]
     assert panel_forecast.notna().all().all()
     assert (panel_forecast["ds"] == 2019 + panel_forecast["h"]).all()
     assert set(panel_forecast["model_id"]) <= set(MODELS)
