@@ -140,7 +140,7 @@ def test_tables_are_real_tables(edition: Edition, page: Page) -> None:
 def test_charts_have_alternative_text_and_their_figures(page: Page) -> None:
     labels = [a["aria-label"] for tag, a in page.tags if tag == "svg"]
     assert len(labels) == 5 + 3
-    assert "Observed" in labels[0] and "80 % interval" in labels[0]
+    assert "Published" in labels[0] and "80 % interval" in labels[0]
     assert [tag for tag, _ in page.tags].count("details") >= len(labels)
 
 
@@ -325,7 +325,7 @@ def test_fan_chart_draws_the_series_as_it_is(edition: Edition) -> None:
     # The fan opens from the last observation, then has one point a year.
     assert [len(layer["data"]["values"]) for layer in areas] == [7, 7]
     assert areas[0]["data"]["values"][0] == {"q025": 81250.0, "q975": 81250.0, "year": 2024.0}
-    assert "data to 2024" in charts.draw_svg(chart)
+    assert "last figure 2024" in charts.draw_svg(chart)
 
 
 def test_sector_without_forecast_says_so(edition: Edition) -> None:
@@ -354,7 +354,20 @@ def test_share_chart_joins_the_periods_of_a_zone(edition: Edition) -> None:
         dataclasses.replace(edition, cells=pd.concat([edition.cells, earlier]))
     )
     assert lines is not None and [row[2] for row in lines.rows] == ["30.0", "34.2"]
+    assert [point["stretch"] for point in lines.spec["layer"][-1]["data"]["values"]] == [0, 0]
     assert "configured ceiling 50 %" in charts.draw_svg(lines)
+
+
+def test_no_line_is_drawn_over_years_without_figures() -> None:
+    data = pd.DataFrame({"label": ["a", "a", "a", "b"], "year": [2015.0, 2015.75, 2019.0, 2019.25]})
+    assert charts._stretches(data) == [0, 0, 2, 3]
+
+
+def test_files_of_one_table_stand_together(edition: Edition) -> None:
+    twice = pd.concat([edition.sources, edition.sources.assign(file_name="other.csv")])
+    rows = layout.source_rows(dataclasses.replace(edition, sources=twice))
+    assert len(rows) == 3 and all(len(row) == len(layout.SOURCE_HEADER) for row in rows)
+    assert "ilostat_2emp_sector.csv, 40, a1a1a1a1a1a1" in rows[0][3] and "other.csv" in rows[0][3]
 
 
 def test_sectors_that_look_the_same_are_drawn_apart(edition: Edition) -> None:

@@ -35,7 +35,7 @@ LINE_COLOURS = ("#08457e", "#b0450b", "#1b7a4b", "#7b3294", "#8a6d00", "#a1325c"
 # Pixels: width that fits a phone, one row of bars with its name above, the bar, and how far it hangs below.
 WIDTH, ROW, BAR, BAR_DROP = 320, 34, 11, 8
 MEASURE_LABELS = {
-    "observed": "observed",
+    "observed": "published",
     "mean": "forecast",
     "q025": "95 % from",
     "q10": "80 % from",
@@ -46,6 +46,11 @@ MEASURE_LABELS = {
 GAP_WORDS = (
     "Line: from the low to the high end (q10 to q90) of the simulated gap; dot: its median. Right of zero "
     "workers are lacking, left of zero there are more workers than jobs."
+)
+FAN_WORDS = (
+    "The history is what the publisher says; for many countries it is itself a modelled estimate, and its last "
+    "years a projection: table T5 gives the basis. The vertical axis does not begin at zero, and differs "
+    "between charts."
 )
 NO_FORECAST_WORDS = "No forecast for this sector; table T5 says why."
 _FAN_QUANTILES = ("q025", "q10", "q90", "q975")
@@ -135,7 +140,7 @@ def employment_chart(edition: Edition) -> Chart | None:
     }
     first = data.iloc[0]
     alt = (
-        f"Bars of employment in {len(data)} sectors, last observed period. Largest: {first['label']} with "
+        f"Bars of employment in {len(data)} sectors, last published period. Largest: {first['label']} with "
         f"{first['shown']} persons in {first['time_period']}. The table below the chart has every figure."
     )
     rows = tuple((row.label, row.time_period, row.shown) for row in _records(data))
@@ -220,7 +225,7 @@ def _line(data: pd.DataFrame, measure: str, colour: str, dash: list[int], span: 
 
 def _cut_off(last: pd.Series[Any], span: tuple[float, float]) -> list[Spec]:
     """Dotted line at the last observation, with its period."""
-    data = pd.DataFrame({"year": [last["year"]], "words": [f"data to {last['time_period']}"]})
+    data = pd.DataFrame({"year": [last["year"]], "words": [f"last figure {last['time_period']}"]})
     words = {"type": "text", "align": "right", "dx": -4, "baseline": "top", "color": QUIET}
     place = {"y": {"value": 2}, "text": {"field": "words"}}
     return [
@@ -304,6 +309,7 @@ def _share_bars(data: pd.DataFrame) -> Spec:
 
 def _share_lines(data: pd.DataFrame, ceiling: float | None) -> Spec:
     span = (float(data["year"].min()), float(data["year"].max()))
+    drawn = data.assign(stretch=_stretches(data))
     mark = {"type": "line", "strokeWidth": 2, "point": {"size": 30, "filled": True}}
     title, axis = "per cent of workers", {"tickCount": 5}
     y = {"field": "value", "type": "quantitative", "title": title, "axis": axis, "scale": {"zero": True}}
@@ -313,8 +319,20 @@ def _share_lines(data: pd.DataFrame, ceiling: float | None) -> Spec:
         "scale": {"domain": list(dict.fromkeys(data["label"])), "range": list(LINE_COLOURS)},
         "legend": {"orient": "bottom", "columns": 1, "title": None, "labelLimit": WIDTH},
     }
-    lines = _layer(data, mark, x=_years(span), y=y, color=colour)
+    detail = {"field": "stretch", "type": "nominal"}
+    lines = _layer(drawn, mark, x=_years(span), y=y, color=colour, detail=detail)
     return _finish([*_ceiling_rule(ceiling), lines], WIDTH - 35, 200)
+
+
+def _stretches(data: pd.DataFrame) -> list[int]:
+    """Number of the unbroken stretch each point is in: no line is drawn over more than a year without figures."""
+    stretches: list[int] = []
+    previous: tuple[str, float] | None = None
+    for row in _records(data):
+        joined = previous is not None and previous[0] == row.label and row.year - previous[1] <= 1
+        stretches.append(stretches[-1] if joined else len(stretches))
+        previous = (row.label, row.year)
+    return stretches
 
 
 def _ceiling_rule(ceiling: float | None) -> list[Spec]:
@@ -483,7 +501,7 @@ def _fan_words(label: str, wide: pd.DataFrame) -> str:
     if len(observed):
         first, last = observed.iloc[0], observed.iloc[-1]
         text += (
-            f" Observed {format_number(first['observed'], 0)} in {first['time_period']}, "
+            f" Published: {format_number(first['observed'], 0)} in {first['time_period']}, "
             f"{format_number(last['observed'], 0)} in {last['time_period']}."
         )
     if forecast.empty:

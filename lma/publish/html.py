@@ -21,6 +21,7 @@ from lma.contracts import Edition
 from lma.publish.charts import (
     BAND_80,
     BAND_95,
+    FAN_WORDS,
     HISTORY,
     LACKING,
     LINE,
@@ -262,7 +263,10 @@ def _notes(edition: Edition) -> Html:
 
 
 def _sources(edition: Edition) -> Html:
-    rows = [(*map(escape_text, row[:-1]), _outside_link(row[-1])) for row in source_rows(edition)]
+    rows = [
+        (*map(escape_text, about), _list(map(escape_text, files.split("\n"))), _outside_link(url))
+        for *about, files, url in source_rows(edition)
+    ]
     return _plain_table("Files this edition was made from", SOURCE_HEADER, rows)
 
 
@@ -319,9 +323,7 @@ def _fan_section(fans: Sequence[Chart]) -> Html:
     return join(
         element("h3", Html("Employment by sector: history and projection, persons")),
         _fan_legend(),
-        element(
-            "p", Html("The vertical axis does not begin at zero, and differs between charts."), class_="quiet"
-        ),
+        element("p", escape_text(FAN_WORDS), class_="quiet"),
         chooser,
         element(
             "div",
@@ -334,11 +336,11 @@ def _fan_section(fans: Sequence[Chart]) -> Html:
 
 def _fan_legend() -> Html:
     entries = [
-        (Html(f'<i class="line" style="color:{HISTORY}"></i>'), "observed"),
+        (Html(f'<i class="line" style="color:{HISTORY}"></i>'), "history as published"),
         (Html(f'<i class="line dashed" style="color:{LINE}"></i>'), "projection"),
         (Html(f'<i style="background:{BAND_80}"></i>'), "80 % interval"),
         (Html(f'<i style="background:{BAND_95}"></i>'), "95 % interval"),
-        (Html(f'<i class="dotted" style="color:{QUIET}"></i>'), "last period with data"),
+        (Html(f'<i class="dotted" style="color:{QUIET}"></i>'), "last published figure"),
     ]
     return _list((Html(f"{swatch}{escape_text(words)}") for swatch, words in entries), class_="legend")
 

@@ -35,7 +35,10 @@ GENERAL_LIMITS = (
     "nor a quota.",
 )
 _DECISIONS = "T10"
+# Counts of things the heading names: a unit after the number would say nothing.
+_SILENT_UNITS = frozenset({"NR", "COUNT"})
 _REFERENCE = re.compile(r"\bT\d{1,2}(?:\.[^.\s,;()]+\.[^\s,;()]*[^\s,;().])?")
+_TEST = re.compile(r"D\d+")
 _OUTCOME = re.compile(r"(pass|fail|not assessed|passed|not passed)\b", re.IGNORECASE)
 
 Record = Mapping[Any, Any]
@@ -204,25 +207,31 @@ def limits_of(edition: Edition) -> list[str]:
     return [clean_text(text) for text in edition.run.get("limits", ())] + list(GENERAL_LIMITS)
 
 
-SOURCE_HEADER = ("Publisher", "Table", "Vintage", "File", "Licence", "Address")
+SOURCE_HEADER = ("Publisher", "Table", "Licence", "Files: vintage, name, rows, start of sha256", "Address")
 CHECK_HEADER = ("Table", "Subject", "Rule", "Rows checked", "Rows failed")
 
 
 def source_rows(edition: Edition) -> list[list[str]]:
-    """One row per file used, columns ``SOURCE_HEADER``; the address comes last."""
-    return [_source_row(record) for record in edition.sources.to_dict("records")]
-
-
-def _source_row(record: Record) -> list[str]:
-    name = clean_text(record["file_name"])
+    """One row per publisher's table, columns ``SOURCE_HEADER``; its files on a line each, the address last."""
+    files: dict[tuple[str, str, str, str], list[str]] = {}
+    for record in edition.sources.to_dict("records"):
+        title = f"{clean_text(record['title'])} ({clean_text(record['table_code'])})"
+        key = (
+            clean_text(record["publisher"]),
+            title,
+            clean_text(record["licence"]),
+            clean_text(record["url"]),
+        )
+        files.setdefault(key, []).append(_file_words(record))
     return [
-        clean_text(record["publisher"]),
-        f"{clean_text(record['title'])} ({clean_text(record['table_code'])})",
-        format_date(record["as_of"]),
-        f"{name}, {record['n_rows']} rows, sha256 {record['snapshot_sha'][:12]}",
-        clean_text(record["licence"]),
-        clean_text(record["url"]),
+        [publisher, title, licence, "\n".join(sorted(names)), url]
+        for (publisher, title, licence, url), names in files.items()
     ]
+
+
+def _file_words(record: Record) -> str:
+    name, sha = clean_text(record["file_name"]), str(record["snapshot_sha"])[:12]
+    return f"{format_date(record['as_of'])}, {name}, {record['n_rows']}, {sha}"
 
 
 def check_rows(edition: Edition) -> list[list[str]]:
@@ -268,7 +277,7 @@ def _columns(records: Sequence[Record]) -> tuple[ColumnView, ...]:
 def _column(column_id: str, records: Sequence[Record]) -> ColumnView:
     numbers = [record for record in records if not is_missing(record["value"])]
     label = clean_text(records[0]["column_label"])
-    unit = _shared([unit_words(record["unit_measure"]) for record in numbers])
+    unit = _shared([_shown_unit(record) for record in numbers])
     notes = [list_ids(record["footnotes"]) for record in numbers]
     return ColumnView(
         column_id=clean_text(column_id),
@@ -278,6 +287,11 @@ def _column(column_id: str, records: Sequence[Record]) -> ColumnView:
         is_number=bool(numbers),
         notes=tuple(note for note in (notes[0] if notes else []) if all(note in found for found in notes)),
     )
+
+
+def _shown_unit(record: Record) -> str:
+    code = clean_text(record["unit_measure"])
+    return "" if code in _SILENT_UNITS else unit_words(code)
 
 
 def _shared(values: Sequence[str]) -> str:
@@ -306,12 +320,13 @@ def _rows(records: Sequence[Record], columns: Sequence[ColumnView]) -> tuple[Row
 def _cell(record: Record, column: ColumnView, says_units: bool) -> CellView:
     is_number = not is_missing(record["value"])
     shown = format_number(record["value"], record["decimals"]) if is_number else clean_text(record["text"])
-    outcome = _OUTCOME.match(shown) if record["table_id"] == _DECISIONS and not is_number else None
+    is_test = record["table_id"] == _DECISIONS and _TEST.fullmatch(str(record["column_id"]))
+    outcome = _OUTCOME.match(shown) if is_test and not is_number else None
     return CellView(
         address=clean_text(record["address"]),
         shown=shown,
         is_number=is_number,
-        unit=unit_words(record["unit_measure"]) if is_number and not says_units and not column.unit else "",
+        unit=_shown_unit(record) if is_number and not says_units and not column.unit else "",
         basis=clean_text(record["basis"]) if is_number and not column.basis else "",
         symbol=symbol_of(record),
         reason=clean_text(record["reason"]),

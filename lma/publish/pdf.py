@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lma.contracts import Edition
 from lma.publish.charts import (
+    FAN_WORDS,
     Chart,
     balance_chart,
     draw_svg,
@@ -25,6 +27,7 @@ from lma.publish.charts import (
 from lma.publish.grid import BASIS_WORDS, SYMBOLS, clean_text, note_text
 from lma.publish.layout import (
     BASIS_LETTERS,
+    SOURCE_HEADER,
     CellView,
     ColumnView,
     RowView,
@@ -44,12 +47,13 @@ from lma.publish.layout import (
 _HEADLINES = "T0"
 # Width of paper in characters of 7.5 point type.
 _PORTRAIT, _LANDSCAPE = 112, 178
+_LONG_WORD, _MARK = re.compile(r"\S{18,}"), re.compile(r"([_./&?=-])")
 _LONGEST_HEADING = 140
 # Characters of a row shown by itself that surely fit one page.
 _LONGEST_CARD = 2500
-_FAN_WORDS = (
-    "Black: observed. Dashed: projection. Dark band: 80 % interval; light band: 95 % interval. Dotted: last "
-    "period with data. The vertical axis does not begin at zero, and differs between charts."
+_FAN_LEGEND = (
+    "Black: history as published. Dashed: projection. Dark band: 80 % interval; light band: 95 % interval. "
+    "Dotted: last published figure. "
 )
 
 
@@ -81,14 +85,18 @@ def _document(edition: Edition) -> dict[str, Any]:
         "fonts": ["DejaVu Sans"] if font_folder() else ["Libertinus Serif", "New Computer Modern"],
         "headlines": [_headlines(table, targets) for table in tables if table.spec.table_id == _HEADLINES],
         "limits": limits_of(edition),
-        "fan_words": _FAN_WORDS,
+        "fan_words": _FAN_LEGEND + FAN_WORDS,
         "fans": [_drawing(chart) for chart in fan_charts(edition)],
         "charts": [_drawing(chart) for chart in _single_charts(edition)],
-        "tables": [_table(table, marks, targets) for table in tables if table.spec.table_id != _HEADLINES],
+        "tables": [
+            {**_table(table, marks, targets), "first": place == 0}
+            for place, table in enumerate(t for t in tables if t.spec.table_id != _HEADLINES)
+        ],
+        "source_header": SOURCE_HEADER,
         "letters": [[letter, BASIS_WORDS[basis]] for basis, letter in BASIS_LETTERS.items()],
         "symbols": [[symbol, words] for symbol, words in SYMBOLS.items()],
         "notes": [{"mark": mark, "text": note_text(edition, note)} for note, mark in marks.items()],
-        "sources": source_rows(edition),
+        "sources": [[_breakable(text) for text in row] for row in source_rows(edition)],
         "checks": {"words": check_words(edition), "rows": check_rows(edition)},
     }
 
@@ -117,7 +125,12 @@ def _headlines(table: TableView, targets: Mapping[str, str]) -> dict[str, Any]:
 
 def _parts(text: str, targets: Mapping[str, str]) -> list[list[str]]:
     parts = split_references(text, targets.__contains__)
-    return [[words, targets.get(target, "")] for words, target in parts]
+    return [[_breakable(words), targets.get(target, "")] for words, target in parts]
+
+
+def _breakable(text: str) -> str:
+    """Long codes and addresses may break after a mark, so that they stay in their column."""
+    return _LONG_WORD.sub(lambda word: _MARK.sub("\\1\u200b", word.group()), text)
 
 
 # ---------------------------------------------------------------- tables
@@ -157,7 +170,8 @@ def _width(view: TableView, place: int) -> int:
     ]
     longest = max(lengths, default=1)
     heading = max(min(longest_word, 16), min(len(column.label) // 4, 14))
-    return 3 + max(longest if column.is_number else min(longest, 22), heading, 4)
+    room = 22 if longest <= 120 else 44
+    return 3 + max(longest if column.is_number else min(longest, room), heading, 4)
 
 
 def _split_columns(widths: Sequence[int], paper: int) -> Iterator[range]:
