@@ -23,6 +23,8 @@ from lma.errors import InputError, UsageError
 TOTAL = "_T"
 SUPPRESSED, NOT_AVAILABLE = "[c]", "[x]"
 N_MIN, N_MIN_MIGRANTS, BASE = 5, 10, 5
+_CELL_KEY = ("ref_area", "table_id", "row_id", "column_id")
+_BLANK = ("", "nan", "None", "<NA>", NOT_AVAILABLE)
 
 Key = tuple[str, ...]
 Bound = tuple[float, float]
@@ -73,7 +75,11 @@ def protect(
 
 
 def audit(
-    frames: Iterable[pd.DataFrame], dims: Sequence[str], value: str, n_min: int = N_MIN, base: int = BASE
+    frames: Iterable[pd.DataFrame],
+    dims: Sequence[str] | None = None,
+    value: str | None = None,
+    n_min: int = N_MIN,
+    base: int = BASE,
 ) -> pd.DataFrame:
     """Cells that the published tables give away together: one row per cell: ``low``, ``high``, ``reason``.
 
@@ -81,7 +87,13 @@ def audit(
     lacks is its total. Reasons: BELOW_MINIMUM (printed), RECOVERABLE (margins or another table leave an
     interval narrower than ``n_min``), DIFFERENCING (two editions differ by so little that few persons explain
     it). Empty when nothing is given away. Each table is examined alone and all of them together.
+
+    Without ``dims`` and ``value`` the layout is told from the columns: cells of editions (marts.assessments),
+    of which the tables with a suppressed cell are examined, or else the count in the last column.
     """
+    frames = list(frames)
+    if dims is None or value is None:
+        frames, dims, value = _tell_layout(frames)
     smallest = _check_parameters(n_min, base)
     tables = [_read_published(frame, dims, value) for frame in frames]
     found = [(key, *ends, "BELOW_MINIMUM") for key, ends in _print_small(tables, smallest).items()]
@@ -94,6 +106,25 @@ def audit(
     found += [(key, *ends, "RECOVERABLE") for key, ends in recovered.items()]
     rows = [[*key, low, high, reason] for key, low, high, reason in sorted(found)]
     return pd.DataFrame(rows, columns=pd.Index([*dims, "low", "high", "reason"]))
+
+
+def _tell_layout(frames: list[pd.DataFrame]) -> tuple[list[pd.DataFrame], list[str], str]:
+    """(tables, dimensions, count column) of frames that come without being told."""
+    if frames and all(set(_CELL_KEY) | {"symbol", "value"} <= set(frame.columns) for frame in frames):
+        shown = [frame.assign(value=_show_cells(frame)) for frame in frames]
+        guarded = {name for frame in shown for name in frame.loc[frame["value"] == SUPPRESSED, "table_id"]}
+        return [frame[frame["table_id"].isin(guarded)] for frame in shown], list(_CELL_KEY), "value"
+    values = {str(frame.columns[-1]) for frame in frames}
+    if len(values) != 1:
+        raise UsageError(f"the tables end with the columns {', '.join(sorted(values))}: name dims and value.")
+    value = values.pop()
+    return frames, sorted({str(name) for frame in frames for name in frame.columns} - {value}), value
+
+
+def _show_cells(cells: pd.DataFrame) -> pd.Series:
+    """What an edition prints: the number, the sign of a suppressed cell, or that there is no number."""
+    numbers = cells["value"].astype(object).where(cells["value"].notna(), NOT_AVAILABLE)
+    return numbers.astype(str).mask(cells["symbol"] == SUPPRESSED, SUPPRESSED)
 
 
 def _recover(
@@ -135,7 +166,7 @@ def _read_counts(frame: pd.DataFrame, dims: Sequence[str], value: str) -> dict[K
     keys = [key[:-1] for key in keys]
     numbers = pd.to_numeric(frame[value], errors="coerce").to_numpy(dtype=float)
     for row, (key, number, raw) in enumerate(zip(keys, numbers, frame[value], strict=True), start=1):
-        if np.isnan(number) and str(raw).strip() not in ("", "nan", "None", "<NA>", NOT_AVAILABLE):
+        if np.isnan(number) and str(raw).strip() not in _BLANK:
             raise InputError(f"row {row}, column {value}: not a count. Give raw counts, empty where missing.")
         if number < 0 or (not np.isnan(number) and number != np.floor(number)):
             raise InputError(
@@ -156,7 +187,7 @@ def _read_published(frame: pd.DataFrame, dims: Sequence[str], value: str) -> dic
         raise InputError(f"the table has no column {value}: it has {', '.join(map(str, frame.columns))}.")
     filled = frame.assign(**{name: TOTAL for name in dims if name not in frame.columns})
     texts = frame[value].astype(str).str.strip()
-    return {key: text for key, text in zip(_keys(filled, dims), texts, strict=True) if text != NOT_AVAILABLE}
+    return {key: text for key, text in zip(_keys(filled, dims), texts, strict=True) if text not in _BLANK}
 
 
 def find_equations(cells: Iterable[Key], n_dims: int) -> list[Equation]:

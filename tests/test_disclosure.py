@@ -254,6 +254,31 @@ def test_a_printed_small_count_is_found() -> None:
     assert found[["sex", "reason"]].to_numpy().tolist() == [["M", "BELOW_MINIMUM"]]
 
 
+def print_cells(values: list[float | None], table_id: str = "T7") -> pd.DataFrame:
+    """Cells of an edition: women, men, total; a cell without a number is suppressed."""
+    frame = pd.DataFrame({"row_id": ["F", "M", "_T"], "value": values}).assign(
+        ref_area="MUS", table_id=table_id, column_id="persons", address=table_id
+    )
+    return frame.assign(symbol=frame["value"].isna().map({True: SUPPRESSED, False: None}))
+
+
+def test_cells_of_editions_are_told_from_their_columns() -> None:
+    open_table = print_cells([1.0, 2.0, 3.0], "T1")
+    first = pd.concat([print_cells([None, None, 60.0]), open_table])
+    assert audit([first], base=1).empty
+    found = audit([first, print_cells([58.0, None, 60.0])], base=1)
+    assert set(found["row_id"]) == {"F", "M"}
+    assert set(found["table_id"]) == {"T7"}
+    assert audit([open_table], base=1).empty
+
+
+def test_the_layout_of_a_protected_table_is_told_from_its_columns() -> None:
+    published, _ = protect(build_table([[3, 40], [50, 60]]), DIMS, "persons")
+    assert audit([published]).empty
+    with pytest.raises(UsageError, match="name dims and value"):
+        audit([published, published.rename(columns={"persons": "n"})])
+
+
 def test_intervals_by_hand() -> None:
     keys = [("a",), ("b",), ("_T",)]
     equations = find_equations(keys, 1)
