@@ -26,6 +26,7 @@ from lma.assessment.projections import (
     projection_table,
 )
 from lma.assessment.quality import QUALITY_SPEC, quality_table
+from lma.assessment.selection import select
 from lma.assessment.shortage import (
     INDICATOR_SPEC,
     SHORTAGE_SPEC,
@@ -110,7 +111,8 @@ def assess(country: Country, edition: str, marts: Marts) -> Assessment:
         forecast_years(country.ref_area, marts.forecasts),
         gap_span(country.ref_area, marts.balances),
     )
-    code, observed, derived = country.ref_area, marts.observations, marts.indicators
+    code, derived = country.ref_area, marts.indicators
+    observed = select(marts.observations, ref_area=code)
     parts = [
         (PROFILE_SPEC, country_profile(code, observed, derived, lineage)),
         (SECTOR_SPEC, sector_profile(code, observed, derived, lineage)),
