@@ -46,7 +46,8 @@
     add("Value", shown); add("Unit", word(unit)); add("Basis", word(basis)); add("Period", word(period));
     add("Status", word(status)); add("How", word(step)); add("Sources", word(source)); add("Newest vintage", word(vintage));
     if (rows.length) {
-      make("h3", nRows > rows.length ? `Publisher's rows (${rows.length} of ${nRows})` : "Publisher's rows", body);
+      const first = nRows ? `Publisher's rows (${rows.length} of ${nRows})` : "First of the publisher's rows behind it";
+      make("h3", nRows === rows.length ? "Publisher's rows" : first, body);
       const list = make("ol", "", body);
       rows.forEach((position) => addRow(data.rows[position], list));
     } else {

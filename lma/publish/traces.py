@@ -49,7 +49,7 @@ def collect_traces(edition: Edition) -> dict[str, Any]:
     """Traces of all numeric cells.
 
     ``cells``: address -> [title, shown, unit, basis, period, status, step, sources, vintage, rows, number of
-    rows, inputs, number of inputs], where texts are positions in ``words`` and rows in ``rows``; ``rows``:
+    rows (0 where only the first are known), inputs, number of inputs], where texts are positions in ``words`` and rows in ``rows``; ``rows``:
     [observation_id, source position, row, column, period, value, note]; ``sources``: publisher, title, table,
     file, vintage, URL, licence, sha256.
     """
@@ -141,7 +141,7 @@ def _trace(
         shown,
         *map(words.position, texts),
         shown_rows,
-        len(found),
+        len(inputs) if all(name in facts for name in inputs) else 0,
         shown_inputs,
         len(inputs),
     ]
