@@ -82,7 +82,9 @@ def land_files(run: Run, source_ids: Sequence[str] = ()) -> int:
         )
     lacking = {name: source for name, source in sources.items() if name not in found}
     if lacking and run.request.data is not None:
-        run.say(f"no file in {run.request.data} for {', '.join(lacking)}: the shipped sample is used for them")
+        run.say(
+            f"no file in {run.request.data} for {', '.join(lacking)}: the shipped sample is used for them"
+        )
         n_landed += land_folder(run, contracts.sample_dir(), lacking)[1]
     if not run.request.offline:
         n_landed += download_files(run, sources)
@@ -190,7 +192,7 @@ def parse_or_refuse(run: Run, landed: snapshots.Landed) -> ParsedFile:
         raw, conformed = read_observations(run.request.raw_store, landed, source)
         observations, _ = staging.apply_corrections(conformed.observations, contracts.corrections())
         return ParsedFile(landed, source, raw, observations, conformed.rejected)
-    except LmaError:
+    except Exception:  # whatever is wrong with the file, it must not meet the next run again
         discard_if_new(run, landed)
         raise
 
@@ -202,13 +204,22 @@ def discard_if_new(run: Run, landed: snapshots.Landed) -> None:
 
 
 def batches(parsed: list[ParsedFile], most_rows: int = 500_000) -> Iterator[list[ParsedFile]]:
-    """Files grouped so that each group is checked at once: the fixed cost of a check is paid per group."""
+    """Files grouped so that each group is checked at once: the fixed cost of a check is paid per group.
+
+    Files that share a key of staging.observations never stand in one group: each meets the figures of those
+    before it in the warehouse, as it did on the day it came, so loading again gives the same content.
+    """
+    key = contracts.table_contract("staging.observations").primary_key
     batch: list[ParsedFile] = []
+    taken: set[int] = set()
     for file in parsed:
-        if batch and sum(len(f.observations) for f in batch) + len(file.observations) > most_rows:
+        keys = set(pd.util.hash_pandas_object(file.observations[key], index=False))
+        n_rows = sum(len(other.observations) for other in batch) + len(file.observations)
+        if batch and (n_rows > most_rows or not taken.isdisjoint(keys)):
             yield batch
-            batch = []
+            batch, taken = [], set()
         batch.append(file)
+        taken |= keys
     if batch:
         yield batch
 
@@ -224,12 +235,11 @@ def load_checked(run: Run, batch: list[ParsedFile]) -> int:
     )
     run.keep_checks(checked.checks)
     refused = [list_quarantine(_part(checked.failed, file), file) for file in batch]
-    for file, quarantine in zip(batch, refused, strict=True):
+    passed = [_part(checked.passed, file) for file in batch]
+    for file, kept, quarantine in zip(batch, passed, refused, strict=True):
         refuse_if_too_many(run, quarantine, file)
-    return sum(
-        load_file(run, file, _part(checked.passed, file), quarantine)
-        for file, quarantine in zip(batch, refused, strict=True)
-    )
+        refuse_conflicts(run, kept, file)
+    return sum(map(load_file, [run] * len(batch), batch, passed, refused))
 
 
 def _part(frame: pd.DataFrame, file: ParsedFile) -> pd.DataFrame:
@@ -244,9 +254,8 @@ def load_file(run: Run, file: ParsedFile, passed: pd.DataFrame, quarantine: pd.D
     added = run.warehouse.append_observations(passed)
     if n_refused:
         run.warehouse.write_quarantine(quarantine)
-        first = quarantine.iloc[0]
         run.say(
-            f"{file.landed.file_name}: {n_refused} rows in quarantine, such as {first['observation_id']}: {first['reason']}"
+            f"{file.landed.file_name}: {n_refused} row(s) in quarantine, such as {_describe_refused(quarantine)}"
         )
     run.warehouse.write_snapshot_facts(snapshot_facts(file, len(passed), n_refused))
     return added
@@ -275,10 +284,15 @@ def read_observations(
 
 
 def list_quarantine(failed: pd.DataFrame, file: ParsedFile) -> pd.DataFrame:
-    """Refused rows of one file in the columns of meta.quarantine."""
+    """Refused rows of one file in the columns of meta.quarantine; a rule without a column speaks of the figure."""
     columns = contracts.table_contract("meta.quarantine").column_names
+    figures = file.observations.set_index("observation_id")["obs_value"].map("{:.15g}".format)
+    by_rule = failed.assign(
+        column_name=failed["column_name"].fillna("obs_value"),
+        value=failed["value"].fillna(failed["observation_id"].map(figures)),
+    )
     unreadable = file.rejected.rename(columns={"column": "column_name"}).assign(rule_id="readable")
-    both = pd.concat([part for part in (failed, unreadable) if len(part)] or [failed], ignore_index=True)
+    both = pd.concat([part for part in (by_rule, unreadable) if len(part)] or [by_rule], ignore_index=True)
     both = both.assign(
         table_name="staging.observations",
         source_id=file.source.source_id,
@@ -287,21 +301,38 @@ def list_quarantine(failed: pd.DataFrame, file: ParsedFile) -> pd.DataFrame:
     return both.reindex(columns=columns).drop_duplicates(["observation_id", "rule_id"], ignore_index=True)
 
 
+def _describe_refused(quarantine: pd.DataFrame) -> str:
+    """The first refused row in words: its address, column, value and why."""
+    first = quarantine.iloc[0]
+    return f"{first['observation_id']}, {first['column_name']} = {first['value']!r}: {first['reason'].rstrip('.')}."
+
+
 def refuse_if_too_many(run: Run, quarantine: pd.DataFrame, file: ParsedFile) -> None:
     """Refuse a file in which more rows break the contract than its source allows."""
-    source, n_rows, refused = (
-        file.source,
-        len(file.observations) + len(file.rejected),
-        quarantine["observation_id"].nunique(),
-    )
+    source, refused = file.source, quarantine["observation_id"].nunique()
+    n_rows = len(file.observations) + len(file.rejected)
     if refused <= source.expect.max_quarantined_share * max(n_rows, 1):
         return
     discard_if_new(run, file.landed)
-    worst = quarantine.iloc[0]
     raise ContractError(
         f"{file.landed.file_name} (source {source.source_id}): {refused} of {n_rows} rows break the contract of staging.observations, "
-        f"more than {source.expect.max_quarantined_share:.0%}. First: row {worst['observation_id']}, {worst['column_name']} = {worst['value']!r}: "
-        f"{worst['reason']}. Nothing of the file was loaded; correct the mapping in sources/{source.source_id}.yaml or ask the publisher."
+        f"more than {source.expect.max_quarantined_share:.0%}. First: row {_describe_refused(quarantine)} "
+        f"Nothing of the file was loaded; correct the mapping in sources/{source.source_id}.yaml or ask the publisher."
+    )
+
+
+def refuse_conflicts(run: Run, passed: pd.DataFrame, file: ParsedFile) -> None:
+    """Refuse a file that gives other figures than a file of the same source and vintage loaded before it."""
+    conflicts = run.warehouse.find_conflicts(passed)
+    if conflicts.empty:
+        return
+    discard_if_new(run, file.landed)
+    first, source_id = conflicts.iloc[0], file.source.source_id
+    raise ContractError(
+        f"{file.landed.file_name} (source {source_id}): {len(conflicts)} figures differ from those loaded before of the same vintage, "
+        f"{file.landed.as_of}. First: {first['key']} is {first['obs_value']:.15g} (row {first['observation_id']}), loaded is "
+        f"{first['loaded_value']:.15g} (row {first['loaded_id']}). Nothing of the file was loaded; if the publisher revised the table, give "
+        f"the date with `lma ingest {source_id} FILE --vintage YYYY-MM-DD` or in files.as_of of sources/{source_id}.yaml."
     )
 
 
@@ -343,7 +374,7 @@ def check_observations(run: Run) -> int:
 def derive_figures(run: Run) -> int:
     """Build marts.observations as of the asked date, revisions, and the derived indicators."""
     run.warehouse.build_observations(run.request.as_of)
-    run.warehouse.build_revisions()
+    run.warehouse.build_revisions(run.request.as_of)
     countries = run.request.countries() or contracts.countries().values()
     areas = sorted({code for country in countries for code in (country.ref_area, *country.partners)})
     return run.warehouse.run_indicators(areas)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
 import fcntl
 import hashlib
 import json
@@ -28,7 +29,7 @@ import pandas as pd
 
 from lma import contracts
 from lma.contracts import Column, Correction, Source, TableContract, TableRule
-from lma.errors import ContractError, DefinitionError, InputError, LockedError, UsageError
+from lma.errors import ContractError, DefinitionError, InputError, LockedError, OutputError, UsageError
 
 SCHEMAS = ("raw", "staging", "codelists", "marts", "meta")
 
@@ -59,7 +60,7 @@ def open_for_writing(path: Path | str, wait_seconds: float = 30, command: str | 
     DuckDB cannot open is an ``InputError`` with the remedy, one of other contracts a ``DefinitionError``.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     deadline = time.monotonic() + wait_seconds
     lock = _take_lock(path, deadline, command or _this_command())
     with contextlib.ExitStack() as on_failure:
@@ -70,6 +71,18 @@ def open_for_writing(path: Path | str, wait_seconds: float = 30, command: str | 
         warehouse._create_tables()
         on_failure.pop_all()
     return warehouse
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot hold the warehouse: {error.strerror}. Choose another place with --warehouse, or make "
+            "the folder writable."
+        ) from error
 
 
 def open_for_reading(path: Path | str) -> Warehouse:
@@ -568,6 +581,26 @@ class Warehouse:
         with self._transaction(_arrow_table(frame, contract)):
             where = f"not exists ({known} {same_address}) and not exists ({known} {same_figure})"
             return self._insert(contract.name, contract.column_names, where)
+
+    def find_conflicts(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Rows whose key stands in ``staging.observations`` with another figure, from another row.
+
+        Columns key (in words), observation_id, obs_value, loaded_id, loaded_value, in the order of observation_id.
+        """
+        contract = contracts.table_contract("staging.observations")
+        same_key = " and ".join(f"s.{column} = incoming.{column}" for column in contract.primary_key)
+        words = "concat_ws(' ', s.indicator, s.ref_area, s.counterpart_area, s.sex, s.age, s.economic_activity, s.time_period)"
+        self._connection.register("incoming", _arrow_table(frame, contract))
+        try:
+            found = self._connection.execute(
+                f"select {words} as key, incoming.observation_id, incoming.obs_value, s.observation_id as loaded_id, "  # noqa: S608 (contract)
+                f"s.obs_value as loaded_value from incoming join staging.observations as s on {same_key} "
+                "where s.obs_value is distinct from incoming.obs_value and s.observation_id <> incoming.observation_id "
+                "order by incoming.observation_id, loaded_id"
+            )
+            return _to_pandas(found.to_arrow_table())
+        finally:
+            self._connection.unregister("incoming")
 
     def forget_snapshot(self, source_id: str, snapshot_sha: str) -> int:
         """Remove what one landed file brought in, so that it can be loaded again under changed definitions.
