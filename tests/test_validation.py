@@ -88,7 +88,7 @@ bad_rows = st.lists(
 
 
 @settings(max_examples=20, deadline=None)
-@example(rows=[{}, {"age": None}, {"age": None}, {"time_period": "2000"}])
+@example(rows=[{}, *[{"age": None, "time_period": "2024"}] * 2, {"time_period": "2000"}])
 @given(rows=bad_rows)
 def test_suite_and_plain_check_refuse_the_same_rows(rows: list[dict[str, Any]]) -> None:
     contract = contracts.table_contract(STAGING)
