@@ -29,7 +29,7 @@ from lma.migration.evidence import find_newest
 from lma.migration.gaps import Gap, compute_need, read_gaps
 from lma.migration.population import count_population
 from lma.migration.safeguards import judge_corridor, list_flags
-from lma.migration.steps import check_shortage, check_technology
+from lma.migration.steps import check_dependency, check_shortage, check_technology
 
 CASES = sorted((Path(__file__).parent / "cases" / "decision").iterdir())
 
@@ -398,6 +398,15 @@ def test_gaps_are_read_cumulated_and_complete_only() -> None:
 
 
 # ---------------------------------------------------------------- single steps and safeguards
+
+
+def test_an_old_mix_of_origins_is_named() -> None:
+    mix = (0.2, "2019", (), "modelled_estimate")
+    assert (
+        "in 2019, 7 years before 2026"
+        in check_dependency(None, None, 0.5, mix, 2026, rule_set("decision")).text
+    )
+    assert "before" not in check_dependency(None, None, 0.5, mix, 2021, rule_set("decision")).text
 
 
 def test_no_data_never_passes() -> None:

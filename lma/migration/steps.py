@@ -13,7 +13,7 @@ import pandas as pd
 from lma.contracts import RuleSet
 from lma.migration.alternatives import Alternative, total_alternatives
 from lma.migration.dependency import Dependency, compute_headroom
-from lma.migration.evidence import Figure, describe, join_ids, weakest_basis
+from lma.migration.evidence import Figure, describe, join_ids, weakest_basis, year_of
 from lma.migration.gaps import Gap, Need, find_opening_year
 from lma.migration.safeguards import SHORT
 
@@ -236,6 +236,7 @@ def check_dependency(
     need: Need | None,
     ceiling: float,
     concentration: Concentration | None,
+    as_of_year: int,
     rules: RuleSet,
 ) -> Outcome:
     """D7: the foreign share after admissions stays at the ceiling or below, and no origin dominates."""
@@ -248,7 +249,7 @@ def check_dependency(
         "PC",
         threshold=100 * ceiling,
     )
-    mixed = _describe_concentration(concentration, limit)
+    mixed = _describe_concentration(concentration, as_of_year, rules)
     if dependency is None:
         return _leave_open(replace(base, text=mixed), "foreign workers of this activity are not counted")
     headroom = compute_headroom(dependency.total.value, dependency.foreign.value, ceiling)
@@ -268,11 +269,13 @@ def check_dependency(
     return _settle(filled, passed=True)
 
 
-def _describe_concentration(concentration: Concentration | None, limit: float) -> str:
+def _describe_concentration(concentration: Concentration | None, as_of_year: int, rules: RuleSet) -> str:
     if concentration is None:
         return "Mix of origins unknown."
+    age, limit = as_of_year - year_of(concentration[1]), rules.threshold("max_hhi")
+    old = f", {age} years before {as_of_year}" if age > rules.threshold("max_age") else ""
     return (
-        f"Concentration of origins (HHI) {concentration[0]:.3f} in {concentration[1]}, at most {limit:g}; "
+        f"Concentration of origins (HHI) {concentration[0]:.3f} in {concentration[1]}{old}, at most {limit:g}; "
         f"all migrants of the country stand for those of the activity."
     )
 
