@@ -31,7 +31,6 @@ HEAVY = {
     "great_expectations",
     "sklearn",
     "statsforecast",
-    "hierarchicalforecast",
     "altair",
     "vl_convert",
     "typst",

@@ -110,7 +110,7 @@ def run_panel(
     panel: pd.DataFrame, horizon: int, freq: str, pool: pd.DataFrame | None = None
 ) -> PanelForecast:
     """All models at all origins for a panel: champions, paths and error quantiles. See ``forecast_panel``."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     kind = frequency(freq)
     if not 1 <= horizon <= LONGEST_HORIZON:

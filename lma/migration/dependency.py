@@ -69,11 +69,14 @@ def compute_headroom(employment: float, foreign: float, ceiling: float) -> float
     return (ceiling * employment - foreign) / (1 - ceiling)
 
 
-def compute_hhi(stocks: Iterable[float]) -> float | None:
-    """Herfindahl-Hirschman index of origins, 1 when all come from one; ``None`` without any stock."""
-    counts = [stock for stock in stocks if stock > 0]
-    total = sum(counts)
-    return sum((count / total) ** 2 for count in counts) if total else None
+def compute_hhi(stocks: Iterable[float], total: float | None = None) -> float | None:
+    """Herfindahl-Hirschman index: sum of squared shares, 1 for a single origin; ``None`` without stocks.
+
+    ``total``: all origins, also those not itemised, which then count as many small ones (a lower bound).
+    """
+    known = [stock for stock in stocks if stock > 0]
+    base = sum(known) if total is None else total
+    return sum((stock / base) ** 2 for stock in known) if known and base > 0 else None
 
 
 def measure_dependency(
@@ -146,11 +149,14 @@ def measure_concentration(
     if rows.empty:
         return None
     newest = rows[rows["time_period"] == rows["time_period"].max()].sort_values("counterpart_area")
-    value = compute_hhi(newest["obs_value"].astype(float))
+    period = str(newest["time_period"].iloc[0])
+    totals = select_figures(observations, as_of_year, "MIG_STOCK", ref_area, counterpart_area="_T")
+    total = find_at(totals, period)
+    value = compute_hhi(newest["obs_value"].astype(float), None if total is None else total.value)
     if value is None:
         return None
-    ids = tuple(newest["observation_id"].astype(str))
-    return value, str(newest["time_period"].iloc[0]), ids, weakest_basis(newest["basis"])
+    ids = (*newest["observation_id"].astype(str), *(total.ids if total else ()))
+    return value, period, ids, weakest_basis(newest["basis"])
 
 
 def select_stocks(
