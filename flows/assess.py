@@ -17,6 +17,7 @@ from flows.request import RunRequest
 from flows.trace import find_path
 from lma import contracts
 from lma.contracts import Country, Edition, Scenario
+from lma.errors import InputError
 from lma.warehouse import Warehouse
 
 COUNTRY_MARTS = (
@@ -51,6 +52,10 @@ def simulate_gap(
         warehouse.read("marts.observations", country.ref_area),
         warehouse.read("marts.forecasts", country.ref_area),
     )
+    if forecasts.empty:
+        raise InputError(
+            f"the warehouse holds no forecast of {country.ref_area}: run `lma run {country.ref_area}` first."
+        )
     years, rules = forecast_years(country.ref_area, forecasts), contracts.rule_set("balance")
     return estimate_balance(
         observations,
@@ -136,6 +141,14 @@ def check_marts(run: Run, countries: list[Country]) -> int:
     return len(checks)
 
 
+def check_places(request: RunRequest, countries: list[Country]) -> None:
+    """Stop before the work, not after it, where an edition could not be written."""
+    from lma.publish.edition import check_place
+
+    for country in countries:
+        check_place(request.out / country.ref_area)
+
+
 def publish_country(run: Run, country: Country) -> Path:
     """Write the edition of one country and move it into place."""
     from lma.publish.edition import publish
@@ -172,14 +185,14 @@ def trace_origins(run: Run, cells: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def first_leaves(node: str, inputs: Mapping[str, list[str]], leaves: set[str], most: int = 3) -> list[str]:
-    """The first few published figures behind a row, in the order of its inputs."""
+    """A few published figures behind a row, those named last first: histories end with the newest."""
     found: list[str] = []
-    queue = list(inputs.get(node, []))
+    queue = list(reversed(inputs.get(node, [])))
     while queue and len(found) < most:
         following = queue.pop(0)
         if following in leaves and following not in found:
             found.append(following)
-        queue = [*inputs.get(following, []), *queue]
+        queue = [*reversed(inputs.get(following, [])), *queue]
     return found
 
 

@@ -28,8 +28,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _open_console(*, stderr: bool) -> Console:
+    """A console that prints what it is given; scripts get whole lines, however long a table is."""
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(
+        stderr=stderr, highlight=False, soft_wrap=True, emoji=False, width=None if is_terminal else 10_000
+    )
+
+
+out = _open_console(stderr=False)
+err = _open_console(stderr=True)
 
 Countries = Annotated[
     list[str] | None,
@@ -144,12 +154,12 @@ def _tell_messages(arguments: tuple[Any, ...]) -> None:
 def main() -> None:
     """Entry point: a user's mistake ends in one message and its own exit code, never in a traceback."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # of a command that stopped with an exit code of its own
+        if code:
+            sys.exit(code)
     except LmaError as error:
         err.print(f"lma: {error}", markup=False)
         sys.exit(error.exit_code)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         err.print("lma: stopped by hand; nothing was published.")
         sys.exit(130)
@@ -398,7 +408,7 @@ def protect(
 def audit(
     editions: Annotated[list[Path], typer.Argument(help="Folders of editions, or tables (.csv, .parquet).")],
 ) -> None:
-    """Look for protected cells that can be recalculated, within and between published tables.
+    """Look for protected cells that can be recalculated, within and between published tables; exit code 12 when there are.
 
     Example: lma audit editions/MUS/2026-10 editions/MUS/2026-11
     """
@@ -424,7 +434,7 @@ def trace(
 
 @app.command()
 def sources() -> None:
-    """List every source: publisher, table, vintages, licence, address.
+    """List every source: publisher, table, licence, whether it is downloaded, title, address.
 
     Example: lma sources
     """

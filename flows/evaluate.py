@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from flows.request import RunRequest
 from lma import contracts, user_tables
 from lma import warehouse as warehouses
-from lma.errors import InputError, UsageError
+from lma.errors import ContractError, InputError, UsageError
 
 LONGEST = 40  # rows of a result shown on a terminal
 
@@ -20,9 +21,8 @@ def print_frame(frame: pd.DataFrame, console: Console, formats: dict[str, str] |
     """A frame as a plain table; numbers by format, the first rows only."""
     table = Table(*map(str, frame.columns), box=None, pad_edge=False)
     for record in frame.head(LONGEST).to_dict("records"):
-        table.add_row(
-            *(_shown(value, (formats or {}).get(str(name), ",.3f")) for name, value in record.items())
-        )
+        shown = (_shown(value, (formats or {}).get(str(name), ",.3f")) for name, value in record.items())
+        table.add_row(*map(escape, shown))
     console.print(table)
     if len(frame) > LONGEST:
         console.print(f"... {len(frame) - LONGEST} more rows")
@@ -43,7 +43,7 @@ def forecast_user_panel(table: Path, result: Path, horizon: int, freq: str, cons
     panel = user_tables.read_table(table)
     forecasts = forecast_panel(panel, horizon, freq)
     user_tables.write_table(forecasts, result)
-    refused = forecasts[forecasts["reason"].notna()]
+    refused = forecasts[forecasts["reason"] != ""]
     n_all, n_refused = forecasts["unique_id"].nunique(), refused["unique_id"].nunique()
     console.print(
         f"{n_all - n_refused} series forecast, {n_refused} refused, written to {result}",
@@ -107,8 +107,13 @@ def rate_user_table(method: str, table: Path, result: Path, console: Console) ->
 def print_scenario(request: RunRequest, file: Path, console: Console) -> None:
     """The gap under a scenario beside the baseline."""
     from flows.assess import simulate_gap
+    from lma.balance.scenarios import BASELINE
 
     scenario, country = contracts.read_scenario(file), request.countries()[0]
+    if scenario.name == BASELINE.name:
+        raise UsageError(
+            f"{file}: name {scenario.name!r} is taken by what the scenario is compared with: choose another."
+        )
     with warehouses.open_for_reading(request.warehouse) as warehouse:
         runs = [simulate_gap(warehouse, request, country, asked) for asked in (None, scenario)]
     console.print(f"{country.label}: {scenario.description}", markup=False)
@@ -120,11 +125,10 @@ def print_scenario(request: RunRequest, file: Path, console: Console) -> None:
 
 
 def _gap_beside_baseline(balances: pd.DataFrame) -> pd.DataFrame:
-    gaps = balances[
-        (balances["measure"] == "GAP")
-        & (balances["output_type_id"] == "0.5")
-        & balances["time_period"].str.contains("-")
-    ]
+    """Median gap of each activity over the whole span, under both scenarios."""
+    medians = balances[(balances["measure"] == "GAP") & (balances["output_type_id"] == "0.5")]
+    spans = medians.loc[medians["time_period"].str.contains("-"), "time_period"]
+    gaps = medians[medians["time_period"] == spans.max()]
     wide = gaps.pivot(index="economic_activity", columns="scenario", values="value")
     name = next(column for column in wide.columns if column != "baseline")
     return wide[["baseline", name]].assign(difference=wide[name] - wide["baseline"]).reset_index()
@@ -167,15 +171,30 @@ def protect_user_table(
 
     protected, report = protect(user_tables.read_table(table), dims, value, n_min, base)
     user_tables.write_table(protected, result)
-    console.print(f"{report}, written to {result}", markup=False)
+    console.print(
+        f"{report['published']} of {report['cells']} cells published, {report['primary']} withheld because they are small, "
+        f"{report['complementary']} more so that these cannot be recalculated; written to {result}",
+        markup=False,
+    )
 
 
 def audit_published(places: list[Path], console: Console) -> None:
     """Look for protected cells that can be recalculated from what is published."""
     from lma.disclosure import audit
 
-    frames = [read_edition(place) if place.is_dir() else user_tables.read_table(place) for place in places]
-    found = audit(frames)
+    found = audit([_read_published(place) for place in places])
     console.print(f"{len(found)} protected cells can be recalculated", markup=False)
     if len(found):
         print_frame(found, console)
+        raise ContractError(
+            f"{len(found)} protected cells of {', '.join(map(str, places))} can be recalculated: withhold more cells (`lma protect`) "
+            "before they are published, and withdraw those that are."
+        )
+
+
+def _read_published(place: Path) -> pd.DataFrame:
+    if not place.exists():
+        raise InputError(
+            f"{place} does not exist: give the folder of an edition, or a table (.csv, .parquet)."
+        )
+    return read_edition(place) if place.is_dir() else user_tables.read_table(place)

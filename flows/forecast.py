@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.refresh import Run, open_run, open_to_readers
+from flows.refresh import Run, derive_figures, open_run, open_to_readers
 from flows.request import RunRequest, Step
 from lma.contracts import Country
 
@@ -23,8 +23,9 @@ def forecast_countries(run: Run, countries: list[Country]) -> int:
 
 
 def forecast_only(request: RunRequest, step: Step) -> None:
-    """Forecast again from the observations the warehouse holds."""
+    """Forecast again from the observations the warehouse holds, as known on the date asked for."""
     countries = request.countries()
     with open_run(request) as run:
+        step(derive_figures)(run)
         step(forecast_countries)(run, countries)
         step(open_to_readers)(run)

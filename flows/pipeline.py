@@ -15,6 +15,7 @@ from flows.request import RunRequest, Step, call_directly
 def run_pipeline(request: RunRequest, step: Step = call_directly) -> list[Path]:
     """Folders of the editions, one per country. Nothing is published unless every check of every country holds."""
     countries = request.countries()
+    assess.check_places(request, countries)
     with refresh.open_run(request) as run:
         step(refresh.land_files)(run)
         step(refresh.load_landed_files)(run)
@@ -35,6 +36,7 @@ def run_pipeline(request: RunRequest, step: Step = call_directly) -> list[Path]:
 def assess_only(request: RunRequest, step: Step = call_directly) -> list[Path]:
     """The country steps again, from the figures and forecasts the warehouse already holds."""
     countries = request.countries()
+    assess.check_places(request, countries)
     with refresh.open_run(request) as run:
         for country in countries:
             step(assess.balance_country)(run, country)

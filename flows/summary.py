@@ -29,7 +29,9 @@ def summarise(folder: Path, console: Console) -> None:
 
 def list_sources(console: Console) -> None:
     """One line per source."""
-    table = Table("source", "publisher", "table", "licence", "network", "title", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("source", "publisher", "table", "licence", "network", "title", "address"):
+        table.add_column(heading, overflow="fold")
     for source in contracts.sources().values():
         table.add_row(
             source.source_id,
@@ -38,6 +40,7 @@ def list_sources(console: Console) -> None:
             source.licence,
             "yes" if source.download else "by file",
             source.title,
+            source.url,
         )
     console.print(table)
 
@@ -48,7 +51,6 @@ NEEDED = (
     "sklearn",
     "statsforecast",
     "great_expectations",
-    "altair",
     "vl_convert",
     "typst",
     "xlsxwriter",
@@ -104,7 +106,7 @@ def _examine_contracts() -> tuple[bool, str]:
 
 def _examine_folder(folder: Path) -> tuple[bool, str]:
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    is_writable = os.access(existing, os.W_OK)
+    is_writable = existing.is_dir() and os.access(existing, os.W_OK)
     return (
         is_writable,
         f"{folder} can be written"

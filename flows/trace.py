@@ -100,7 +100,7 @@ def _describe_observation(node_id: str, node: Any, warehouse: Warehouse) -> str:
     figure = "missing" if pd.isna(node["value"]) else f"{node['value']:,.10g} {node['unit_measure']}"
     return escape(
         f"published figure {node['label']} = {figure} ({node['basis']}, vintage {node['as_of']})\n"
-        f"{node['source_id']} row {node['raw_row']} [{node_id}]\npublisher's row: {row}"
+        f"{node['source_id']} row {node['raw_row']:.0f} [{node_id}]\npublisher's row: {row}"
     )
 
 

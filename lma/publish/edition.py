@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import os
 import re
@@ -105,6 +106,15 @@ def _check_names(edition: Edition) -> None:
                 f"{name!r} cannot name the file or folder of a {what}: use letters, digits, "
                 "full stop, hyphen and underscore."
             )
+
+
+def check_place(folder: Path) -> None:
+    """``OutputError`` where a folder could not be made or written; nothing is made yet."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise _refuse(folder, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise _refuse(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 @contextlib.contextmanager
