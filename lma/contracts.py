@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -568,6 +569,15 @@ def codelist(name: str) -> pd.DataFrame:
 def crosswalk(name: str) -> pd.DataFrame:
     """One crosswalk of codelists/crosswalks: column ``published``, then one column per concept it gives."""
     return _codelist(f"crosswalks/{name.removesuffix('.csv')}").copy()
+
+
+BASIS_ORDER = ("reported", "modelled_estimate", "imputed", "projection")
+"""Kinds of figures, the surest first."""
+
+
+def weakest_basis(bases: Iterable[str]) -> str:
+    """The least certain of several kinds of figures; ``reported`` when there is none."""
+    return max(bases, key=BASIS_ORDER.index, default="reported")
 
 
 # ---------------------------------------------------------------- what an edition is made of

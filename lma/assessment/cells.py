@@ -11,20 +11,12 @@ import pandas as pd
 
 from lma.contracts import table_contract
 
-# The weaker basis wins when a number mixes several.
-BASIS_STRENGTH = ("reported", "imputed", "modelled_estimate", "projection")
-
 
 class Key(NamedTuple):
     """Id and label of a row or a column."""
 
     id: str
     label: str
-
-
-def weakest_basis(bases: Iterable[str]) -> str:
-    """The weakest of several bases: reported, imputed, modelled_estimate, projection (in falling strength)."""
-    return max(bases, key=BASIS_STRENGTH.index)
 
 
 class Leaf(NamedTuple):

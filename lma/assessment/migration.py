@@ -359,7 +359,7 @@ def _add_decision_number(
     if pd.isna(record[field]):
         table.empty(row, column_id, "[x]", absent)
         return
-    decimals = 0 if record["unit_measure"] in ("PS", "COUNT", "YR") else 2
+    decimals = 0 if record["unit_measure"] in ("PS", "NR", "YR") else 2
     table.number(
         row,
         column_id,

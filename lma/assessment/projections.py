@@ -173,7 +173,7 @@ def _add_score(table: TableCells, row: Key, scores: pd.DataFrame) -> None:
     champion = single(scores, horizon=0, is_champion=True)
     absent = "no backtest: the series is too short or is not forecast"
     _add_score_cell(table, row, "mase_ratio", champion, "mase_ratio", 2, "RATIO", 1, absent)
-    _add_score_cell(table, row, "n_origins", champion, "n_origins", 0, "COUNT", 1, absent)
+    _add_score_cell(table, row, "n_origins", champion, "n_origins", 0, "NR", 1, absent)
 
 
 ACCURACY_SPEC = TableSpec(
@@ -199,7 +199,7 @@ def accuracy_columns(scores: pd.DataFrame) -> list[Key]:
 
 
 ACCURACY_CELLS = (
-    ("n_origins", 0, "COUNT", 1), ("mase", 2, "RATIO", 1), ("mase_ratio", 2, "RATIO", 1), ("coverage_80", 0, "PC", 100),
+    ("n_origins", 0, "NR", 1), ("mase", 2, "RATIO", 1), ("mase_ratio", 2, "RATIO", 1), ("coverage_80", 0, "PC", 100),
     ("coverage_95", 0, "PC", 100), ("bias", 0, "PS", 1), ("sign_hit", 0, "PC", 100),
 )  # fmt: skip
 

@@ -77,7 +77,7 @@ def _add_methods(table: TableCells, row: Key, ratings: pd.DataFrame) -> None:
             row,
             f"{method}_n",
             score["n_indicators"] or 0,
-            "COUNT",
+            "NR",
             score["basis"],
             inputs,
             "indicators of the rule set with a figure",

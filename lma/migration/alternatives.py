@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lma.contracts import RuleSet
+from lma.contracts import RuleSet, weakest_basis
 from lma.migration.evidence import (
     Figure,
     describe,
     find_newest,
     join_ids,
     select_figures,
-    weakest_basis,
     year_of,
 )
 from lma.migration.population import count_population

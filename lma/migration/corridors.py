@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lma.contracts import Country, RuleSet, rule_set, table_contract
+from lma.contracts import Country, RuleSet, rule_set, table_contract, weakest_basis
 from lma.migration.dependency import select_stocks
 from lma.migration.evidence import (
     Figure,
@@ -21,7 +21,6 @@ from lma.migration.evidence import (
     join_ids,
     read_figure,
     select_figures,
-    weakest_basis,
     year_of,
 )
 from lma.migration.safeguards import SHORT, judge_corridor, list_flags

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lma.contracts import Country, RuleSet, rule_set, table_contract
+from lma.contracts import Country, RuleSet, rule_set, table_contract, weakest_basis
 from lma.migration.alternatives import Alternative, list_alternatives, total_alternatives
 from lma.migration.corridors import read_ratings
 from lma.migration.dependency import (
@@ -20,7 +20,7 @@ from lma.migration.dependency import (
     measure_concentration,
     measure_dependency,
 )
-from lma.migration.evidence import Figure, conform_frame, find_newest, weakest_basis, year_of
+from lma.migration.evidence import Figure, conform_frame, find_newest, year_of
 from lma.migration.gaps import (
     GAP,
     UNEMPLOYED_USABLE,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lma.contracts import weakest_basis
 from lma.errors import UsageError
 from lma.migration.evidence import (
     Figure,
@@ -20,7 +21,6 @@ from lma.migration.evidence import (
     read_figure,
     select_figures,
     shift_years,
-    weakest_basis,
 )
 
 

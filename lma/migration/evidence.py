@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-BASIS_ORDER = ("reported", "modelled_estimate", "imputed", "projection")
+from lma.contracts import BASIS_ORDER
 
 # What a row must say where the caller does not care: the totals.
 _TOTALS = {
@@ -31,11 +31,6 @@ class Figure:
     time_period: str
     basis: str
     ids: tuple[str, ...]
-
-
-def weakest_basis(bases: Iterable[str]) -> str:
-    """The least certain of several bases; ``reported`` when there is none."""
-    return max(bases, key=BASIS_ORDER.index, default="reported")
 
 
 def year_of(time_period: str) -> int:

@@ -6,7 +6,8 @@ import re
 
 import pandas as pd
 
-from lma.migration.evidence import Figure, order_newest_first, weakest_basis
+from lma.contracts import weakest_basis
+from lma.migration.evidence import Figure, order_newest_first
 
 _CLOSED, _OPEN = re.compile(r"Y(\d+)T(\d+)"), re.compile(r"Y_GE(\d+)")
 _NO_END = 10_000

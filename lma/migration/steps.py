@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from lma.contracts import RuleSet
+from lma.contracts import RuleSet, weakest_basis
 from lma.migration.alternatives import Alternative, total_alternatives
 from lma.migration.dependency import Dependency, compute_headroom
-from lma.migration.evidence import Figure, describe, join_ids, weakest_basis, year_of
+from lma.migration.evidence import Figure, describe, join_ids, year_of
 from lma.migration.gaps import Gap, Need, find_opening_year
 from lma.migration.safeguards import SHORT
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lma.contracts import RuleSet, table_contract
-from lma.shortages.scorecard import find_weakest
+from lma.contracts import RuleSet, table_contract, weakest_basis
 
 #: Present and gap ahead in one rating, after the matrix of COPS (Canada); its cells are interpreted.
 COPS_MATRIX = {
@@ -137,7 +136,7 @@ def _rate_present(scores: pd.DataFrame) -> dict[str, object]:
         "rating": current,
         "n_indicators": len(known),
         "time_period": scores["time_period"].dropna().max() if len(scores) else None,
-        "basis": find_weakest(known["basis"]),
+        "basis": weakest_basis(known["basis"]),
         "inputs": scores["shortage_id"].tolist(),
         "reason": "INSUFFICIENT_INDICATORS: no rule set could rate" if current == "N" else None,
         "step": f"votes: {votes}; most frequent rating, the milder when equal",

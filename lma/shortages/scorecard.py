@@ -8,20 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lma.contracts import RuleIndicator, RuleSet, table_contract
+from lma.contracts import RuleIndicator, RuleSet, table_contract, weakest_basis
 
 UNIT = ["economic_activity", "occupation"]
-WEAKNESS = ("reported", "modelled_estimate", "imputed", "projection")
 
 #: Rows of one indicator of one country in -> the same rows with threshold, points, reason and step.
 Marker = Callable[[pd.DataFrame, RuleIndicator, RuleSet], pd.DataFrame]
 #: Score in -> (rating, threshold applied, the rule in words).
 Classifier = Callable[[float, RuleSet], tuple[str, float, str]]
-
-
-def find_weakest(bases: pd.Series) -> str:
-    """The weakest kind of figure among the inputs; ``reported`` when there is none."""
-    return max(bases, key=WEAKNESS.index, default="reported")
 
 
 def take_newest(rows: pd.DataFrame) -> pd.DataFrame:
@@ -93,7 +87,7 @@ def _score_unit(marks: pd.DataFrame, rules: RuleSet, classify: Classifier, prefi
         ].max(),
         "unit_measure": "IX",
         "n_indicators": len(counted),
-        "basis": find_weakest(counted["basis"]),
+        "basis": weakest_basis(counted["basis"]),
         "inputs": shown,
         "points": np.nan,
     }
