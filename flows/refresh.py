@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,7 @@ def download_files(run: Run, sources: Mapping[str, Source]) -> int:
 def load_landed_files(run: Run) -> int:
     """Parse, conform, correct, check and load every landed file not yet loaded; observations added."""
     run.warehouse.load_codelists()
-    parsed = [parse_or_refuse(run, landed) for landed in list_unloaded(run)]
+    parsed = (parse_or_refuse(run, landed) for landed in list_unloaded(run))  # one after the other: they are large
     added = sum(load_checked(run, batch) for batch in batches(parsed))
     run.say(f"{added:,} observations added")
     return added
@@ -204,7 +204,7 @@ def discard_if_new(run: Run, landed: snapshots.Landed) -> None:
         snapshots.discard(landed, run.request.raw_store)
 
 
-def batches(parsed: list[ParsedFile], most_rows: int = 500_000) -> Iterator[list[ParsedFile]]:
+def batches(parsed: Iterable[ParsedFile], most_rows: int = 40_000) -> Iterator[list[ParsedFile]]:
     """Files grouped so that each group is checked at once: the fixed cost of a check is paid per group.
 
     Files that share a key of staging.observations never stand in one group: each meets the figures of those
