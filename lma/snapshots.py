@@ -78,7 +78,7 @@ def land(
         if not (raw_store / sha).is_file():
             _write_whole(raw_store / sha, data)
         if is_new:
-            moment = (retrieved_at or dt.datetime.now(dt.UTC)).replace(tzinfo=None, microsecond=0)
+            moment = (retrieved_at or dt.datetime.now(dt.UTC)).replace(tzinfo=None)
             landed = Landed(source_id, as_of, sha, Path(file_name).name, url, moment, len(data))
             _write_whole(sidecar, _describe(landed))
     except OSError as error:

@@ -82,12 +82,19 @@ class TableCells:
         status: str = "A",
         footnotes: Iterable[str] = (),
     ) -> None:
-        """Add one number with everything needed to defend it."""
+        """Add one number with everything needed to defend it.
+
+        A number behind which no published figure stands (the threshold of a test that had nothing to compare,
+        a count of nothing) is a text that says so: every number of an edition leads to a publisher's row.
+        """
         ids = list(dict.fromkeys(inputs))
         leaf = self.lineage.of_all(ids)
+        if not leaf.source_ids:
+            self.text(row, column_id, f"{value:,.{decimals}f} (rests on no published figure)", ids, step, footnotes)
+            return
         self._add(
             row, column_id, value=float(value), unit_measure=unit, decimals=decimals, basis=basis, time_period=period,
-            source_id=" + ".join(sorted(leaf.source_ids)) or None, as_of=leaf.as_of, obs_status=status,
+            source_id=" + ".join(sorted(leaf.source_ids)), as_of=leaf.as_of, obs_status=status,
             footnotes=list(footnotes), step=step, inputs=ids,
         )  # fmt: skip
 

@@ -145,7 +145,7 @@ def _add_ceiling(
 
 def _add_claim(table: TableCells, row: Key, zone: Zone, share: float, ids: list[str], period: str) -> None:
     quoted = float(zone.claim_share or 0)
-    words = f"as quoted: {zone.claim_text} ({zone.reference})"
+    words = f"as quoted: {zone.claim_text} ({str(zone.reference).rstrip('.')})"
     table.number(row, "claim", quoted, "PC", "reported", ids, words, decimals=0, period=period)
     words = "quoted share minus computed share"
     table.number(row, "claim_minus_share", quoted - share, "PC", "reported", ids, words, decimals=2, period=period)

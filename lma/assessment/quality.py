@@ -137,9 +137,10 @@ def _add_claim_row(
         for c in ("FOR", "_T")
     ]
     workers, total = (float("nan") if count is None else count["obs_value"] for count in counts)
+    reference = str(zone.reference).rstrip(".")
     verdict = "agrees with" if abs(zone.claim_share - share["value"]) < 1 else "is not what the series says"
     text = (
-        f"Quoted: {zone.claim_share:.0f} % ({zone.reference}). Counted in {share['time_period']}: {workers:,.0f} foreign of {total:,.0f} workers"
+        f"Quoted: {zone.claim_share:.0f} % ({reference}). Counted in {share['time_period']}: {workers:,.0f} foreign of {total:,.0f} workers"
         f" = {share['value']:.2f} %. The quoted share {verdict}{' the series' if verdict == 'agrees with' else ''}."
     )
     for column in QUALITY_COLUMNS:
