@@ -27,6 +27,8 @@ from lma.snapshots import (
     read_landed,
 )
 
+pytestmark = pytest.mark.usefixtures("loopback")
+
 URL = "https://example.org/table"
 VINTAGE = dt.date(2025, 1, 31)
 MOMENT = dt.datetime(2025, 2, 1, 12, 30)

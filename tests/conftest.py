@@ -1,0 +1,111 @@
+"""What all tests share: no network, no analytics, and one full run of the shipped sample that many tests read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import network_guard
+import pytest
+
+os.environ |= {
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+os.environ.pop("LMA_DATA", None)  # the tests run on the shipped sample, whatever the machine is used for
+
+
+# ---------------------------------------------------------------- the network
+
+
+def pytest_configure() -> None:
+    network_guard.allow("nothing")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """What one test may talk to, from before its first fixture to after its last."""
+    network_guard.allow(_allowed_to(item))
+    try:
+        return (yield)
+    finally:
+        network_guard.allow("nothing")
+
+
+def _allowed_to(item: pytest.Item) -> network_guard.Allowed:
+    if item.get_closest_marker("live"):
+        return "everything"
+    asks = "loopback" in getattr(item, "fixturenames", ())
+    return "loopback" if asks or any(map(item.get_closest_marker, ("server", "browser"))) else "nothing"
+
+
+@pytest.fixture
+def loopback() -> None:
+    """Asked for by a test that serves something on this machine."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that call on publishers run only when they are asked for by name: `pytest -m live`."""
+    if "live" in config.getoption("-m"):
+        return
+    for item in items:
+        if item.get_closest_marker("live"):
+            item.add_marker(pytest.mark.skip(reason="talks to publishers: ask for it with `pytest -m live`"))
+
+
+# ---------------------------------------------------------------- one world for many tests
+
+
+@pytest.fixture(scope="session")
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """`lma run MUS ARM --offline`, once; tests read it, and copy it where they change something."""
+    from world_builder import EDITION, World
+
+    if any("second_world" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("second_process")  # on the machine's other core
+    made = World(tmp_path_factory.mktemp("world"))
+    outcome = made.lma("run", "MUS", "ARM", "--offline", "--edition", EDITION)
+    assert outcome.code == 0, outcome.err
+    (made.folder / "out.txt").write_text(outcome.out, encoding="utf-8")
+    (made.folder / "err.txt").write_text(outcome.err, encoding="utf-8")
+    return made
+
+
+@pytest.fixture
+def own_world(world: Any, tmp_path: Path) -> Any:
+    """A copy of the world that a test may change."""
+    return world.copy_to(tmp_path / "world")
+
+
+@pytest.fixture(scope="session")
+def second_process(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """The script second_world.py at work beside the tests, and its folder."""
+    folder, here = tmp_path_factory.mktemp("second"), Path(__file__).parent
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)]),
+        "PYTHONHASHSEED": "7",
+        "TZ": "Pacific/Kiritimati",
+    }
+    command = [sys.executable, str(here / "second_world.py"), str(folder)]
+    with (folder / "output.txt").open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+    yield process, folder
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="session")
+def second_world(second_process: tuple[subprocess.Popen[bytes], Path]) -> dict[str, Any]:
+    """What second_world.py found: tables and editions after landing, after building again, after running again."""
+    process, folder = second_process
+    assert process.wait() == 0, (folder / "output.txt").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+    return found
