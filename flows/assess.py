@@ -210,11 +210,18 @@ def run_checks(run: Run, country: Country) -> pd.DataFrame:
 
 def describe_run(run: Run, country: Country, limits: tuple[str, ...]) -> dict[str, Any]:
     """Parameters, versions and content hashes: what a second run needs to reproduce the edition."""
+    from lma.publish.edition import fingerprint_code
+
     marts = {name: run.warehouse.content_hash(name, country.ref_area) for name in COUNTRY_MARTS}
     versions = {name: metadata.version(name) for name in VERSIONED}
     return {
         "parameters": run.request.parameters(),
-        "versions": {"lma": lma.__version__, **versions, "python": platform.python_version()},
+        "versions": {
+            "lma": lma.__version__,
+            "code": fingerprint_code(),
+            **versions,
+            "python": platform.python_version(),
+        },
         "mart_hashes": marts,
         "limits": list(limits),
     }

@@ -692,3 +692,30 @@ def test_number_beside_text_shows_the_number_and_keeps_the_words():
     table = next(t for t in grid.lay_out_all(build_edition(cells=pd.DataFrame([cell]))) if t.table_id == "T1")
     assert table.rows[0][1].number == 3
     assert table.rows[0][table.headers.index("Symbols and reasons")].text == "all columns: first estimate"
+
+
+def test_a_run_that_names_its_code_is_not_rendered_twice(tmp_path, monkeypatch):
+    from lma.publish import edition as room
+
+    edition = build_edition()
+    edition.run.setdefault("versions", {})["code"] = "abc"
+    folder = room.publish(edition, tmp_path)
+    monkeypatch.setattr(room, "render_files", lambda _: pytest.fail("rendered again"))
+    assert room.publish(edition, tmp_path) == folder
+
+
+def test_a_damaged_edition_of_the_same_run_is_not_taken_for_whole(tmp_path):
+    from lma.publish import edition as room
+
+    edition = build_edition()
+    edition.run.setdefault("versions", {})["code"] = "abc"
+    folder = room.publish(edition, tmp_path)
+    (folder / "assessment.html").write_text("damaged", encoding="utf-8")
+    assert room.publish(edition, tmp_path) == tmp_path / "MUS" / f"{edition.edition}.2"
+
+
+def test_fingerprint_is_that_of_the_code_on_disk():
+    from lma.publish.edition import fingerprint_code
+
+    assert len(fingerprint_code()) == 64
+    assert fingerprint_code.__wrapped__() == fingerprint_code()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import functools
 import hashlib
 import os
 import re
@@ -19,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from lma.contracts import Edition
+from lma.contracts import Edition, resource_root
 from lma.errors import OutputError
 from lma.publish import csv_package, run_json, sdmx_csv
 from lma.publish.grid import check_edition
@@ -189,6 +190,38 @@ def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
     ) == hash_files(files)
 
 
+@functools.cache
+def fingerprint_code() -> str:
+    """sha256 over everything of the project that shapes an edition: its Python, YAML, SQL and codelists."""
+    package, resources = Path(__file__).parent.parent, resource_root()
+    folders = [(package, "*"), (resources / "data_contracts", "*.yaml"), (resources / "warehouse", "*.sql")]
+    folders.append((resources / "warehouse" / "codelists", "*.csv"))
+    digest = hashlib.sha256()
+    for folder, pattern in folders:
+        for path in sorted(folder.rglob(pattern)):
+            inside = path.relative_to(folder)
+            if path.is_file() and not {"__pycache__", "_resources"} & set(inside.parts):
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                digest.update(f"{inside.as_posix()}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def _says_its_code(edition: Edition) -> bool:
+    """True when run.json will hold the code's fingerprint: then code and inputs there decide every byte."""
+    return "code" in edition.run.get("versions", {})
+
+
+def _was_made_alike(folder: Path, edition: Edition) -> bool:
+    """True when the edition in the folder was made by the same code from the same inputs and is still whole."""
+    record, sums = folder / "run.json", folder / SUMS
+    if not (record.is_file() and sums.is_file()) or record.read_bytes() != run_json.render(edition):
+        return False
+    lines = sums.read_text(encoding="utf-8").splitlines()
+    kept = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return hash_files({name: path.read_bytes() for name, path in found.items() if name != SUMS}) == kept
+
+
 def _candidates(edition: Edition) -> Iterator[Edition]:
     """The edition under its id, then under ``<id>.2``, ``<id>.3`` and so on."""
     yield edition
@@ -202,6 +235,10 @@ def _place(edition: Edition, country_folder: Path, temporary: Path) -> Path:
     """Folder of the first id that is free or has this content already."""
     for candidate in _candidates(edition):
         target = country_folder / candidate.edition
+        if target.exists() and _says_its_code(candidate):  # run.json decides: no need to render and compare
+            if _was_made_alike(target, candidate):
+                return target
+            continue
         files = render_files(candidate)
         if target.exists():
             if _holds(target, files):
