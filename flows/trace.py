@@ -77,7 +77,7 @@ def _describe_cell(cell: dict[str, Any]) -> str:
 
 
 def _add_nodes(branch: Tree, node_ids: Sequence[str], nodes: pd.DataFrame, warehouse: Warehouse) -> None:
-    for node_id in list(node_ids)[:SHOWN]:
+    for node_id in list(reversed(node_ids))[:SHOWN]:  # histories end with the newest figure
         if node_id not in nodes.index:
             branch.add(escape(f"{node_id}: not in the warehouse"))
             continue
@@ -95,8 +95,9 @@ def _add_nodes(branch: Tree, node_ids: Sequence[str], nodes: pd.DataFrame, wareh
 def _describe_observation(node_id: str, node: Any, warehouse: Warehouse) -> str:
     raw = warehouse.raw_row(node["source_id"], node["snapshot_sha"], int(node["raw_row"]))
     column = node["raw_column"]
-    shown = {column: raw[column]} if column and column in raw else raw
-    row = ", ".join(f"{key}={value}" for key, value in shown.items() if value)[:300]
+    filled = {key: value for key, value in raw.items() if value and key != column}
+    shown = dict(list(filled.items())[:8]) | ({column: raw[column]} if column in raw else {})
+    row = ", ".join(f"{key}={value}" for key, value in shown.items())[:400]
     figure = "missing" if pd.isna(node["value"]) else f"{node['value']:,.10g} {node['unit_measure']}"
     return escape(
         f"published figure {node['label']} = {figure} ({node['basis']}, vintage {node['as_of']})\n"
