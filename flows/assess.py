@@ -30,7 +30,11 @@ COUNTRY_MARTS = (
     "marts.corridors",
     "marts.assessments",
 )
-VERSIONED = ("duckdb", "pandas", "numpy", "scikit-learn", "statsforecast", "great-expectations")
+# Everything installed that decides a figure or a byte of an edition: an edition made with other versions is another one.
+VERSIONED = (
+    "duckdb", "pandas", "numpy", "scipy", "scikit-learn", "statsforecast", "great-expectations", "xlsxwriter", "typst", "vl-convert-python",
+    "matplotlib",
+)  # fmt: skip
 
 
 def balance_country(run: Run, country: Country) -> int:
@@ -122,8 +126,14 @@ def compose_assessment(run: Run, country: Country) -> Any:
     return assess(
         country,
         run.request.edition,
-        Marts(observations=read("marts.observations"), snapshots=read("meta.snapshots"), **frames),
+        Marts(observations=read("marts.observations"), snapshots=list_known_snapshots(run), **frames),
     )
+
+
+def list_known_snapshots(run: Run) -> pd.DataFrame:
+    """Rows of meta.snapshots as known on the date asked for: a file that came later says nothing about the run."""
+    snapshots = run.warehouse.read("meta.snapshots")
+    return snapshots if run.request.as_of is None else snapshots[snapshots["as_of"] <= run.request.as_of]
 
 
 def check_marts(run: Run, countries: list[Country]) -> int:
@@ -165,7 +175,7 @@ def compose_edition(run: Run, country: Country) -> Edition:
         node for ids in assessment.cells["inputs"] for node in ids
     }
     mine = observations[observations["observation_id"].isin(used)].reset_index(drop=True)
-    snapshots = run.warehouse.read("meta.snapshots").drop(columns="retrieved_at")
+    snapshots = list_known_snapshots(run).drop(columns="retrieved_at")
     sources = snapshots[snapshots["snapshot_sha"].isin(set(mine["snapshot_sha"]))].reset_index(drop=True)
     return Edition(
         ref_area=country.ref_area, label=country.label, edition=run.request.edition, as_of=cut_off(run, sources), tables=assessment.tables,

@@ -76,7 +76,8 @@ def land_files(run: Run, source_ids: Sequence[str] = ()) -> int:
     """
     sources = {name: s for name, s in contracts.sources().items() if name in source_ids or not source_ids}
     found, n_landed = land_folder(run, run.request.data_folder, sources)
-    if not found:
+    may_download = not run.request.offline and any(source.download for source in sources.values())
+    if not found and not may_download:
         raise InputError(
             f"{run.request.data_folder} holds no file that a source in data_contracts/sources describes "
             f"({', '.join(sources)}): give the folder of publishers' files with --data, or leave it out to use the sample."
@@ -416,7 +417,14 @@ def ingest_file(run: Run, path: Path, source: Source, vintage: dt.date | None) -
         raise InputError(f"{path} does not exist: check the name.")
     match = staging.match_file({source.source_id: source}, path.name)
     file, groups = (match[1], match[2]) if match else (SourceFile(name=".*"), {})
-    return land_file(run, path, source, vintage_of(source, file, groups, path, vintage))
+    landed = land_file(run, path, source, vintage_of(source, file, groups, path, vintage))
+    if vintage is not None and landed.as_of != vintage:
+        raise InputError(
+            f"{path} was landed before, as vintage {landed.as_of}, and --vintage {vintage} cannot change that: nothing landed is overwritten. "
+            f"If {landed.as_of} is wrong, remove {landed.snapshot_sha}.{source.source_id}.json from {run.request.raw_store}, move the "
+            "database away and ingest the file again: the database is built again from the landed files."
+        )
+    return landed
 
 
 def check_warehouse(request: RunRequest, tables: list[str], console: Any) -> None:

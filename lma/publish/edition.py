@@ -194,7 +194,8 @@ def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
 def fingerprint_code() -> str:
     """sha256 over everything of the project that shapes an edition: its Python, YAML, SQL and codelists."""
     package, resources = Path(__file__).parent.parent, resource_root()
-    folders = [(package, "*"), (resources / "data_contracts", "*.yaml"), (resources / "warehouse", "*.sql")]
+    folders = [(package, "*"), (package.parent / "flows", "*.py")]
+    folders += [(resources / "data_contracts", "*.yaml"), (resources / "warehouse", "*.sql")]
     folders.append((resources / "warehouse" / "codelists", "*.csv"))
     digest = hashlib.sha256()
     for folder, pattern in folders:
