@@ -19,6 +19,12 @@ def list_sections(economic_activity: str) -> frozenset[str]:
     return frozenset(str(activities.get(economic_activity, "")).split())
 
 
+def area_names() -> dict[str, str]:
+    """Country code to English name."""
+    areas = codelist("areas")
+    return dict(areas[["area", "label_en"]].itertuples(index=False))
+
+
 def is_who_listed(area: str) -> bool:
     """True when the area is on the WHO health workforce support and safeguards list 2023."""
     return area in set(codelist("who_safeguards_2023")["area"])

@@ -15,7 +15,7 @@ from lma.migration.alternatives import Alternative, total_alternatives
 from lma.migration.dependency import Dependency, compute_headroom
 from lma.migration.evidence import Figure, describe, join_ids, year_of
 from lma.migration.gaps import Gap, Need, find_opening_year
-from lma.migration.safeguards import SHORT
+from lma.migration.safeguards import DO_NOT_RECRUIT, SHORT, area_names
 
 
 @dataclass(frozen=True)
@@ -303,17 +303,11 @@ def check_origin_safety(corridors: pd.DataFrame, rules: RuleSet) -> Outcome:
     base = Outcome("D8", "An origin exists that no safeguard forbids", "", "", "NR", threshold=least)
     if corridors.empty:
         return _leave_open(base, "no corridor into the country was examined for this activity")
-    by_verdict = {verdict: sorted(rows["origin"]) for verdict, rows in corridors.groupby("recommended")}
-    candidates = by_verdict.get("CANDIDATE", [])
-    text = "; ".join(
-        f"{label}: {', '.join(by_verdict.get(verdict, [])) or 'none'}"
-        for verdict, label in (
-            ("CANDIDATE", "candidates"),
-            ("NO", "not to be recruited from"),
-            ("NOT_ASSESSED", "not assessed"),
-        )
-    )
-    reasons = " ".join(sorted({f"{row.origin}: {row.reason}" for row in corridors.itertuples()}))
+    verdicts = group_origins(corridors)
+    candidates = verdicts["candidates"]
+    text = "; ".join(f"{label}: {', '.join(origins) or 'none'}" for label, origins in verdicts.items())
+    named = zip(corridors["origin"].map(area_names()), corridors["reason"], strict=True)
+    reasons = " ".join(sorted({f"{name}: {reason}" for name, reason in named}))
     filled = replace(
         base,
         text=f"Origins {text}. {reasons}",
@@ -321,9 +315,25 @@ def check_origin_safety(corridors: pd.DataFrame, rules: RuleSet) -> Outcome:
         basis=weakest_basis(corridors["basis"]),
         ids=tuple(corridors["corridor_id"].astype(str)),
     )
-    if len(candidates) < least and "NOT_ASSESSED" in by_verdict:
+    if len(candidates) < least and verdicts["not asked for, no shortage here"]:
+        return _leave_open(filled, "without a shortage in this activity nobody asks for recruitment")
+    if len(candidates) < least and verdicts["not assessed"]:
         return _leave_open(filled, "no origin is cleared and some are not assessed")
     return _settle(filled, len(candidates) >= least)
+
+
+def group_origins(corridors: pd.DataFrame) -> dict[str, list[str]]:
+    """Names of origins by what stands in the way; an origin without a safeguard is never called forbidden."""
+    names = area_names()
+    forbidden = corridors["flags"].map(lambda flags: any(flag in DO_NOT_RECRUIT for flag in flags))
+    refused = corridors["recommended"] == "NO"
+    groups = {
+        "candidates": corridors["recommended"] == "CANDIDATE",
+        "not to be recruited from": refused & forbidden,
+        "not asked for, no shortage here": refused & ~forbidden,
+        "not assessed": corridors["recommended"] == "NOT_ASSESSED",
+    }
+    return {label: sorted(corridors.loc[mask, "origin"].map(names)) for label, mask in groups.items()}
 
 
 # ---------------------------------------------------------------- the recommendation
