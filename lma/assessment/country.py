@@ -47,6 +47,9 @@ NOTES = {
     "N_EOE": "Export oriented enterprises, counts of the quarterly bulletin. The share is foreign over all workers of the same quarter.",
     "N_STOCK": "Migrant stock by country of birth or citizenship as the United Nations compile it; residents of all ages, not workers.",
     "N_CEILING": "The ceiling is a configured policy choice, not a rule of law; change it in the country's file.",
+    "N_CLAIM": "A share that others quote, set beside the count to check it: no figure of the source named.",
+    "N_OLD": "Out of date: older than the years that the decision rule accepts (max_age in the rules).",
+    "N_SURVEY_AGES": "Reported figures keep the age limits of the country's survey (T11), modelled ones cover 15 and over: do not compare them.",
     "N_GAP": "Openings minus seekers; positive means workers are lacking. Joint simulation with a fixed seed.",
     "N_REPLACEMENT": "Replacement demand is systematically overestimated in past evaluations: it is shown raw and shrunk.",
     "N_SEEKERS": "Entrants and unemployed are spread over activities by stated shares, because no transitions are published.",
@@ -114,7 +117,7 @@ def assess(country: Country, edition: str, marts: Marts) -> Assessment:
     code, derived = country.ref_area, marts.indicators
     observed = select(marts.observations, ref_area=code)
     parts = [
-        (PROFILE_SPEC, country_profile(code, observed, derived, lineage)),
+        (PROFILE_SPEC, country_profile(code, edition, observed, derived, lineage)),
         (SECTOR_SPEC, sector_profile(code, observed, derived, lineage)),
         (SHORTAGE_SPEC, shortage_table(code, marts.shortages, marts.balances, span, lineage)),
         (INDICATOR_SPEC, indicator_table(code, marts.shortages, lineage)),

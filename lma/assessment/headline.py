@@ -117,8 +117,15 @@ def _describe_corridor(country: Country, cells: pd.DataFrame) -> Sentence:
     if stocks.empty:
         return None
     top = stocks.sort_values("row_order", kind="stable").iloc[0]
-    side = "origin of its migrants" if country.role == "destination" else "destination of its emigrants"
-    text = f"The largest {side} is the corridor {top['row_label']}: {top['value']:,.0f} persons in {top['time_period']} (T8.{top['row_id']}.stock)."
+    side = (
+        "Among the origins of its migrants"
+        if country.role == "destination"
+        else "Among the destinations of its emigrants that are loaded"
+    )
+    text = (
+        f"{side}, the largest stock is in the corridor {top['row_label']}: {top['value']:,.0f} persons"
+        f" in {top['time_period']} (T8.{top['row_id']}.stock)."
+    )
     return text, list(top["inputs"])
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 from lma.assessment.cells import Key, Lineage, TableCells, add_mart_number, fill_row
 from lma.assessment.profile import sector_rows
 from lma.assessment.selection import latest, select, single
-from lma.contracts import Country, TableSpec, Zone, codelist
+from lma.contracts import Country, TableSpec, Zone
 from lma.migration.dependency import compute_headroom
+from lma.migration.safeguards import area_names
 
 DEPENDENCY_COLUMNS = tuple(
     Key(*pair)
@@ -134,7 +135,16 @@ def _add_ceiling(
     ceiling, notes = country.dependency_ceiling, ["N_CEILING"]
     words = "configured for the country, a policy choice"
     table.number(
-        row, "ceiling", ceiling * 100, "PC", "reported", ids, words, decimals=0, period=period, footnotes=notes
+        row,
+        "ceiling",
+        ceiling * 100,
+        "PC",
+        "reported",
+        ids,
+        words,
+        decimals=0,
+        period=period,
+        footnotes=notes,
     )
     room = compute_headroom(counts["total"], counts["foreign"], ceiling)
     table.number(
@@ -146,9 +156,15 @@ def _add_ceiling(
 def _add_claim(table: TableCells, row: Key, zone: Zone, share: float, ids: list[str], period: str) -> None:
     quoted = float(zone.claim_share or 0)
     words = f"as quoted: {zone.claim_text} ({str(zone.reference).rstrip('.')})"
-    table.number(row, "claim", quoted, "PC", "reported", ids, words, decimals=0, period=period)
+    notes = ["N_CLAIM"]
+    table.number(
+        row, "claim", quoted, "PC", "reported", ids, words, decimals=0, period=period, footnotes=notes
+    )  # fmt: skip
     words = "quoted share minus computed share"
-    table.number(row, "claim_minus_share", quoted - share, "PC", "reported", ids, words, decimals=2, period=period)
+    table.number(
+        row, "claim_minus_share", quoted - share, "PC", "reported", ids, words, decimals=2, period=period,
+        footnotes=notes,
+    )  # fmt: skip
 
 
 def _add_stock(table: TableCells, observed: pd.DataFrame, derived: pd.DataFrame) -> None:
@@ -199,18 +215,12 @@ def _add_stock(table: TableCells, observed: pd.DataFrame, derived: pd.DataFrame)
     )
 
 
-def area_names() -> dict[str, str]:
-    """Country code to English name."""
-    areas = codelist("areas")
-    return dict(areas[["area", "label_en"]].itertuples(index=False))
-
-
 CORRIDOR_COLUMNS = tuple(
     Key(*pair)
     for pair in (
         ("stock", "Migrants, persons"),
         ("stock_period", "Period"),
-        ("share", "Share of the country's migrants on this side, %"),
+        ("share", "Share of the country's migrants, %"),
         ("remittances", "Remittances along the corridor, US dollars"),
         ("unemployment_rate", "Unemployment rate of the other country, %"),
         ("gdp_pc_ratio", "GDP per head (PPP), destination over origin"),
@@ -231,18 +241,32 @@ CORRIDOR_NUMBERS = (
 def corridor_spec(country: Country) -> TableSpec:
     """Heading of T8: origins for a destination country, destinations for an origin country."""
     side = "origins of migrants" if country.role == "destination" else "destinations of emigrants"
+    limits = (
+        ""
+        if country.role == "destination"
+        else " Only destinations whose migrant stocks are loaded can appear, and shares are of those destinations"
+        " together, not of all emigrants."
+    )
     return TableSpec(
         "T8",
         f"Corridors: {side}",
-        "Published stocks and circumstances of the corridor countries. Affinity, not a forecast.",
+        f"Published stocks and circumstances of the corridor countries. Affinity, not a forecast.{limits}",
         "Corridor",
         ("N_STOCK",),
     )
 
 
+def corridor_columns(country: Country) -> tuple[Key, ...]:
+    """Columns of T8: for an origin the share is of the destinations at hand, because no total is published."""
+    if country.role == "destination":
+        return CORRIDOR_COLUMNS
+    share = Key("share", "Share of its emigrants in the destinations loaded, %")
+    return tuple(share if column.id == share.id else column for column in CORRIDOR_COLUMNS)
+
+
 def corridor_table(country: Country, corridors: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
     """Cells of T8: one row per corridor, largest stock first."""
-    table = TableCells(country.ref_area, "T8", CORRIDOR_COLUMNS, lineage)
+    table = TableCells(country.ref_area, "T8", corridor_columns(country), lineage)
     names = area_names()
     mine = select(corridors, ref_area=country.ref_area, economic_activity="_T")
     for record in mine.sort_values(
@@ -344,10 +368,14 @@ def _add_decision_row(table: TableCells, row: Key, steps: pd.DataFrame) -> None:
             f": {record['reason_code']}" if record["reason_code"] else ""
         )
         table.text(row, step, words, [record["decision_id"]], record["step"])
-        _add_decision_number(table, row, f"{step}_value", record, "value", "not assessed: " + record["text"])
-        _add_decision_number(
-            table, row, f"{step}_threshold", record, "threshold", "the test has no numeric threshold"
-        )
+        is_open = record["outcome"] == "NOT_ASSESSED"
+        for column, field in ((f"{step}_value", "value"), (f"{step}_threshold", "threshold")):
+            absent = (
+                "the test was not assessed, see how it was tested"
+                if is_open
+                else f"the test has no numeric {field}"
+            )
+            _add_decision_number(table, row, column, record, field, absent)
         table.text(row, f"{step}_why", record["text"], [record["decision_id"]])
     for column in ("reviewer", "sign_off"):
         table.empty(row, column, "[z]", "for the ministry's reviewer to fill in")

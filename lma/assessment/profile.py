@@ -8,7 +8,7 @@ import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells, add_mart_number, fill_row
 from lma.assessment.selection import latest, select, single
-from lma.contracts import TableSpec, codelist
+from lma.contracts import TableSpec, codelist, rule_set
 
 
 class ProfileRow(NamedTuple):
@@ -136,9 +136,13 @@ BASIS_KINDS = (("reported", "REP", "reported"), ("modelled", "MOD", "modelled"))
 
 
 def country_profile(
-    ref_area: str, observations: pd.DataFrame, indicators: pd.DataFrame, lineage: Lineage
+    ref_area: str, edition: str, observations: pd.DataFrame, indicators: pd.DataFrame, lineage: Lineage
 ) -> pd.DataFrame:
-    """Cells of T1: one row per concept and kind of basis that exists; concepts without any figure say so."""
+    """Cells of T1: one row per concept and kind of basis that exists; concepts without any figure say so.
+
+    ``edition``: YYYY-MM, from which the age of a figure is counted.
+    """
+    oldest = int(edition[:4]) - int(rule_set("decision").threshold("max_age"))
     table = TableCells(ref_area, "T1", PROFILE_COLUMNS, lineage)
     marts = {"observations": observations, "indicators": indicators}
     for line in PROFILE_ROWS:
@@ -149,7 +153,8 @@ def country_profile(
         ]
         present = [(suffix, words, record) for suffix, words, record in found if record is not None]
         for suffix, words, record in present:
-            _add_profile_row(table, Key(f"{line.id}_{suffix}", f"{line.label} ({words})"), record, line)
+            row = Key(f"{line.id}_{suffix}", f"{line.label} ({words})")
+            _add_profile_row(table, row, record, line, list_profile_notes(line, record, suffix, oldest))
         if not present:
             fill_row(
                 table,
@@ -166,9 +171,19 @@ def read_labels(name: str) -> dict[str, str]:
     return dict(zip(codes.iloc[:, 0], codes["label_en"], strict=True))
 
 
-def _add_profile_row(table: TableCells, row: Key, record: Any, line: ProfileRow) -> None:
+SURVEY_RATES = ("LFPR", "UNE_RT", "EMP", "LF")
+
+
+def list_profile_notes(line: ProfileRow, record: Any, suffix: str, oldest: int) -> list[str]:
+    """Footnotes of one figure: too old for a decision, a survey with age limits of its own."""
+    old = ["N_OLD"] if int(str(record["time_period"])[:4]) < oldest else []
+    survey = suffix == "REP" and line.conditions["indicator"].removesuffix("_GAP") in SURVEY_RATES
+    return old + (["N_SURVEY_AGES"] if survey else [])
+
+
+def _add_profile_row(table: TableCells, row: Key, record: Any, line: ProfileRow, notes: list[str]) -> None:
     id_column = "observation_id" if line.mart == "observations" else "indicator_id"
-    add_mart_number(table, row, "value", record, id_column, "", decimals=line.decimals)
+    add_mart_number(table, row, "value", record, id_column, "", decimals=line.decimals, footnotes=notes)
     inputs, leaf = [record[id_column]], table.lineage.of(record[id_column])
     units, statuses = read_labels("units"), read_labels("obs_statuses")
     table.text(row, "unit", units.get(record["unit_measure"], record["unit_measure"]), inputs)
@@ -189,10 +204,12 @@ SECTOR_COLUMNS = tuple(
         ("growth_5y", "Growth over 5 years, % a year"),
         ("female", "Women, %"),
         ("earnings", "Mean monthly earnings, national currency"),
+        ("earnings_period", "Period of the earnings"),
         ("earnings_relative", "Earnings relative to the national mean, %"),
         ("hours", "Weekly hours"),
         ("vacancy_rate", "Vacancy rate, %"),
         ("informal", "Informal employment, %"),
+        ("informal_period", "Period of informal employment"),
         ("migrant_share", "Foreign workers, %"),
     )
 )
@@ -319,6 +336,8 @@ def _add_sector_extras(
                 "no loaded source has earnings of this activity",
                 decimals=decimals,
             )
+    absent = "no loaded source has earnings of this activity"
+    _add_period(table, row, "earnings_period", "earnings", absent)
     for column, reason in NOT_PUBLISHED.items():
         table.empty(row, column, "[x]", reason)
     informal = latest(observed, indicator="INFORMAL_RT", sex="_T", economic_activity=activity.id)
@@ -330,9 +349,21 @@ def _add_sector_extras(
         "observation_id",
         "no loaded source has informality of this activity",
     )
+    _add_period(
+        table, row, "informal_period", "informal", "no loaded source has informality of this activity"
+    )
     table.empty(
         row,
         "migrant_share",
         "[x]",
         "no loaded source has foreign workers by economic activity; zones stand in T7",
     )
+
+
+def _add_period(table: TableCells, row: Key, column_id: str, of_column: str, absent: str) -> None:
+    """Say of which year a figure is that is not of the row's own period."""
+    figure = next(c for c in table.cells if c["row_id"] == row.id and c["column_id"] == of_column)
+    if figure["time_period"] is None:
+        table.empty(row, column_id, "[x]", absent)
+    else:
+        table.text(row, column_id, figure["time_period"], figure["inputs"])

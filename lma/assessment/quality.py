@@ -8,7 +8,7 @@ import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells
 from lma.assessment.selection import latest, select
-from lma.contracts import Country, TableSpec
+from lma.contracts import Country, TableSpec, rule_set
 
 QUALITY_COLUMNS = tuple(
     Key(*pair)
@@ -69,18 +69,36 @@ def _add_source_row(table: TableCells, row: Key, rows: pd.DataFrame, facts: pd.D
         "rows of the landed files in quarantine, all countries",
         decimals=0,
     )
-    broken = rows[rows["is_break"]]
-    if broken.empty:
-        table.empty(row, "finding", "[z]", "nothing to report")
-    else:
-        worst = broken.sort_values("time_period", kind="stable").iloc[-1]
-        table.text(
-            row,
-            "finding",
-            f"Break in {worst['time_period']}: {worst['break_reason']}. No growth is taken across it.",
-            list(broken["observation_id"].head(5)),
-            footnotes=["N_BREAK"],
+    _add_finding(table, row, rows, figures, ids, year)
+
+
+def _add_finding(
+    table: TableCells, row: Key, rows: pd.DataFrame, figures: pd.DataFrame, ids: list[str], year: int
+) -> None:
+    """What a reader of the source's figures must know: how old they are, where the series breaks."""
+    words, notes, limit = [], [], int(rule_set("decision").threshold("max_age"))
+    last = last_observed_period(figures)
+    if last is not None and year - int(last[:4]) > limit:
+        words.append(
+            f"Out of date: the last figure is of {last}, more than {limit} years before this edition."
         )
+    broken = rows[rows["is_break"]].sort_values("time_period", kind="stable")
+    if len(broken):
+        worst = broken.iloc[-1]
+        words.append(
+            f"Break in {worst['time_period']}: {worst['break_reason']}. No growth is taken across it."
+        )
+        ids, notes = list(broken["observation_id"].head(5)), ["N_BREAK"]
+    if words:
+        table.text(row, "finding", " ".join(words), ids, footnotes=notes)
+    else:
+        table.empty(row, "finding", "[z]", "nothing to report")
+
+
+def last_observed_period(figures: pd.DataFrame) -> str | None:
+    """The newest period that is no projection; None when every figure is one."""
+    history = figures[figures["basis"] != "projection"]
+    return str(history["time_period"].max()) if len(history) else None
 
 
 def _add_counts(
@@ -106,10 +124,12 @@ def _add_counts(
         for column in ("first_period", "last_period", "age"):
             table.empty(row, column, "[x]", "the source holds no figure for the country")
         return
-    history = figures[figures["basis"] != "projection"]
-    last = str((history if len(history) else figures)["time_period"].max())
+    last = last_observed_period(figures)
     table.text(row, "first_period", str(figures["time_period"].min()), ids)
-    table.text(row, "last_period", last, ids)
+    table.text(row, "last_period", last or str(figures["time_period"].max()), ids)
+    if last is None:
+        table.empty(row, "age", "[z]", "the source holds projections only, whose last period lies ahead")
+        return
     table.number(
         row,
         "age",
@@ -133,7 +153,9 @@ def _add_claim_row(
         return
     row = Key(f"CLAIM_{activity}", f"Claim: {zone.claim_text}")
     counts = [
-        latest(mine, indicator="EMP", economic_activity=activity, citizenship=c, time_period=share["time_period"])
+        latest(
+            mine, indicator="EMP", economic_activity=activity, citizenship=c, time_period=share["time_period"]
+        )
         for c in ("FOR", "_T")
     ]
     workers, total = (float("nan") if count is None else count["obs_value"] for count in counts)

@@ -10,7 +10,7 @@ import pandas as pd
 from lma.assessment.cells import Key, Lineage, TableCells
 from lma.assessment.profile import sector_rows
 from lma.assessment.selection import select, single
-from lma.contracts import TableSpec, codelist
+from lma.contracts import TableSpec, codelist, rule_set
 
 METHODS = (("ba", "BA-style"), ("oecd", "OECD-style"))
 SHORTAGE_COLUMNS = (
@@ -183,11 +183,23 @@ INDICATOR_SPEC = TableSpec(
 )
 
 
+NO_FIGURE = {"MISSING": "no loaded source has this indicator for this activity"}
+
+
+def indicator_names() -> dict[tuple[str, str], str]:
+    """(rule set, indicator id) -> the indicator in words: the first sentence of its description."""
+    return {
+        (method, indicator.id): indicator.description.split(". ")[0].rstrip(".")
+        for method, _ in METHODS
+        for indicator in rule_set(method).indicators
+    }
+
+
 def indicator_table(ref_area: str, shortages: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
     """Cells of T4: one row per activity, rule set and indicator."""
     table = TableCells(ref_area, "T4", INDICATOR_COLUMNS, lineage)
     mine = select(shortages, ref_area=ref_area, occupation="_T")
-    labels = dict(METHODS)
+    labels, names = dict(METHODS), indicator_names()
     for activity in sector_rows("ISIC4_14"):
         rows = select(mine, economic_activity=activity.id, method=list(labels))
         for record in (
@@ -195,33 +207,31 @@ def indicator_table(ref_area: str, shortages: pd.DataFrame, lineage: Lineage) ->
             .sort_values(["method", "indicator"], kind="stable")
             .to_dict("records")
         ):
-            row = Key(
-                f"{activity.id}-{record['method']}-{record['indicator']}",
-                f"{activity.label}: {record['indicator']}",
-            )
-            _add_indicator_row(table, row, record, labels)
+            name = names.get((record["method"], record["indicator"]), record["indicator"])
+            row = Key(f"{activity.id}-{record['method']}-{record['indicator']}", f"{activity.label}: {name}")
+            _add_indicator_row(table, row, record, labels[record["method"]], name)
     return table.frame()
 
 
 def _add_indicator_row(
-    table: TableCells, row: Key, record: Mapping[Any, Any], labels: Mapping[str, str]
+    table: TableCells, row: Key, record: Mapping[Any, Any], method: str, name: str
 ) -> None:
-    inputs = [record["shortage_id"]]
-    table.text(row, "method", labels[record["method"]], inputs)
-    table.text(row, "indicator", record["indicator"], inputs)
-    if record["time_period"]:
+    inputs, reason = [record["shortage_id"]], NO_FIGURE.get(record["reason"], record["reason"])
+    table.text(row, "method", method, inputs)
+    table.text(row, "indicator", name, inputs)
+    if record["time_period"] not in (None, "", "_Z"):
         table.text(row, "period", record["time_period"], inputs)
     else:
-        table.empty(row, "period", "[x]", record["reason"] or "no figure")
-    _add_number(table, row, "value", record, "value", 2, record["reason"] or "no figure")
+        table.empty(row, "period", "[x]", reason or "no figure")
+    _add_number(table, row, "value", record, "value", 2, reason or "no figure")
     for column in ("threshold", "points"):
         if pd.isna(record[column]):
-            table.empty(row, column, "[x]", record["reason"] or "not scored")
+            table.empty(row, column, "[x]", reason or "not scored")
         else:
             table.number(
                 row, column, record[column], "RATIO", record["basis"], inputs, record["step"], decimals=2
             )
-    table.text(row, "note", record["reason"] or record["step"], inputs)
+    table.text(row, "note", reason or record["step"], inputs)
 
 
 BALANCE_NOTES = ("N_GAP", "N_REPLACEMENT", "N_SEEKERS")
