@@ -98,7 +98,8 @@ def decide_migration(run: Run, country: Country) -> int:
     from lma.migration.decision import decide
 
     read, code, year = run.warehouse.read, country.ref_area, int(run.request.edition[:4])
-    observations, shortages = read("marts.observations"), read("marts.shortages")
+    # Ratings of other countries are what an earlier run left there, perhaps as known on another date.
+    observations, shortages = read("marts.observations"), read("marts.shortages", code)
     corridors = list_corridors(country, observations=observations, shortages=shortages, as_of_year=year)
     run.warehouse.replace("marts.corridors", corridors, code)
     marts = {name: read(f"marts.{name}", code) for name in ("balances", "indicators", "forecasts")}

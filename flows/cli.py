@@ -94,9 +94,9 @@ def _parse_date(text: str | None, option: str) -> dt.date | None:
 
 def _edition_id(text: str | None, as_of: dt.date | None) -> str:
     if text is None:
-        return (as_of or dt.date.today()).strftime("%Y-%m")
+        return (as_of or dt.date.today()).isoformat()[:7]
     try:
-        return dt.datetime.strptime(text, "%Y-%m").strftime("%Y-%m")
+        return dt.datetime.strptime(text, "%Y-%m").date().isoformat()[:7]
     except ValueError:
         raise UsageError(
             f"--edition {text!r} is not a month: write it as YYYY-MM, for example 2026-11."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from flows import assess, refresh
+from flows import assess, cli, refresh
 from flows.request import RunRequest
 from lma import contracts
 from lma.errors import InputError
@@ -58,3 +59,30 @@ def test_source_without_a_file_is_fetched_unless_offline(
         refresh.open_run(ask(tmp_path)) as run,
     ):
         refresh.land_files(run, wanted)
+
+
+def test_decision_rests_on_no_rating_that_another_run_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, list[str]] = {}
+
+    def read(name: str, ref_area: str | None = None) -> pd.DataFrame:
+        return pd.DataFrame({"ref_area": [ref_area] if ref_area else ["ARM", "MUS"]})
+
+    def keep(name: str) -> Callable[..., pd.DataFrame]:
+        return lambda country, **frames: given.setdefault(name, list(frames["shortages"]["ref_area"]))
+
+    monkeypatch.setattr("lma.migration.corridors.list_corridors", keep("corridors"))
+    monkeypatch.setattr("lma.migration.decision.decide", keep("decisions"))
+    run = stand_in(ask(tmp_path), pd.DataFrame())
+    run.warehouse = SimpleNamespace(read=read, replace=lambda name, frame, code: 0)
+    assess.decide_migration(run, contracts.country("ARM"))
+    assert given == {"corridors": ["ARM"], "decisions": ["ARM"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "as_of", "edition"),
+    [("0001-01", None, "0001-01"), ("2026-1", None, "2026-01"), (None, dt.date(1, 2, 3), "0001-02")],
+)
+def test_edition_has_a_year_of_four_digits(text: str | None, as_of: dt.date | None, edition: str) -> None:
+    assert cli._edition_id(text, as_of) == edition
