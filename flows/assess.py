@@ -226,7 +226,8 @@ def describe_run(run: Run, country: Country, limits: tuple[str, ...]) -> dict[st
     marts = {name: run.warehouse.content_hash(name, country.ref_area) for name in COUNTRY_MARTS}
     versions = {name: metadata.version(name) for name in VERSIONED}
     return {
-        "parameters": run.request.parameters(),
+        # Which countries the run did besides says nothing about this one's figures.
+        "parameters": {**run.request.parameters(), "ref_areas": [country.ref_area]},
         "versions": {
             "lma": lma.__version__,
             "code": fingerprint_code(),

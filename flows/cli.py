@@ -76,6 +76,7 @@ OutTable = Annotated[Path, typer.Argument(metavar="OUT", help="Table to write, .
 
 DEFAULT_WAREHOUSE = Path("warehouse/lma.duckdb")
 DEFAULT_OUT = Path("editions")
+STOPPED_BY_HAND = 130  # what typer returns for Ctrl-C
 
 
 # ---------------------------------------------------------------- asking and telling
@@ -155,19 +156,20 @@ def main() -> None:
     """Entry point: a user's mistake ends in one message and its own exit code, never in a traceback."""
     try:
         code = app(standalone_mode=False)  # of a command that stopped with an exit code of its own
+        if code == STOPPED_BY_HAND:
+            err.print("lma: stopped by hand; nothing was published.")
         if code:
             sys.exit(code)
     except LmaError as error:
         err.print(f"lma: {error}", markup=False)
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        err.print("lma: stopped by hand; nothing was published.")
-        sys.exit(130)
     except Exception as error:
         usage = getattr(error, "exit_code", None)
         if usage is None or not hasattr(error, "format_message"):
             raise
-        err.print(f"lma: {error.format_message()}  See `lma --help`.", markup=False)
+        message = error.format_message()
+        is_help = message.startswith("Usage:")  # `lma` alone
+        err.print(message if is_help else f"lma: {message}  See `lma --help`.", markup=False)
         sys.exit(usage)
 
 
@@ -397,7 +399,7 @@ def protect(
 ) -> None:
     """Suppress small cells, protect them against recalculation, and round.
 
-    Example: lma protect permits.csv safe.csv --dims sex,citizenship --value permits
+    Example: lma protect permits.csv safe.csv --dims sex,origin --value permits
     """
     from flows.evaluate import protect_user_table
 

@@ -43,6 +43,7 @@ def assess_only(request: RunRequest, step: Step = call_directly) -> list[Path]:
             step(assess.rate_shortages)(run, country)
             step(assess.decide_migration)(run, country)
             step(assess.assess_country)(run, country)
+        step(refresh.check_observations)(run)
         step(assess.check_marts)(run, countries)
         folders = [step(assess.publish_country)(run, country) for country in countries]
         step(refresh.open_to_readers)(run)
