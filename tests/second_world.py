@@ -13,6 +13,9 @@ from typing import Any
 import network_guard
 from world_builder import EDITION, World, describe_warehouse, hash_files
 
+from flows.refresh import land_files, open_run
+from flows.request import RunRequest
+
 network_guard.allow("nothing")
 
 
@@ -26,10 +29,17 @@ def describe(world: World) -> dict[str, Any]:
     return {"tables": describe_warehouse(world), "editions": hash_files(world.folder / "editions")}
 
 
+def land_only(world: World) -> list[str]:
+    """Files in the raw store after a run that landed them and got no further."""
+    request = RunRequest((), world.folder / "editions", world.warehouse, EDITION, offline=True)
+    with open_run(request) as run:
+        land_files(run)
+    return sorted(path.name for path in world.raw.iterdir())
+
+
 def main(folder: Path) -> None:
     world, run = World(folder), ("run", "MUS", "ARM", "--offline", "--edition", EDITION)
-    do(world, "refresh", "--offline")
-    landed = describe(world)
+    landed = land_only(world)
     for path in world.warehouse.parent.glob("lma.*"):
         path.unlink()
     do(world, *run)
