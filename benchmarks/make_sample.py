@@ -45,6 +45,18 @@ M49 = {number for _, number in NAMES.values()}
 # senders of most of the money that the sample countries receive, so that shares of senders mean something
 SENDERS = LABELS | {"Australia", "Canada", "Italy", "Kazakhstan", "Saudi Arabia", "South Africa", "Spain"}
 SENDERS |= {"Ukraine", "United Kingdom", "United States"}
+# further destinations of Armenians, so that the largest corridors are not missing
+DIASPORA = {
+    "Azerbaijan",
+    "United States of America",
+    "Ukraine",
+    "Greece",
+    "Spain",
+    "Kazakhstan",
+    "Turkmenistan",
+    "Uzbekistan",
+    "Belarus",
+}
 # one aggregate in each file that has aggregates, to show that a crosswalk leaves it out on purpose
 REGIONS = {"WLD", "X01", "World", "WORLD", "900", "1"}
 FIRST_YEAR = 1991
@@ -224,7 +236,7 @@ def cut_united_nations(full: dict[str, Path], out: Path) -> None:
         cut_csv(full[f"{name}.txt"], out, column_is(0, M49 | {"900"}), delimiter="\t")
     for sex in ("total", "male", "female"):
         name = f"migrants_by_origin_and_destination_{sex}.csv"
-        cut_csv(full[name], out, column_is(1, LABELS | {"WORLD"}))
+        cut_csv(full[name], out, column_is(1, LABELS | DIASPORA | {"WORLD"}))
 
 
 def keep_world_bank_year(row: list[str]) -> bool:

@@ -403,9 +403,8 @@ class Country(_Strict):
 
 
 def known_country_codes() -> set[str]:
-    """ISO 3166-1 alpha-3 codes of codelists/areas.csv."""
-    areas = pd.read_csv(codelists_dir() / "areas.csv", dtype=str, keep_default_na=False)
-    return set(areas["area"])
+    """ISO 3166-1 alpha-3 codes of codelists/areas.csv; the world, an area too, is no country."""
+    return set(codelist("areas")["area"]) - {"WLD"}
 
 
 @functools.cache

@@ -88,3 +88,44 @@ def test_without_a_shortage_no_origin_is_called_forbidden() -> None:
     assert found.outcome == "NOT_ASSESSED"
     assert "not to be recruited from: Nepal; not asked for, no shortage here: France;" in found.text
     assert check_origin_safety(pd.DataFrame([listed]), rule_set("decision")).reason_code == "ORIGIN_RISK"
+
+
+def _published(
+    period: str,
+    activity: str,
+    value: float,
+    kind: str = "reported",
+    indicator: str = "EMP",
+    source: str = "a",
+) -> dict:
+    return {
+        "freq": "A", "sex": "_T", "age": "_T", "citizenship": "_T", "indicator": indicator, "basis_kind": kind,
+        "economic_activity": activity, "time_period": period, "obs_value": value, "source_id": source, "as_of": "2022-05-08",
+        "observation_id": f"{source}:{activity}:{period}:{indicator}",
+    }  # fmt: skip
+
+
+GROUPS = ("AGR", "MAN", "CON", "MEL", "MKT", "PUB")
+
+
+def test_more_employed_than_active_is_a_conflict() -> None:
+    from lma.assessment.quality import find_conflicts
+
+    rows = [
+        _published("2024", "_T", 600.0, "modelled"),
+        _published("2024", "_T", 588.0, "modelled", "LF", "b"),
+    ]
+    found = find_conflicts(pd.DataFrame(rows))
+    assert [conflict.id for conflict in found] == ["CONFLICT_EMP_LF"]
+    assert "600 employed" in found[0].text and "labour force of 588" in found[0].text
+    assert found[0].inputs == ["a:_T:2024:EMP", "b:_T:2024:LF"]
+    assert find_conflicts(pd.DataFrame([rows[0] | {"obs_value": 500.0}, rows[1]])) == []
+
+
+def test_activities_that_miss_a_revised_total_are_a_conflict() -> None:
+    from lma.assessment.quality import find_conflicts
+
+    rows = [_published("2020", code, 10.0) for code in GROUPS] + [_published("2020", "_T", 55.0, source="b")]
+    assert [conflict.id for conflict in find_conflicts(pd.DataFrame(rows))] == ["CONFLICT_EMP_TOTAL"]
+    assert find_conflicts(pd.DataFrame([*rows[:-1], rows[-1] | {"obs_value": 60.2}])) == []
+    assert find_conflicts(pd.DataFrame(rows[1:])) == []  # one group missing: nothing can be summed

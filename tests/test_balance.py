@@ -562,3 +562,40 @@ def test_population_is_not_read_beyond_its_published_years() -> None:
     values = supply.interpolate_years(people, [1999, 2000, 2002, 2040, 2041])[0, 0]
     assert np.isnan(values[[0, 4]]).all() and values[1] == people_of(0, 2000)
     assert values[2] == pytest.approx(people_of(0, 2002))
+
+
+def test_unemployment_rate_is_built_from_both_sexes_where_these_are_newer() -> None:
+    from lma.balance.supply import read_unemployment_rate
+
+    common = {
+        "ref_area": "MUS",
+        "freq": "A",
+        "age": "_T",
+        "citizenship": "_T",
+        "economic_activity": "_T",
+        "is_break": False,
+    }
+    figures = [
+        ("UNE_RT", "_T", "2020", 9.0),
+        ("UNE_RT", "F", "2024", 8.0),
+        ("UNE_RT", "M", "2024", 4.0),
+        ("LF", "F", "2019", 100.0),
+        ("LF", "M", "2019", 300.0),
+    ]
+    rows = [
+        {
+            **common,
+            "indicator": i,
+            "sex": sex,
+            "time_period": year,
+            "obs_value": value,
+            "basis_kind": "modelled",
+            "observation_id": f"{i}{sex}",
+        }
+        for i, sex, year, value in figures
+    ]
+    found = read_unemployment_rate(pd.DataFrame(rows), "MUS", 2025).iloc[-1]
+    assert (found["year"], found["obs_value"]) == (2024, 5.0)  # (8 x 100 + 4 x 300) / 400
+    assert found["ids"] == ["UNE_RTF", "UNE_RTM", "LFF", "LFM"]
+    total_only = read_unemployment_rate(pd.DataFrame(rows[:1]), "MUS", 2025).iloc[-1]
+    assert (total_only["year"], total_only["ids"]) == (2020, ["UNE_RT_T"])

@@ -90,7 +90,9 @@ class TableCells:
         ids = list(dict.fromkeys(inputs))
         leaf = self.lineage.of_all(ids)
         if not leaf.source_ids:
-            self.text(row, column_id, f"{value:,.{decimals}f} (rests on no published figure)", ids, step, footnotes)
+            self.text(
+                row, column_id, f"{value:,.{decimals}f} (rests on no published figure)", ids, step, footnotes
+            )
             return
         self._add(
             row, column_id, value=float(value), unit_measure=unit, decimals=decimals, basis=basis, time_period=period,

@@ -53,9 +53,11 @@ def _describe_growth(country: Country, cells: pd.DataFrame) -> Sentence:
     base, mean, low, high = (float(v) for v in values if v is not None)
     period = single(cells, address="T5._T.base_period")
     when = "" if period is None else f" in {period['text']}"
+    coverage = _cell_value(cells, "T12._T.coverage_80")
+    held = "" if coverage is None else f"; in the backtest it held {coverage:.0f} % of outcomes"
     text = (
-        f"Employment is projected at {mean:,.0f} in {last} (80 % interval {low:,.0f} to {high:,.0f}), against {base:,.0f}{when};"
-        f" both rest on the ILO's modelled estimates (T5._T.{last})."
+        f"Employment is projected at {mean:,.0f} in {last} (80 % interval {low:,.0f} to {high:,.0f}{held}), "
+        f"against {base:,.0f}{when}; both rest on the ILO's modelled estimates (T5._T.{last})."
     )
     return text, _inputs(cells, *addresses)
 
@@ -117,14 +119,12 @@ def _describe_corridor(country: Country, cells: pd.DataFrame) -> Sentence:
     if stocks.empty:
         return None
     top = stocks.sort_values("row_order", kind="stable").iloc[0]
-    side = (
-        "Among the origins of its migrants"
-        if country.role == "destination"
-        else "Among the destinations of its emigrants that are loaded"
-    )
+    whose = "its migrants" if country.role == "destination" else "all its emigrants"
+    share = _cell_value(cells, f"T8.{top['row_id']}.share")
+    part = "" if share is None else f", {share:.1f} % of {whose}"
     text = (
-        f"{side}, the largest stock is in the corridor {top['row_label']}: {top['value']:,.0f} persons"
-        f" in {top['time_period']} (T8.{top['row_id']}.stock)."
+        f"The largest corridor is {top['row_label']}: {top['value']:,.0f} persons in {top['time_period']}{part}"
+        f" (T8.{top['row_id']}.stock)."
     )
     return text, list(top["inputs"])
 

@@ -244,8 +244,7 @@ def corridor_spec(country: Country) -> TableSpec:
     limits = (
         ""
         if country.role == "destination"
-        else " Only destinations whose migrant stocks are loaded can appear, and shares are of those destinations"
-        " together, not of all emigrants."
+        else " Shares are of all its emigrants, the publisher's world total."
     )
     return TableSpec(
         "T8",
@@ -257,10 +256,10 @@ def corridor_spec(country: Country) -> TableSpec:
 
 
 def corridor_columns(country: Country) -> tuple[Key, ...]:
-    """Columns of T8: for an origin the share is of the destinations at hand, because no total is published."""
+    """Columns of T8: for an origin the share is of its emigrants all over the world."""
     if country.role == "destination":
         return CORRIDOR_COLUMNS
-    share = Key("share", "Share of its emigrants in the destinations loaded, %")
+    share = Key("share", "Share of all its emigrants, %")
     return tuple(share if column.id == share.id else column for column in CORRIDOR_COLUMNS)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import NamedTuple
 
 import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells
+from lma.assessment.profile import ALTERNATIVE_GROUPS, sector_rows
 from lma.assessment.selection import latest, select
 from lma.contracts import Country, TableSpec, rule_set
 
@@ -22,7 +24,8 @@ QUALITY_COLUMNS = tuple(
 QUALITY_SPEC = TableSpec(
     "T11",
     "Data quality",
-    "One row per published table used for the country, then one row per quoted claim that was checked against the figures.",
+    "One row per published table used for the country, then one row per contradiction between sources and per"
+    " quoted claim that was checked against the figures.",
     "Source",
     ("N_BREAK",),
 )
@@ -43,6 +46,8 @@ def quality_table(
     for source_id, rows in mine.groupby("source_id", sort=True):
         facts = select(snapshots, source_id=source_id)
         _add_source_row(table, Key(str(source_id), str(source_id)), rows, facts, year)
+    for conflict in find_conflicts(mine):
+        _add_conflict_row(table, conflict)
     for zone in country.zones:
         _add_claim_row(table, country, zone.economic_activity, mine, indicators)
     return table.frame()
@@ -140,6 +145,81 @@ def _add_counts(
         "year of the edition minus the last period that is not a projection",
         decimals=0,
     )
+
+
+class Conflict(NamedTuple):
+    """Two published figures that cannot both be right."""
+
+    id: str
+    label: str
+    period: str
+    text: str
+    inputs: list[str]
+
+
+def find_conflicts(mine: pd.DataFrame) -> list[Conflict]:
+    """Contradictions between the sources used for one country, newest common year of each comparison."""
+    return [c for c in (_employment_above_labour_force(mine), _parts_against_total(mine)) if c is not None]
+
+
+NATIONAL = {"freq": "A", "sex": "_T", "age": "_T", "citizenship": "_T"}
+
+
+def _employment_above_labour_force(mine: pd.DataFrame) -> Conflict | None:
+    """The employed are part of the labour force: more of them is a contradiction between two editions."""
+    cell = {**NATIONAL, "economic_activity": "_T", "basis_kind": "modelled"}
+    employed, force = (select(mine, indicator=i, **cell).dropna(subset=["obs_value"]) for i in ("EMP", "LF"))
+    both = employed.merge(force, on="time_period", suffixes=("", "_force"))
+    if both.empty:
+        return None
+    last = both.sort_values("time_period", kind="stable").iloc[-1]
+    if last["obs_value"] <= last["obs_value_force"]:
+        return None
+    text = (
+        f"{last['time_period']}: {last['obs_value']:,.0f} employed ({last['source_id']}, vintage {last['as_of']}) are more than"
+        f" the labour force of {last['obs_value_force']:,.0f} ({last['source_id_force']}, vintage {last['as_of_force']}):"
+        " two editions of the ILO's model. Unemployment cannot be read from their difference."
+    )
+    inputs = [last["observation_id"], last["observation_id_force"]]
+    return Conflict(
+        "CONFLICT_EMP_LF", "Conflict: employment and labour force", last["time_period"], text, inputs
+    )
+
+
+def _parts_against_total(mine: pd.DataFrame) -> Conflict | None:
+    """Reported activities of one table against the reported total, where another table's total is preferred."""
+    groups = [key.id for key in sector_rows("ISIC4_7") if key.id not in ("_T", *ALTERNATIVE_GROUPS)]
+    cell = {**NATIONAL, "indicator": "EMP", "basis_kind": "reported"}
+    parts = select(mine, economic_activity=groups, **cell).dropna(subset=["obs_value"])
+    totals = select(mine, economic_activity="_T", **cell).dropna(subset=["obs_value"])
+    sums = parts.groupby("time_period").agg(
+        value=("obs_value", "sum"), n=("obs_value", "size"), source=("source_id", "first")
+    )
+    both = totals.merge(sums[sums["n"] == len(groups)], left_on="time_period", right_index=True)
+    if both.empty:
+        return None
+    last = both.sort_values("time_period", kind="stable").iloc[-1]
+    if abs(last["value"] / last["obs_value"] - 1) <= 0.01:
+        return None
+    text = (
+        f"{last['time_period']}: the reported activities sum to {last['value']:,.0f} ({last['source']}), the reported total is"
+        f" {last['obs_value']:,.0f} ({last['source_id']}, vintage {last['as_of']}): the country revised its total after the"
+        " table by activity was published. Shares rest on the sum of the activities."
+    )
+    same_year = parts[parts["time_period"] == last["time_period"]]
+    inputs = [last["observation_id"], *same_year["observation_id"]]
+    return Conflict("CONFLICT_EMP_TOTAL", "Conflict: activities and total", last["time_period"], text, inputs)
+
+
+def _add_conflict_row(table: TableCells, conflict: Conflict) -> None:
+    row = Key(conflict.id, conflict.label)
+    for column in QUALITY_COLUMNS:
+        if column.id == "finding":
+            table.text(row, column.id, conflict.text, conflict.inputs)
+        elif column.id == "last_period":
+            table.text(row, column.id, conflict.period, conflict.inputs)
+        else:
+            table.empty(row, column.id, "[z]", "does not apply to a conflict between sources")
 
 
 def _add_claim_row(

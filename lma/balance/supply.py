@@ -275,7 +275,12 @@ def measure_drift(force: Array, people: Array, rules: RuleSet) -> Array:
 
 
 def read_rate(
-    observations: pd.DataFrame, ref_area: str, indicator: str, ages: Sequence[str], last_year: int
+    observations: pd.DataFrame,
+    ref_area: str,
+    indicator: str,
+    ages: Sequence[str],
+    last_year: int,
+    sex: str = "_T",
 ) -> pd.DataFrame:
     """Yearly series of a national rate up to ``last_year``: the basis and age with the newest figure."""
     o = observations
@@ -283,7 +288,7 @@ def read_rate(
         (o["ref_area"] == ref_area)
         & (o["indicator"] == indicator)
         & (o["freq"] == "A")
-        & (o["sex"] == "_T")
+        & (o["sex"] == sex)
         & o["age"].isin(ages)
         & (o["citizenship"] == "_T")
         & (o["economic_activity"] == "_T")
@@ -301,8 +306,42 @@ def read_rate(
     return newest
 
 
+ADULTS = ("_T", "Y_GE15")
+
+
+def read_unemployment_rate(observations: pd.DataFrame, ref_area: str, last_year: int) -> pd.DataFrame:
+    """Yearly unemployment rate of both sexes with the ids behind each figure (column ``ids``).
+
+    The published total, or the rates of women and men weighted by their newest labour force where these are
+    newer: publishers update the rates by sex and leave the total behind.
+    """
+    whole = read_rate(observations, ref_area, "UNE_RT", ADULTS, last_year)
+    whole = whole.assign(ids=whole["observation_id"].map(lambda one: [str(one)]))
+    parts = _combine_sexes(observations, ref_area, last_year)
+    is_newer = len(parts) and (whole.empty or parts["year"].iloc[-1] > whole["year"].iloc[-1])
+    return parts if is_newer else whole
+
+
+def _combine_sexes(observations: pd.DataFrame, ref_area: str, last_year: int) -> pd.DataFrame:
+    rates = {sex: read_rate(observations, ref_area, "UNE_RT", ADULTS, last_year, sex) for sex in ("F", "M")}
+    force = {sex: read_rate(observations, ref_area, "LF", ADULTS, last_year, sex) for sex in ("F", "M")}
+    if any(frame.empty for frame in (*rates.values(), *force.values())):
+        return pd.DataFrame()
+    weights = {sex: force[sex].iloc[-1] for sex in force}
+    both = rates["F"].merge(rates["M"], on="year", suffixes=("_F", "_M"))
+    total = sum(float(weights[sex]["obs_value"]) for sex in weights)
+    unemployed = sum(both[f"obs_value_{sex}"] * float(weights[sex]["obs_value"]) for sex in weights)
+    breaks = both["is_break_F"].astype(bool) | both["is_break_M"].astype(bool)
+    weight_ids = [str(weights[sex]["observation_id"]) for sex in ("F", "M")]
+    pairs = zip(both["observation_id_F"].astype(str), both["observation_id_M"].astype(str), strict=True)
+    ids = [[*pair, *weight_ids] for pair in pairs]
+    return pd.DataFrame(
+        {"year": both["year"], "obs_value": unemployed / total, "is_break": breaks, "ids": ids}
+    )
+
+
 def _read_unemployment(observations: pd.DataFrame, ref_area: str, base_year: int, rules: RuleSet) -> Supply:
-    rates = read_rate(observations, ref_area, "UNE_RT", ("_T", "Y_GE15"), base_year)
+    rates = read_unemployment_rate(observations, ref_area, base_year)
     if rates.empty:
         return Supply(
             reasons={
@@ -318,7 +357,7 @@ def _read_unemployment(observations: pd.DataFrame, ref_area: str, base_year: int
         unemployment_rate=float(last["obs_value"]),
         unemployment_sd=yearly * float(np.sqrt(age)),
         unemployment_year=int(last["year"]),
-        inputs={"unemployment": [str(last["observation_id"])]},
+        inputs={"unemployment": list(last["ids"])},
     )
 
 

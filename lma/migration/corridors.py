@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lma.contracts import Country, RuleSet, rule_set, table_contract, weakest_basis
-from lma.migration.dependency import select_stocks
+from lma.migration.dependency import WORLD, select_stocks
 from lma.migration.evidence import (
     Figure,
     conform_frame,
@@ -136,12 +136,11 @@ def _describe_pair(
 
 
 def _total_stock(country: Country, stocks: pd.DataFrame, observations: pd.DataFrame) -> Figure:
-    """All migrants: the total published beside a destination's newest stocks, else the sum of the stocks."""
-    if country.role == "destination" and not stocks.empty:
+    """All migrants: the total the publisher gives beside the newest stocks, else the sum of the stocks."""
+    if not stocks.empty:
         period = str(stocks["time_period"].iloc[0])
-        rows = select_figures(
-            observations, year_of(period), "MIG_STOCK", country.ref_area, counterpart_area="_T"
-        )
+        pair = (country.ref_area, "_T") if country.role == "destination" else (WORLD, country.ref_area)
+        rows = select_figures(observations, year_of(period), "MIG_STOCK", pair[0], counterpart_area=pair[1])
         same = rows[(rows["time_period"] == period) & (rows["source_id"] == stocks["source_id"].iloc[0])]
         if not same.empty:
             return read_figure(same.iloc[0])

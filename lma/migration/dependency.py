@@ -141,6 +141,10 @@ def _refuse_change(
     return None
 
 
+WORLD = "WLD"
+"""All destinations together: the denominator of an origin's shares, never a destination."""
+
+
 def measure_concentration(
     observations: pd.DataFrame, ref_area: str, as_of_year: int
 ) -> tuple[float, str, tuple[str, ...], str] | None:
@@ -170,7 +174,7 @@ def select_stocks(
         mask &= observations["ref_area"] == destination
     if origin is not None:
         mask &= observations["counterpart_area"] == origin
-    rows = observations[mask]
+    rows = observations[mask & (observations["ref_area"] != WORLD)]
     known = rows[rows["time_period"].str[:4].astype(int) <= as_of_year]
     ordered = order_newest_first(known)
     return ordered.drop_duplicates(["ref_area", "counterpart_area", "time_period"], keep="first")
