@@ -309,16 +309,14 @@ def forecast_panel(
 
 
 @app.command()
-def backtest(
-    ref_areas: Countries = None, warehouse: WarehousePath = DEFAULT_WAREHOUSE, horizon: Horizon = 5
-) -> None:
+def backtest(ref_areas: Countries = None, warehouse: WarehousePath = DEFAULT_WAREHOUSE) -> None:
     """Rolling-origin scorecard of every candidate against the naive model.
 
     Example: lma backtest MUS ARM
     """
     from flows.evaluate import print_scorecard
 
-    print_scorecard(_request(ref_areas, warehouse, "lma backtest", horizon=horizon, offline=True), out)
+    print_scorecard(_request(ref_areas, warehouse, "lma backtest", offline=True), out)
 
 
 @app.command()
@@ -361,7 +359,6 @@ def scenario(
     ref_area: OneCountry,
     file: Annotated[Path, typer.Argument(help="Scenario, a YAML file.")],
     warehouse: WarehousePath = DEFAULT_WAREHOUSE,
-    horizon: Horizon = 5,
 ) -> None:
     """Ask what if: the gap under a scenario beside the baseline.
 
@@ -369,7 +366,7 @@ def scenario(
     """
     from flows.evaluate import print_scenario
 
-    print_scenario(_request([ref_area], warehouse, "lma scenario", horizon=horizon, offline=True), file, out)
+    print_scenario(_request([ref_area], warehouse, "lma scenario", offline=True), file, out)
 
 
 @app.command()

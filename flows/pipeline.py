@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flows import assess, forecast, refresh
 from flows.request import RunRequest, Step, call_directly
+from lma.contracts import Country
 
 
 def run_pipeline(request: RunRequest, step: Step = call_directly) -> list[Path]:
@@ -21,30 +22,28 @@ def run_pipeline(request: RunRequest, step: Step = call_directly) -> list[Path]:
         step(refresh.load_landed_files)(run)
         step(refresh.check_observations)(run)
         step(refresh.derive_figures)(run)
-        step(forecast.forecast_countries)(run, countries)
-        for country in countries:
-            step(assess.balance_country)(run, country)
-            step(assess.rate_shortages)(run, country)
-            step(assess.decide_migration)(run, country)
-            step(assess.assess_country)(run, country)
-        step(assess.check_marts)(run, countries)
-        folders = [step(assess.publish_country)(run, country) for country in countries]
-        step(refresh.open_to_readers)(run)
+        return assess_countries(run, countries, step)
+
+
+def assess_countries(run: refresh.Run, countries: list[Country], step: Step) -> list[Path]:
+    """From the observations to the editions of these countries: forecast, balance, shortage, decision, publication."""
+    step(forecast.forecast_countries)(run, countries)
+    for country in countries:
+        step(assess.balance_country)(run, country)
+        step(assess.rate_shortages)(run, country)
+        step(assess.decide_migration)(run, country)
+        step(assess.assess_country)(run, country)
+    step(assess.check_marts)(run, countries)
+    folders = [step(assess.publish_country)(run, country) for country in countries]
+    step(refresh.open_to_readers)(run)
     return folders
 
 
 def assess_only(request: RunRequest, step: Step = call_directly) -> list[Path]:
-    """The country steps again, from the figures and forecasts the warehouse already holds."""
+    """The same from the figures the warehouse already holds; nothing is landed or loaded."""
     countries = request.countries()
     assess.check_places(request, countries)
     with refresh.open_run(request) as run:
-        for country in countries:
-            step(assess.balance_country)(run, country)
-            step(assess.rate_shortages)(run, country)
-            step(assess.decide_migration)(run, country)
-            step(assess.assess_country)(run, country)
         step(refresh.check_observations)(run)
-        step(assess.check_marts)(run, countries)
-        folders = [step(assess.publish_country)(run, country) for country in countries]
-        step(refresh.open_to_readers)(run)
-    return folders
+        step(refresh.derive_figures)(run)
+        return assess_countries(run, countries, step)

@@ -159,7 +159,9 @@ def download_files(run: Run, sources: Mapping[str, Source]) -> int:
 def load_landed_files(run: Run) -> int:
     """Parse, conform, correct, check and load every landed file not yet loaded; observations added."""
     run.warehouse.load_codelists()
-    parsed = (parse_or_refuse(run, landed) for landed in list_unloaded(run))  # one after the other: they are large
+    parsed = (
+        parse_or_refuse(run, landed) for landed in list_unloaded(run)
+    )  # one after the other: they are large
     added = sum(load_checked(run, batch) for batch in batches(parsed))
     run.say(f"{added:,} observations added")
     return added
@@ -167,6 +169,7 @@ def load_landed_files(run: Run) -> int:
 
 def list_unloaded(run: Run) -> list[snapshots.Landed]:
     """Landed files of known sources that the warehouse does not hold yet, in the one order of loading."""
+    forget_outdated(run)
     loaded = run.warehouse.read("meta.snapshots")
     known = set(zip(loaded["source_id"], loaded["snapshot_sha"], strict=True))
     landed = snapshots.list_landed(run.request.raw_store)
@@ -175,6 +178,21 @@ def list_unloaded(run: Run) -> list[snapshots.Landed]:
         for file in landed
         if file.source_id in contracts.sources() and (file.source_id, file.snapshot_sha) not in known
     ]
+
+
+def forget_outdated(run: Run) -> int:
+    """Forget files loaded under another mapping, crosswalk or correction of their source: they are loaded again."""
+    loaded, n_forgotten = run.warehouse.read("meta.snapshots"), 0
+    for source_id, rows in loaded.groupby("source_id", sort=True):
+        if source_id not in contracts.sources():
+            continue
+        current = contracts.fingerprint_source(str(source_id))
+        for snapshot_sha in rows.loc[rows["definition_sha"] != current, "snapshot_sha"]:
+            run.warehouse.forget_snapshot(str(source_id), str(snapshot_sha))
+            n_forgotten += 1
+    if n_forgotten:
+        run.say(f"{n_forgotten} files are loaded again, because the definition of their source has changed")
+    return n_forgotten
 
 
 @dataclass(frozen=True)
@@ -346,7 +364,7 @@ def snapshot_facts(file: ParsedFile, n_observations: int, n_quarantined: int) ->
         "snapshot_sha": landed.snapshot_sha, "source_id": source.source_id, "file_name": landed.file_name, "publisher": source.publisher,
         "table_code": source.table_code, "title": source.title, "url": landed.url, "licence": source.licence, "as_of": landed.as_of,
         "retrieved_at": landed.retrieved_at, "n_bytes": landed.n_bytes, "n_rows": len(file.raw), "n_observations": n_observations,
-        "n_quarantined": n_quarantined,
+        "n_quarantined": n_quarantined, "definition_sha": contracts.fingerprint_source(source.source_id),
     }  # fmt: skip
     return pd.DataFrame([facts], columns=contracts.table_contract("meta.snapshots").column_names)
 
@@ -432,6 +450,10 @@ def check_warehouse(request: RunRequest, tables: list[str], console: Any) -> Non
     from lma import validation
 
     asked = [contracts.table_contract(name).name for name in tables]
+    if not request.warehouse.is_file():
+        raise InputError(
+            f"there is no warehouse {request.warehouse} to check: run `lma run` first, or give --warehouse."
+        )
     with open_run(request) as run:
         names = asked or list_filled_tables(run, console)
         checks = pd.concat(

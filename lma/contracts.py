@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -368,6 +369,17 @@ def source(source_id: str) -> Source:
             f"there is no source {source_id!r}. Sources: {', '.join(sources())}. `lma sources` describes them."
         )
     return sources()[source_id]
+
+
+def fingerprint_source(source_id: str) -> str:
+    """sha256 of all that decides how a source's files are read: its YAML, its crosswalks, its corrections."""
+    wanted = source(source_id)
+    crosswalks = sorted(name for name in wanted.mapping.codes.values() if isinstance(name, str))
+    named = [(correction, correction.where["source_id"]) for correction in corrections()]
+    own = [c for c, ids in named if source_id in ([ids] if isinstance(ids, str) else ids)]
+    parts = [wanted.model_dump_json(), *(crosswalk(name).to_csv(index=False) for name in crosswalks)]
+    parts += [correction.model_dump_json() for correction in own]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 # ---------------------------------------------------------------- countries, corrections, rules

@@ -414,6 +414,7 @@ def build_sources() -> pd.DataFrame:
             "n_rows": 40,
             "n_observations": 39,
             "n_quarantined": 1,
+            "definition_sha": "0" * 64,
         }
         for source, sha in SHA.items()
     ]

@@ -441,6 +441,7 @@ def snapshot_facts() -> pd.DataFrame:
         "table_code": "T", "title": "T", "url": "u", "licence": "CC BY 4.0", "as_of": dt.date(2025, 1, 31),
         "retrieved_at": dt.datetime(2025, 1, 1), "n_bytes": 1, "n_rows": 1, "n_observations": 1,
         "n_quarantined": 0,
+        "definition_sha": "0" * 64,
     }  # fmt: skip
     return pd.DataFrame([facts])
 

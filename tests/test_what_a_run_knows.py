@@ -86,3 +86,30 @@ def test_decision_rests_on_no_rating_that_another_run_left(
 )
 def test_edition_has_a_year_of_four_digits(text: str | None, as_of: dt.date | None, edition: str) -> None:
     assert cli._edition_id(text, as_of) == edition
+
+
+def test_a_changed_definition_reaches_what_is_already_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    name = "mus_eoe_employment.csv"
+    (data / name).write_bytes((contracts.sample_dir() / name).read_bytes())
+    request = RunRequest(
+        ("MUS",), tmp_path / "out", tmp_path / "w" / "lma.duckdb", "2026-11", data=data, offline=True
+    )
+    told: list[str] = []
+
+    def load() -> pd.DataFrame:
+        with refresh.open_run(request) as run:
+            refresh.land_files(run, ["mus_eoe"])
+            refresh.load_landed_files(run)
+            told[:] = run.messages
+            return run.warehouse.read("staging.observations")
+
+    before = load()
+    assert load().equals(before) and not any("loaded again" in message for message in told)
+    changed = contracts.source("mus_eoe").model_copy(update={"title": "Another title"})
+    monkeypatch.setattr(contracts, "sources", lambda: {"mus_eoe": changed})
+    assert load().equals(before)
+    assert "1 files are loaded again, because the definition of their source has changed" in told
