@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from world_builder import COUNTRIES, EDITION, SAMPLE, World, describe_warehouse, hash_files
 
+from flows import refresh
 from flows.refresh import batches, derive_figures, open_run
 from flows.request import RunRequest
 from flows.trace import find_path
@@ -338,7 +339,7 @@ def test_run_json_names_inputs_that_are_in_the_raw_store(world: World, ref_area:
     described = json.loads((world.edition(ref_area) / "run.json").read_text(encoding="utf-8"))
     for file in described["inputs"]:
         content = (world.raw / file["snapshot_sha"]).read_bytes()
-        assert hashlib.sha256(content).hexdigest() == file["snapshot_sha"]
+        assert digest(content) == file["snapshot_sha"]
         assert content == (SAMPLE / file["file_name"]).read_bytes()
         assert file["licence"] and file["url"].startswith("https://")
     text = json.dumps(described)
@@ -369,14 +370,24 @@ def test_running_again_adds_nothing(second_world: dict[str, Any]) -> None:
     assert second_world["again"]["editions"] == second_world["rebuilt"]["editions"]
 
 
-def test_file_saved_again_is_loaded_as_on_the_day_it_came(tmp_path: Path) -> None:
-    """The same table in other bytes adds nothing, also when the database is built again from both files."""
-    world, table = World(tmp_path), (SAMPLE / "mus_eoe_employment.csv").read_text(encoding="utf-8")
-    later = (
-        table.replace("EOE 3rd quarter 2025", "third quarter of 2025") + "2026-Q1,28000,14800,13200,later\n"
+def test_file_saved_again_is_loaded_as_on_the_day_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same table in other bytes adds nothing, also when the database is built again from both files.
+
+    They come within one second, and the order of their hashes is not that of their coming.
+    """
+    moments = (dt.datetime(2026, 2, 1, 9, 30, 0, microsecond) for microsecond in range(1, 1000))
+    monkeypatch.setattr(refresh, "_now", lambda: next(moments))
+    world, first = World(tmp_path), (SAMPLE / "mus_eoe_employment.csv").read_bytes()
+    added = b"2026-Q1,28000,14800,13200,quarter not read before\n"
+    later = next(
+        content
+        for number in range(100)
+        if digest(content := first.replace(b"EOE 3rd", b"EOE (%d) 3rd" % number) + added) < digest(first)
     )
-    for name, text in (("first.csv", table), ("later.csv", later)):
-        (tmp_path / name).write_text(text, encoding="utf-8")
+    for name, content in (("first.csv", first), ("later.csv", later)):
+        (tmp_path / name).write_bytes(content)
         assert world.lma("ingest", "mus_eoe", name, "--vintage", "2025-12-31").code == 0
     before = describe_warehouse(world)
     assert before["staging.observations"][0] == 3 * 14
@@ -385,6 +396,10 @@ def test_file_saved_again_is_loaded_as_on_the_day_it_came(tmp_path: Path) -> Non
     (tmp_path / "first.csv").rename(tmp_path / "given" / "mus_eoe_employment.csv")
     assert world.lma("refresh", "mus_eoe", "--data", "given", "--offline").code == 0
     assert describe_warehouse(world) == before
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 # ---------------------------------------------------------------- what was known then
@@ -446,7 +461,7 @@ def test_indicators_rest_on_what_was_known(known_in_2025: dict[str, pd.DataFrame
 # ---------------------------------------------------------------- grouping for the check
 
 
-def test_groups_keep_the_order_and_share_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_keep_the_order_and_share_no_key() -> None:
     from observation_builder import observations as build
 
     class File:
