@@ -20,6 +20,7 @@ def run_pipeline(request: RunRequest, step: Step = call_directly) -> list[Path]:
     with refresh.open_run(request) as run:
         step(refresh.land_files)(run)
         step(refresh.load_landed_files)(run)
+        refresh.require_figures(run)
         step(refresh.check_observations)(run)
         step(refresh.derive_figures)(run)
         return assess_countries(run, countries, step)

@@ -383,6 +383,15 @@ def check_table(run: Run, name: str, frame: pd.DataFrame, subject: str) -> pd.Da
     return checks
 
 
+def require_figures(run: Run) -> None:
+    """Stop where nothing was ever loaded, and say what to do first."""
+    if not run.warehouse.count_rows("staging.observations"):
+        areas = " ".join(run.request.ref_areas)
+        raise InputError(
+            f"the warehouse {run.request.warehouse} holds no figures yet: run `lma run {areas}` first."
+        )
+
+
 def check_observations(run: Run) -> int:
     """Hold staging.observations to its contract; a broken one stops the run (exit 12)."""
     from lma import validation
