@@ -20,7 +20,6 @@ def run_pipeline(request: RunRequest, step: Step = call_directly) -> list[Path]:
     with refresh.open_run(request) as run:
         step(refresh.land_files)(run)
         step(refresh.load_landed_files)(run)
-        refresh.require_figures(run)
         step(refresh.check_observations)(run)
         step(refresh.derive_figures)(run)
         return assess_countries(run, countries, step)
@@ -45,6 +44,7 @@ def assess_only(request: RunRequest, step: Step = call_directly) -> list[Path]:
     countries = request.countries()
     assess.check_places(request, countries)
     with refresh.open_run(request) as run:
+        refresh.require_figures(run)
         step(refresh.check_observations)(run)
         step(refresh.derive_figures)(run)
         return assess_countries(run, countries, step)
