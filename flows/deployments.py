@@ -31,6 +31,7 @@ from prefect.states import Failed
 from prefect.tasks import Task
 from pydantic import Field
 
+from flows.assess import check_places
 from flows.pipeline import run_pipeline
 from flows.refresh import refresh_sources as refresh_only
 from flows.request import DEFAULT_HORIZON, DEFAULT_OUT, DEFAULT_WAREHOUSE, RunRequest
@@ -124,7 +125,9 @@ def wait_for_warehouse(request: RunRequest) -> None:
 
     A task of its own, so that waiting is seen and retried. The run itself opens the warehouse right afterwards.
     """
-    request.countries()  # a country that does not exist is told at once, not after the wait
+    check_places(
+        request, request.countries()
+    )  # a wrong country or folder is told at once, not after the wait
     warehouses.open_for_writing(request.warehouse, request.wait_seconds, request.command).close()
 
 
