@@ -125,9 +125,8 @@ def wait_for_warehouse(request: RunRequest) -> None:
 
     A task of its own, so that waiting is seen and retried. The run itself opens the warehouse right afterwards.
     """
-    check_places(
-        request, request.countries()
-    )  # a wrong country or folder is told at once, not after the wait
+    # A wrong country or output folder is told at once, not after the wait.
+    check_places(request, request.countries())
     warehouses.open_for_writing(request.warehouse, request.wait_seconds, request.command).close()
 
 
