@@ -61,7 +61,7 @@ AsOf = Annotated[
     str | None,
     typer.Option("--as-of", help="Use only what was known on this date, YYYY-MM-DD.", show_default=False),
 ]
-Horizon = Annotated[int, typer.Option("--horizon", min=1, max=40, help="Years ahead.")]
+Horizon = Annotated[int, typer.Option("--horizon", min=1, max=40, help="Years ahead (for a panel: periods).")]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not use the network.")]
 EditionId = Annotated[
     str | None,
@@ -362,7 +362,12 @@ def scenario(
 ) -> None:
     """Ask what if: the gap under a scenario beside the baseline.
 
-    Example: lma scenario MUS more_women_in_work.yaml
+    Example: lma scenario MUS more_women.yaml
+
+    The file has the keys `name` (small letters, digits, _), `description`, and one or both of
+    `participation_points` (percentage points added to the female participation rate by the last year, such
+    as 3) and `demand_growth_points` (percentage points a year added to employment growth, by activity, such
+    as {F: 1}; _T for all).
     """
     from flows.evaluate import print_scenario
 

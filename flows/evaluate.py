@@ -101,7 +101,11 @@ def rate_user_table(method: str, table: Path, result: Path, console: Console) ->
         f"{rating}: {count}"
         for rating, count in scores["rating"].fillna("N").value_counts().sort_index().items()
     )
-    console.print(f"{len(scores)} units rated ({counts}), written to {result}", markup=False)
+    n_rated = int((scores["rating"].fillna("N") != "N").sum())
+    console.print(
+        f"{n_rated} of {len(scores)} units rated ({counts}; N is not assessable), written to {result}",
+        markup=False,
+    )
 
 
 def print_scenario(request: RunRequest, file: Path, console: Console) -> None:

@@ -26,7 +26,13 @@ def find_cell(warehouse: Warehouse, ref_area: str, address: str) -> dict[str, An
         raise UsageError(
             f"there is no assessment of {ref_area} in the warehouse: run `lma run {ref_area}` first."
         )
-    found = cells[cells["address"] == address]
+    found = cells[cells["address"].str.lower() == address.lower()]
+    if found.empty and address.upper() in set(cells["table_id"]):
+        first = cells.loc[(cells["table_id"] == address.upper()) & cells["value"].notna(), "address"]
+        raise UsageError(
+            f"{address} is a table; trace one of its cells, for example {' '.join(first.head(1)) or 'none'}. "
+            f"All of them stand in tables/{address.upper()}.csv of the edition."
+        )
     if found.empty:
         near = difflib.get_close_matches(address, cells["address"], n=5, cutoff=0.5)
         raise UsageError(
@@ -55,7 +61,9 @@ def print_trace(path: Path, ref_area: str, address: str, console: Console) -> No
         if nodes.empty:
             tree.add(escape(f"no published figure stands behind this cell: {cell['reason'] or cell['step']}"))
         else:
-            _add_nodes(tree, cell["inputs"], nodes.drop_duplicates("node_id").set_index("node_id"), warehouse)
+            _add_nodes(
+                tree, cell["inputs"], nodes.drop_duplicates("node_id").set_index("node_id"), warehouse, set()
+            )
         console.print(tree)
         if len(nodes):
             _print_licences(nodes, warehouse, console)
@@ -76,7 +84,9 @@ def _describe_cell(cell: dict[str, Any]) -> str:
     return escape(f"{cell['ref_area']} {cell['address']}  {place}\n= {shown}\nhow: {cell['step']}{basis}")
 
 
-def _add_nodes(branch: Tree, node_ids: Sequence[str], nodes: pd.DataFrame, warehouse: Warehouse) -> None:
+def _add_nodes(
+    branch: Tree, node_ids: Sequence[str], nodes: pd.DataFrame, warehouse: Warehouse, shown: set[str]
+) -> None:
     for node_id in list(reversed(node_ids))[:SHOWN]:  # histories end with the newest figure
         if node_id not in nodes.index:
             branch.add(escape(f"{node_id}: not in the warehouse"))
@@ -86,8 +96,13 @@ def _add_nodes(branch: Tree, node_ids: Sequence[str], nodes: pd.DataFrame, wareh
             branch.add(_describe_observation(node_id, node, warehouse))
         else:
             value = "" if pd.isna(node["value"]) else f" = {node['value']:,.6g} {node['unit_measure']}"
-            inner = branch.add(escape(f"{node['kind']} {node['label']}{value}\nhow: {node['step']}"))
-            _add_nodes(inner, node["inputs"], nodes, warehouse)
+            title = f"{node['kind']} {node['label']}{value}"
+            if node_id in shown:
+                branch.add(escape(f"{title} (shown above)"))
+                continue
+            shown.add(node_id)
+            inner = branch.add(escape(f"{title}\nhow: {node['step']}"))
+            _add_nodes(inner, node["inputs"], nodes, warehouse, shown)
     if len(node_ids) > SHOWN:
         branch.add(f"... and {len(node_ids) - SHOWN} more of this kind")
 

@@ -89,7 +89,10 @@ def open_for_reading(path: Path | str) -> Warehouse:
     """The published copy of the warehouse of ``path``: never locked by a writer, never half a publish."""
     copy = read_copy_path(Path(path))
     if not copy.is_file():
-        raise InputError(f"{copy} does not exist, nothing has been published yet: run `lma run` first.")
+        raise InputError(
+            f"there is no {copy.absolute()}: go to the folder where you ran `lma run`, give its database with "
+            "--warehouse, or run `lma run` here first."
+        )
     return Warehouse(_connect(copy, read_only=True), Path(path), None)
 
 

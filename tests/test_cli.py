@@ -21,7 +21,7 @@ import typer
 from edition_builder import build_edition
 from world_builder import EDITION, SAMPLE, Outcome, World, hash_files, run_lma
 
-from flows import assess, cli, request, summary
+from flows import assess, cli, forecast, refresh, request, summary
 from flows.refresh import Run
 from lma import contracts, snapshots, warehouse
 from lma.contracts import Country
@@ -269,7 +269,7 @@ def test_rate_gives_the_ratings_of_the_golden_case(case: str, tmp_path: Path) ->
         pd.read_csv(CASES / case / "expected.csv").query("indicator == '_SCORE'").set_index("unit")["rating"]
     )
     assert rated[expected.index].tolist() == expected.tolist()
-    assert f"{len(rated)} units rated (" in outcome.out
+    assert f"of {len(rated)} units rated (" in outcome.out
 
 
 def test_rate_says_what_its_table_lacks(tmp_path: Path) -> None:
@@ -784,6 +784,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The steps before the assessment keep what the world's run has computed."""
     for name in ("balance_country", "rate_shortages", "decide_migration"):
         monkeypatch.setattr(assess, name, lambda run, country: 0)
+    monkeypatch.setattr(forecast, "forecast_countries", lambda run, countries: 0)
+    monkeypatch.setattr(refresh, "derive_figures", lambda run: 0)
 
 
 @pytest.mark.parametrize(
@@ -845,7 +847,7 @@ def test_full_disk_leaves_nothing_half_published(
     assert [path.name for path in (unchanged.folder / "editions" / "MUS").iterdir()] == [EDITION]
 
 
-def test_run_stopped_by_hand_says_so(unchanged: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_stopped_by_hand_says_so(unchanged: World, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(run: Run, country: Country) -> int:
         raise KeyboardInterrupt
 

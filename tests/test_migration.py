@@ -243,6 +243,13 @@ def test_share_refuses_impossible_counts() -> None:
         compute_share(1100, 1000)
 
 
+def test_a_slip_of_one_count_is_passed_over() -> None:
+    slipped = [(who, period, 434 if (who, period) == ("_T", "2020-Q1") else n) for who, period, n in EOE]
+    found = measure_dependency(observe_zone(slipped), "MUS", "EOE", 2020, 5)
+    assert found is not None
+    assert (found.total.value, found.total.time_period) == (54417, "2015-Q1")
+
+
 def test_hhi() -> None:
     assert compute_hhi([10]) == 1
     assert compute_hhi([10, 10, 10, 10]) == 0.25

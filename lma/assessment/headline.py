@@ -12,8 +12,23 @@ HEADLINE_SPEC = TableSpec(
     "T0",
     "Headline findings",
     "At most five sentences; each names the table and the cells it comes from.",
-    "Finding",
+    "No.",
 )
+
+
+REASONS = {
+    "INSUFFICIENT_DATA": "the data are insufficient to decide",
+    "TESTS_MISSING": "tests could not be made for want of data",
+    "NO_SHORTAGE": "there is no shortage",
+    "CYCLICAL_MONITOR": "the shortage is not shown to last",
+    "IMPROVE_PAY_CONDITIONS": "pay and conditions come first",
+    "ACTIVATE_TRAIN": "people in the country can be activated or trained",
+    "AUTOMATE_OR_REORGANISE": "technology is an alternative",
+    "TRAIN_AHEAD": "there is time to train",
+    "DEPENDENCY_LIMIT": "the foreign share is at its limit",
+    "ORIGIN_RISK": "the origin would be harmed",
+}
+"""First test not passed, in words."""
 
 
 def headline_table(country: Country, cells: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
@@ -22,9 +37,7 @@ def headline_table(country: Country, cells: pd.DataFrame, lineage: Lineage) -> p
     composers = (_describe_growth, _describe_gap, _describe_decision, _describe_dependency, _describe_break)
     sentences = [found for compose in composers if (found := compose(country, cells))]
     for number, (text, inputs) in enumerate(sentences[:5], start=1):
-        table.text(
-            Key(f"S{number}", f"Finding {number}"), "sentence", text, inputs, "composed from the cells named"
-        )
+        table.text(Key(f"S{number}", str(number)), "sentence", text, inputs, "composed from the cells named")
     return table.frame()
 
 
@@ -93,8 +106,10 @@ def _describe_decision(country: Country, cells: pd.DataFrame) -> Sentence:
         text = f"Labour migration passed every test for {', '.join(options['row_label'])} (T10)."
         return text, [node for inputs in options["inputs"] for node in inputs]
     counts = results["text"].value_counts()
-    words = "; ".join(f"{str(name).replace('_', ' ').lower()}: {count}" for name, count in counts.items())
-    text = f"Labour migration is recommended for none of the {len(results)} activities assessed; first test not passed: {words} (T10)."
+    words = "; ".join(
+        f"{REASONS.get(str(code), str(code).replace('_', ' ').lower())} ({n})" for code, n in counts.items()
+    )
+    text = f"Labour migration is recommended for none of the {len(results)} activities assessed, because {words} (T10)."
     return text, [node for inputs in results["inputs"] for node in inputs]
 
 

@@ -93,6 +93,8 @@ def measure_dependency(
     share = compute_share(migrants.value, total.value)
     earlier_period = shift_years(total.time_period, -change_years)
     before, before_migrants = find_at(totals, earlier_period), find_at(foreign, earlier_period)
+    if before is not None and before_migrants is not None and before_migrants.value > before.value:
+        before_migrants = None
     reason = _refuse_change(
         totals, foreign, before, before_migrants, earlier_period, total.time_period, change_years
     )
@@ -111,7 +113,7 @@ def measure_dependency(
 def _find_newest_pair(totals: pd.DataFrame, foreign: pd.DataFrame) -> tuple[Figure, Figure] | None:
     for _, row in order_newest_first(foreign).iterrows():
         total = find_at(_of_kind(totals, row), str(row["time_period"]))
-        if total is not None:
+        if total is not None and 0 <= float(row["obs_value"]) <= total.value:  # else a slip of one of the counts
             return total, read_figure(row)
     return None
 

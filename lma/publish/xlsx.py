@@ -50,8 +50,8 @@ _COVER = (
     "ours, or imputed.",
     "Projections show what happens if trends continue. They are signals with a range, not targets.",
     "Contents lists the tables. Notes explains symbols and notes. Sources gives publishers and licences.",
-    "The folder tables has the same tables as CSV, with the address of every cell (such as T5.C.q50).",
-    "An address leads to the publisher's own row: lma trace, followed by the country and the address.",
+    "The folder tables has the same tables as CSV, with the address of every cell (such as T5.C.2030).",
+    "An address leads to the publisher's own row, for example: lma trace MUS T5.C.2030.",
 )
 _CHART_MEASURES = {
     "observed": "Observed",

@@ -19,7 +19,9 @@ pair_foreign_with_total as (
     where workers.citizenship = 'FOR'
 ),
 divide_by_total as (
-    select *, case when all_workers > 0 then foreign_workers / all_workers * 100 end as share
+    select *,
+        case when foreign_workers between 0 and all_workers and all_workers > 0
+            then foreign_workers / all_workers * 100 end as share
     from pair_foreign_with_total
 ),
 find_quarter_five_years_before as (
@@ -35,7 +37,11 @@ find_quarter_five_years_before as (
 ),
 state_share as (
     select 'FOREIGN_SHARE' as indicator, ref_area, economic_activity, time_period, share as value, basis, obs_status,
-        case when share is null then 'one of the two counts is missing' end as reason,
+        case
+            when foreign_workers > all_workers
+                then 'more foreign workers than workers are published for the quarter: one of the counts is wrong'
+            when share is null then 'one of the two counts is missing'
+        end as reason,
         'foreign workers / all workers x 100' as step, [foreign_id, total_id] as inputs
     from divide_by_total
 ),
