@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,49 +66,66 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all workers of this test run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextlib.contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """The worker that comes first does the work, the others wait for it."""
+    with lock.open("w", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def world(request: pytest.FixtureRequest, shared_folder: Path) -> Any:
     """`lma run MUS ARM --offline`, once; tests read it, and copy it where they change something."""
     from world_builder import EDITION, World
 
     if any("second_world" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("second_process")  # on the machine's other core
-    made = World(tmp_path_factory.mktemp("world"))
-    outcome = made.lma("run", "MUS", "ARM", "--offline", "--edition", EDITION)
-    assert outcome.code == 0, outcome.err
-    (made.folder / "out.txt").write_text(outcome.out, encoding="utf-8")
-    (made.folder / "err.txt").write_text(outcome.err, encoding="utf-8")
+    made = World(shared_folder / "world")
+    with held(shared_folder / "world.lock"):
+        if not (made.folder / "out.txt").is_file():
+            made.folder.mkdir()
+            outcome = made.lma("run", "MUS", "ARM", "--offline", "--edition", EDITION)
+            assert outcome.code == 0, outcome.err
+            (made.folder / "err.txt").write_text(outcome.err, encoding="utf-8")
+            (made.folder / "out.txt").write_text(outcome.out, encoding="utf-8")
     return made
 
 
-@pytest.fixture
-def own_world(world: Any, tmp_path: Path) -> Any:
-    """A copy of the world that a test may change."""
-    return world.copy_to(tmp_path / "world")
-
-
 @pytest.fixture(scope="session")
-def second_process(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """The script second_world.py at work beside the tests, and its folder."""
-    folder, here = tmp_path_factory.mktemp("second"), Path(__file__).parent
+def second_process(shared_folder: Path) -> Iterator[Path]:
+    """The script second_world.py at work beside the tests, started by the first worker; its folder."""
+    folder, here, process = shared_folder / "second", Path(__file__).parent, None
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)]),
         "PYTHONHASHSEED": "7",
         "TZ": "Pacific/Kiritimati",
     }
-    command = [sys.executable, str(here / "second_world.py"), str(folder)]
-    with (folder / "output.txt").open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-    yield process, folder
-    process.kill()
-    process.wait()
+    with held(shared_folder / "second.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            with (folder / "output.txt").open("wb") as output:
+                command = [sys.executable, str(here / "second_world.py"), str(folder)]
+                process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+    yield folder
+    if process:  # another worker may still read what it finds
+        process.wait()
 
 
 @pytest.fixture(scope="session")
-def second_world(second_process: tuple[subprocess.Popen[bytes], Path]) -> dict[str, Any]:
-    """What second_world.py found: tables and editions after landing, after building again, after running again."""
-    process, folder = second_process
-    assert process.wait() == 0, (folder / "output.txt").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
-    return found
+def second_world(second_process: Path) -> dict[str, Any]:
+    """What second_world.py found: the raw store after landing, tables and editions after building again and again."""
+    found = second_process / "found.json"
+    for _ in range(6000):
+        if found.is_file():
+            break
+        time.sleep(0.1)
+    described: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
+    assert "failed" not in described, described
+    return described

@@ -37,16 +37,26 @@ def land_only(world: World) -> list[str]:
     return sorted(path.name for path in world.raw.iterdir())
 
 
-def main(folder: Path) -> None:
-    world, run = World(folder), ("run", "MUS", "ARM", "--offline", "--edition", EDITION)
+def compare_runs(world: World) -> dict[str, Any]:
+    run = ("run", "MUS", "ARM", "--offline", "--edition", EDITION)
     landed = land_only(world)
     for path in world.warehouse.parent.glob("lma.*"):
         path.unlink()
     do(world, *run)
     rebuilt = describe(world)
     do(world, *run)
-    found = {"landed": landed, "rebuilt": rebuilt, "again": describe(world)}
-    (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
+    return {"landed": landed, "rebuilt": rebuilt, "again": describe(world)}
+
+
+def main(folder: Path) -> None:
+    """What was found, or why nothing was, put in place at once: a test waits for it."""
+    try:
+        found = compare_runs(World(folder))
+    except BaseException as error:
+        found = {"failed": f"{type(error).__name__}: {error}"}
+    unfinished = folder / "found.unfinished"
+    unfinished.write_text(json.dumps(found), encoding="utf-8")
+    unfinished.rename(folder / "found.json")
 
 
 if __name__ == "__main__":
