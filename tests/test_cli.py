@@ -645,13 +645,18 @@ def test_file_that_crashes_the_reader_does_not_stay_either(
 # ---------------------------------------------------------------- single bad rows
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> World:
-    """A world of its own with the export zone only."""
-    made = World(tmp_path / "small")
-    made.folder.mkdir()
+@pytest.fixture(scope="module")
+def zone(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A world with the export zone only."""
+    made = World(tmp_path_factory.mktemp("zone"))
     assert made.lma("ingest", "mus_eoe", SAMPLE / "mus_eoe_employment.csv").code == 0
     return made
+
+
+@pytest.fixture
+def small(zone: World, tmp_path: Path) -> World:
+    """A copy of it that a test may change."""
+    return zone.copy_to(tmp_path / "small")
 
 
 @pytest.mark.parametrize(
@@ -785,7 +790,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("balance_country", "rate_shortages", "decide_migration"):
         monkeypatch.setattr(assess, name, lambda run, country: 0)
     monkeypatch.setattr(forecast, "forecast_countries", lambda run, countries: 0)
-    monkeypatch.setattr(refresh, "derive_figures", lambda run: 0)
+    for name in ("check_observations", "derive_figures"):
+        monkeypatch.setattr(refresh, name, lambda run: 0)
 
 
 @pytest.mark.parametrize(
@@ -812,6 +818,7 @@ def test_broken_contract_keeps_the_last_edition(
         return run.warehouse.replace(table, frame, country.ref_area)
 
     monkeypatch.setattr(assess, "assess_country", assess_country)
+    monkeypatch.setattr(assess, "COUNTRY_MARTS", ("marts.decisions", table))
     outcome = unchanged.lma("assess", "MUS", "--edition", EDITION)
     assert_refused(outcome, 12, f"{table} [MUS]", rule, "1 of ", "the last edition stays in place")
     assert outcome.out == ""
