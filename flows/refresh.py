@@ -213,15 +213,29 @@ def parse_or_refuse(run: Run, landed: snapshots.Landed) -> ParsedFile:
         raw, conformed = read_observations(run.request.raw_store, landed, source)
         observations, _ = staging.apply_corrections(conformed.observations, contracts.corrections())
         return ParsedFile(landed, source, raw, observations, conformed.rejected)
+    except LmaError as error:
+        raise refuse(run, landed, error) from error
     except Exception:  # whatever is wrong with the file, it must not meet the next run again
         discard_if_new(run, landed)
         raise
 
 
-def discard_if_new(run: Run, landed: snapshots.Landed) -> None:
+def refuse(run: Run, landed: snapshots.Landed, error: LmaError) -> LmaError:
+    """The error to raise for a refused file: one of this run leaves the raw store, an older one is named."""
+    if discard_if_new(run, landed):
+        return error
+    place = snapshots.sidecar_path(run.request.raw_store, landed.snapshot_sha, landed.source_id)
+    return type(error)(
+        f"{error} An earlier run landed this file; to leave it out from now on, remove {place}."
+    )
+
+
+def discard_if_new(run: Run, landed: snapshots.Landed) -> bool:
     """Take a refused file of this run out of the raw store; what earlier runs landed is never touched."""
-    if (landed.source_id, landed.snapshot_sha) in run.new_snapshots:
+    is_new = (landed.source_id, landed.snapshot_sha) in run.new_snapshots
+    if is_new:
         snapshots.discard(landed, run.request.raw_store)
+    return is_new
 
 
 def batches(parsed: Iterable[ParsedFile], most_rows: int = 40_000) -> Iterator[list[ParsedFile]]:
@@ -334,12 +348,12 @@ def refuse_if_too_many(run: Run, quarantine: pd.DataFrame, file: ParsedFile) -> 
     n_rows = len(file.observations) + len(file.rejected)
     if refused <= source.expect.max_quarantined_share * max(n_rows, 1):
         return
-    discard_if_new(run, file.landed)
-    raise ContractError(
+    error = ContractError(
         f"{file.landed.file_name} (source {source.source_id}): {refused} of {n_rows} rows break the contract of staging.observations, "
         f"more than {source.expect.max_quarantined_share:.0%}. First: row {_describe_refused(quarantine)} "
         f"Nothing of the file was loaded; correct the mapping in sources/{source.source_id}.yaml or ask the publisher."
     )
+    raise refuse(run, file.landed, error)
 
 
 def refuse_conflicts(run: Run, passed: pd.DataFrame, file: ParsedFile) -> None:
@@ -347,14 +361,14 @@ def refuse_conflicts(run: Run, passed: pd.DataFrame, file: ParsedFile) -> None:
     conflicts = run.warehouse.find_conflicts(passed)
     if conflicts.empty:
         return
-    discard_if_new(run, file.landed)
     first, source_id = conflicts.iloc[0], file.source.source_id
-    raise ContractError(
+    error = ContractError(
         f"{file.landed.file_name} (source {source_id}): {len(conflicts)} figures differ from those loaded before of the same vintage, "
         f"{file.landed.as_of}. First: {first['key']} is {first['obs_value']:.15g} (row {first['observation_id']}), loaded is "
         f"{first['loaded_value']:.15g} (row {first['loaded_id']}). Nothing of the file was loaded; if the publisher revised the table, give "
         f"the date with `lma ingest {source_id} FILE --vintage YYYY-MM-DD` or in files.as_of of sources/{source_id}.yaml."
     )
+    raise refuse(run, file.landed, error)
 
 
 def snapshot_facts(file: ParsedFile, n_observations: int, n_quarantined: int) -> pd.DataFrame:

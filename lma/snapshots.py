@@ -72,7 +72,7 @@ def land(
     if not data:
         raise InputError(f"{file_name} of {source_id} is empty: download it again from {url}.")
     sha = hashlib.sha256(data).hexdigest()
-    sidecar = _sidecar(raw_store, sha, source_id)
+    sidecar = sidecar_path(raw_store, sha, source_id)
     is_new = not sidecar.is_file()
     try:
         if not (raw_store / sha).is_file():
@@ -88,12 +88,13 @@ def land(
 
 def discard(landed: Landed, raw_store: Path) -> None:
     """Take a refused file out of the raw store; bytes that another source also landed stay."""
-    _sidecar(raw_store, landed.snapshot_sha, landed.source_id).unlink(missing_ok=True)
+    sidecar_path(raw_store, landed.snapshot_sha, landed.source_id).unlink(missing_ok=True)
     if not list(raw_store.glob(f"{landed.snapshot_sha}.*.json")):
         (raw_store / landed.snapshot_sha).unlink(missing_ok=True)
 
 
-def _sidecar(raw_store: Path, snapshot_sha: str, source_id: str) -> Path:
+def sidecar_path(raw_store: Path, snapshot_sha: str, source_id: str) -> Path:
+    """Where the description of a landed file stands; without it the file is not loaded again."""
     return raw_store / f"{snapshot_sha}.{_checked_id(source_id)}.json"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import gzip
 import hashlib
@@ -526,7 +527,13 @@ BAD_FILES = {
         "ilo_unemployment_reported", cut(LFPR, 1), 11, ("no sheet", "EAP_DWAP_SEX_AGE_RT_A_EN"), "given.xlsx"
     ),
     "unknown_column": Bad(
-        "mus_eoe", EOE.replace("quarter,", "period,"), 11, ("no column 'quarter'", "period", "mapping")
+        MODELLED, ILO.replace("classif1,time,", "classif1,year,"), 11, ("no column 'time'", "year", "mapping")
+    ),
+    "unknown_count": Bad(
+        "mus_eoe",
+        EOE.replace(",foreign,", ",foreigner,"),
+        13,
+        ("'foreigner'", "closest known: 'foreign'", "mus_eoe_citizenship"),
     ),
     "unknown_activity": Bad(
         MODELLED,
@@ -730,6 +737,32 @@ def test_damaged_landed_file_is_named(small: World) -> None:
     small.warehouse.unlink()
     outcome = small.lma("refresh", "mus_eoe", "--offline")
     assert_refused(outcome, 11, landed.snapshot_sha, "damaged", "ingest")
+
+
+def test_bad_file_of_a_run_that_died_is_named_with_its_place(small: World) -> None:
+    """It was landed and never read: later runs say where it stands, and go on once it is taken away."""
+    landed = snapshots.land(
+        three_wrong("-1", "-2", "-3").encode(),
+        "mus_eoe",
+        "died.csv",
+        "https://example.org",
+        dt.date(2026, 2, 1),
+        small.raw,
+    )
+    before = hash_files(small.raw)
+    for _ in range(2):
+        outcome = small.lma("refresh", "mus_eoe", "--offline")
+        assert_refused(
+            outcome,
+            12,
+            "died.csv",
+            "An earlier run landed this file",
+            f"remove {small.raw.relative_to(small.folder)}",
+        )
+    assert hash_files(small.raw) == before
+    (small.folder / outcome.err.split("remove ")[-1].strip().rstrip(".")).unlink()
+    assert small.lma("refresh", "mus_eoe", "--offline").code == 0
+    assert landed.snapshot_sha not in set(small.read("staging.observations")["snapshot_sha"])
 
 
 # ---------------------------------------------------------------- locks and places
