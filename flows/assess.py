@@ -15,7 +15,7 @@ import lma
 from flows.refresh import Run, check_table
 from flows.request import RunRequest
 from flows.trace import find_path
-from lma import contracts
+from lma import contracts, validation
 from lma.contracts import Country, Edition, Scenario
 from lma.errors import InputError
 from lma.warehouse import Warehouse
@@ -139,8 +139,6 @@ def list_known_snapshots(run: Run) -> pd.DataFrame:
 
 def check_marts(run: Run, countries: list[Country]) -> int:
     """Hold every mart of every country to its contract; a broken one stops the publish (exit 12)."""
-    from lma import validation
-
     results = [check_table(run, "marts.observations", run.warehouse.read("marts.observations"), "_T")]
     for country in countries:
         for name in COUNTRY_MARTS:

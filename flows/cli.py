@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from flows.request import DEFAULT_HORIZON, DEFAULT_OUT, DEFAULT_REF_AREAS, DEFAULT_WAREHOUSE, RunRequest
 from lma.errors import LmaError, UsageError
 
 # Ministries run this behind firewalls: no library may report home.
@@ -74,8 +75,6 @@ EditionId = Annotated[
 InTable = Annotated[Path, typer.Argument(metavar="IN", help="Table to read, .csv or .parquet.")]
 OutTable = Annotated[Path, typer.Argument(metavar="OUT", help="Table to write, .csv or .parquet.")]
 
-DEFAULT_WAREHOUSE = Path("warehouse/lma.duckdb")
-DEFAULT_OUT = Path("editions")
 STOPPED_BY_HAND = 130  # what typer returns for Ctrl-C
 
 
@@ -105,8 +104,6 @@ def _edition_id(text: str | None, as_of: dt.date | None) -> str:
 
 
 def _request(ref_areas: list[str] | None, warehouse: Path, command: str, **given: Any) -> Any:
-    from flows.request import DEFAULT_REF_AREAS, RunRequest
-
     as_of = _parse_date(given.pop("as_of", None), "--as-of")
     edition = _edition_id(given.pop("edition", None), as_of)
     codes = tuple(dict.fromkeys(code.upper() for code in ref_areas or DEFAULT_REF_AREAS))
@@ -183,7 +180,7 @@ def run(
     warehouse: WarehousePath = DEFAULT_WAREHOUSE,
     data: Data = None,
     as_of: AsOf = None,
-    horizon: Horizon = 5,
+    horizon: Horizon = DEFAULT_HORIZON,
     offline: Offline = False,
     edition: EditionId = None,
 ) -> None:
@@ -278,7 +275,7 @@ def check(
 def forecast(
     ref_areas: Countries = None,
     warehouse: WarehousePath = DEFAULT_WAREHOUSE,
-    horizon: Horizon = 5,
+    horizon: Horizon = DEFAULT_HORIZON,
     as_of: AsOf = None,
 ) -> None:
     """Forecast employment by sector from what the warehouse holds.
@@ -296,7 +293,7 @@ def forecast(
 def forecast_panel(
     table: InTable,
     result: OutTable,
-    horizon: Horizon = 5,
+    horizon: Horizon = DEFAULT_HORIZON,
     freq: Annotated[str, typer.Option("--freq", help="A, Q or M.")] = "A",
 ) -> None:
     """Forecast any panel: unique_id, ds, y -> unique_id, h, mean, lo80, hi80, lo95, hi95.
@@ -338,7 +335,7 @@ def assess(
     out_folder: Out = DEFAULT_OUT,
     warehouse: WarehousePath = DEFAULT_WAREHOUSE,
     edition: EditionId = None,
-    horizon: Horizon = 5,
+    horizon: Horizon = DEFAULT_HORIZON,
 ) -> None:
     """Assess and publish one country from what the warehouse holds.
 

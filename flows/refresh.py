@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from flows.request import RunRequest
-from lma import contracts, snapshots, staging
+from lma import contracts, snapshots, staging, validation
 from lma import warehouse as warehouses
 from lma.contracts import Source, SourceFile
 from lma.errors import ContractError, InputError, LmaError
@@ -261,8 +261,6 @@ def batches(parsed: Iterable[ParsedFile], most_rows: int = 40_000) -> Iterator[l
 
 def load_checked(run: Run, batch: list[ParsedFile]) -> int:
     """Check the observations of several files and load those that hold; observations added."""
-    from lma import validation
-
     contract = contracts.table_contract("staging.observations")
     observations = pd.concat([file.observations for file in batch], ignore_index=True)
     checked = validation.check_rows(
@@ -388,8 +386,6 @@ def snapshot_facts(file: ParsedFile, n_observations: int, n_quarantined: int) ->
 
 def check_table(run: Run, name: str, frame: pd.DataFrame, subject: str) -> pd.DataFrame:
     """Every rule of one table's contract on one batch; results go to the ledger and come back."""
-    from lma import validation
-
     contract = contracts.table_contract(name)
     by_sql = run.warehouse.run_sql_rules(contract, subject)
     checks = pd.concat([validation.check_table(frame, contract, subject), by_sql], ignore_index=True)
@@ -408,8 +404,6 @@ def require_figures(run: Run) -> None:
 
 def check_observations(run: Run) -> int:
     """Hold staging.observations to its contract; a broken one stops the run (exit 12)."""
-    from lma import validation
-
     checks = check_table(run, "staging.observations", run.warehouse.read("staging.observations"), "_T")
     validation.require(checks)
     return len(checks)
@@ -470,8 +464,6 @@ def ingest_file(run: Run, path: Path, source: Source, vintage: dt.date | None) -
 
 def check_warehouse(request: RunRequest, tables: list[str], console: Any) -> None:
     """Hold tables of the warehouse to their contracts and print the result; exit 12 when one is broken."""
-    from lma import validation
-
     asked = [contracts.table_contract(name).name for name in tables]
     if not request.warehouse.is_file():
         raise InputError(
@@ -479,13 +471,8 @@ def check_warehouse(request: RunRequest, tables: list[str], console: Any) -> Non
         )
     with open_run(request) as run:
         names = asked or list_filled_tables(run, console)
-        checks = pd.concat(
-            [
-                check_table(run, contracts.table_contract(name).name, run.warehouse.read(name), "_T")
-                for name in names
-            ],
-            ignore_index=True,
-        )
+        results = [check_table(run, name, run.warehouse.read(name), "_T") for name in names]
+    checks = pd.concat(results, ignore_index=True)
     for name, results in checks.groupby("table_name", sort=True):
         console.print(
             f"{name}: {int(results['success'].sum())} of {len(results)} rules hold, {int(results['n_checked'].max()):,} rows",

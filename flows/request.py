@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from lma import contracts
-from lma.contracts import Country, Scenario
+if TYPE_CHECKING:  # pandas comes with the contracts: `lma --help` must not wait for it
+    from lma.contracts import Country, Scenario
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,15 +41,21 @@ class RunRequest:
     @property
     def raw_store(self) -> Path:
         """Where landed files are kept: beside the database."""
-        return self.warehouse.parent / "raw"
+        from lma.snapshots import raw_store_of
+
+        return raw_store_of(self.warehouse)
 
     @property
     def data_folder(self) -> Path:
         """Folder the publishers' files are taken from."""
-        return self.data if self.data is not None else contracts.sample_dir()
+        from lma.contracts import sample_dir
+
+        return self.data if self.data is not None else sample_dir()
 
     def countries(self) -> list[Country]:
         """The countries of the run; an unknown one stops before anything is done."""
+        from lma import contracts
+
         return [contracts.country(code) for code in self.ref_areas]
 
     def parameters(self) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Marts:
             for node, ids in zip(frame[id_column], frame["inputs"], strict=True)
         }
         columns = self.observations[["observation_id", "source_id", "as_of"]]
-        leaves = {o: (s, dt.date.fromisoformat(str(d)[:10])) for o, s, d in columns.itertuples(index=False)}
+        leaves = {o: (s, d) for o, s, d in columns.itertuples(index=False, name=None)}
         return Lineage(leaves, inputs)
 
 

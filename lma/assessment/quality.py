@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import NamedTuple
 
 import pandas as pd
@@ -10,7 +9,7 @@ import pandas as pd
 from lma.assessment.cells import Key, Lineage, TableCells
 from lma.assessment.profile import ALTERNATIVE_GROUPS, sector_rows
 from lma.assessment.selection import latest, select
-from lma.contracts import Country, TableSpec, rule_set
+from lma.contracts import Country, TableSpec, Zone, rule_set
 
 QUALITY_COLUMNS = tuple(
     Key(*pair)
@@ -47,9 +46,11 @@ def quality_table(
         facts = select(snapshots, source_id=source_id)
         _add_source_row(table, Key(str(source_id), str(source_id)), rows, facts, year)
     for conflict in find_conflicts(mine):
-        _add_conflict_row(table, conflict)
+        _add_finding_row(table, conflict, "does not apply to a conflict between sources")
     for zone in country.zones:
-        _add_claim_row(table, country, zone.economic_activity, mine, indicators)
+        claim = check_claim(zone, mine, select(indicators, ref_area=country.ref_area))
+        if claim is not None:
+            _add_finding_row(table, claim, "does not apply to a claim")
     return table.frame()
 
 
@@ -58,7 +59,7 @@ def _add_source_row(table: TableCells, row: Key, rows: pd.DataFrame, facts: pd.D
     fact = facts.sort_values("as_of", kind="stable").iloc[-1]
     for column in ("title", "publisher", "table_code", "licence"):
         table.text(row, column, fact[column], ids)
-    vintages = sorted({dt.date.fromisoformat(str(value)[:10]).isoformat() for value in rows["as_of"]})
+    vintages = sorted({str(value)[:10] for value in rows["as_of"]})
     table.text(row, "vintage", ", ".join(vintages), ids)
     figures = rows[rows["obs_value"].notna()]
     _add_counts(table, row, rows, figures, ids, year)
@@ -148,7 +149,7 @@ def _add_counts(
 
 
 class Conflict(NamedTuple):
-    """Two published figures that cannot both be right."""
+    """What cannot both be right: two published figures, or a published figure and a quoted claim."""
 
     id: str
     label: str
@@ -211,44 +212,32 @@ def _parts_against_total(mine: pd.DataFrame) -> Conflict | None:
     return Conflict("CONFLICT_EMP_TOTAL", "Conflict: activities and total", last["time_period"], text, inputs)
 
 
-def _add_conflict_row(table: TableCells, conflict: Conflict) -> None:
-    row = Key(conflict.id, conflict.label)
+def _add_finding_row(table: TableCells, found: Conflict, elsewhere: str) -> None:
+    """A row that only has a finding and its period; ``elsewhere``: why its other cells are empty."""
+    row = Key(found.id, found.label)
     for column in QUALITY_COLUMNS:
         if column.id == "finding":
-            table.text(row, column.id, conflict.text, conflict.inputs)
+            table.text(row, column.id, found.text, found.inputs)
         elif column.id == "last_period":
-            table.text(row, column.id, conflict.period, conflict.inputs)
+            table.text(row, column.id, found.period, found.inputs)
         else:
-            table.empty(row, column.id, "[z]", "does not apply to a conflict between sources")
+            table.empty(row, column.id, "[z]", elsewhere)
 
 
-def _add_claim_row(
-    table: TableCells, country: Country, activity: str, mine: pd.DataFrame, indicators: pd.DataFrame
-) -> None:
-    zone = next(zone for zone in country.zones if zone.economic_activity == activity)
-    share = latest(
-        indicators, ref_area=country.ref_area, indicator="FOREIGN_SHARE", economic_activity=activity
-    )
+def check_claim(zone: Zone, mine: pd.DataFrame, indicators: pd.DataFrame) -> Conflict | None:
+    """A quoted foreign share against the two counts of the newest quarter; None without a claim or counts."""
+    activity = zone.economic_activity
+    share = latest(indicators, indicator="FOREIGN_SHARE", economic_activity=activity)
     if zone.claim_share is None or share is None:
-        return
-    row = Key(f"CLAIM_{activity}", f"Claim: {zone.claim_text}")
-    counts = [
-        latest(
-            mine, indicator="EMP", economic_activity=activity, citizenship=c, time_period=share["time_period"]
-        )
-        for c in ("FOR", "_T")
-    ]
+        return None
+    period, ids = share["time_period"], [share["indicator_id"]]
+    cell = {"indicator": "EMP", "economic_activity": activity, "time_period": period}
+    counts = [latest(mine, citizenship=citizenship, **cell) for citizenship in ("FOR", "_T")]
     workers, total = (float("nan") if count is None else count["obs_value"] for count in counts)
     reference = str(zone.reference).rstrip(".")
-    verdict = "agrees with" if abs(zone.claim_share - share["value"]) < 1 else "is not what the series says"
+    agrees = abs(zone.claim_share - share["value"]) < 1
     text = (
-        f"Quoted: {zone.claim_share:.0f} % ({reference}). Counted in {share['time_period']}: {workers:,.0f} foreign of {total:,.0f} workers"
-        f" = {share['value']:.2f} %. The quoted share {verdict}{' the series' if verdict == 'agrees with' else ''}."
+        f"Quoted: {zone.claim_share:.0f} % ({reference}). Counted in {period}: {workers:,.0f} foreign of {total:,.0f} workers"
+        f" = {share['value']:.2f} %. The quoted share {'agrees with the series' if agrees else 'is not what the series says'}."
     )
-    for column in QUALITY_COLUMNS:
-        if column.id == "finding":
-            table.text(row, "finding", text, [share["indicator_id"]])
-        elif column.id == "last_period":
-            table.text(row, "last_period", share["time_period"], [share["indicator_id"]])
-        else:
-            table.empty(row, column.id, "[z]", "does not apply to a claim")
+    return Conflict(f"CLAIM_{activity}", f"Claim: {zone.claim_text}", period, text, ids)

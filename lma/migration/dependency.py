@@ -113,7 +113,8 @@ def measure_dependency(
 def _find_newest_pair(totals: pd.DataFrame, foreign: pd.DataFrame) -> tuple[Figure, Figure] | None:
     for _, row in order_newest_first(foreign).iterrows():
         total = find_at(_of_kind(totals, row), str(row["time_period"]))
-        if total is not None and 0 <= float(row["obs_value"]) <= total.value:  # else a slip of one of the counts
+        # More foreign workers than workers is a slip of one of the counts: the quarter is passed over.
+        if total is not None and 0 <= float(row["obs_value"]) <= total.value:
             return total, read_figure(row)
     return None
 
