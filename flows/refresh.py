@@ -305,9 +305,10 @@ def read_observations(
     facts = staging.FileFacts(landed.snapshot_sha, landed.file_name, landed.as_of, groups, constant)
     content = snapshots.read_landed(raw_store, landed.snapshot_sha)
     try:
-        raw = find_parser(source.format)(content, source.options)
+        parsed = find_parser(source.format)(content, source.options)
     except InputError as error:
         raise InputError(f"{landed.file_name} (source {source.source_id}): {error}") from error
+    raw = staging.name_columns_as_declared(parsed, source, f"{landed.file_name} (source {source.source_id})")
     if len(raw) < source.expect.min_rows:
         raise InputError(
             f"{landed.file_name} has {len(raw)} rows, source {source.source_id} expects at least {source.expect.min_rows}: "

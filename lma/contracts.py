@@ -331,6 +331,16 @@ class Source(_Strict):
     files: list[SourceFile]
     format: str
     options: dict[str, Any] = Field(default_factory=dict)
+    aliases: dict[str, list[str]] = Field(
+        default_factory=dict, description="publisher's column: other spellings it has had"
+    )
+    withhold: list[str] = Field(
+        default_factory=list,
+        description="Columns that are never loaded, because they name employers or persons.",
+    )
+    aggregate: Literal["sum"] | None = Field(
+        None, description="Rows are parts of a figure: those of one key are added up."
+    )
     wide: Wide | None = None
     missing: list[str] = Field(default_factory=lambda: [""], description="Cells that mean no figure.")
     not_applicable: list[str] = Field(

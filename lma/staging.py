@@ -167,6 +167,28 @@ def read_vintage(file: SourceFile, groups: Mapping[str, str]) -> dt.date | None:
 # ---------------------------------------------------------------- conform
 
 
+def name_columns_as_declared(raw: pd.DataFrame, source: Source, where: str) -> pd.DataFrame:
+    """Rows as published under the publisher's present column names, without the withheld columns.
+
+    ``InputError`` where a file has a column under two of its names, or lacks one that must be withheld:
+    a renamed column of names would otherwise be loaded.
+    """
+    present = {old: name for name, olds in source.aliases.items() for old in olds if old in raw.columns}
+    names = [present.get(str(column), str(column)) for column in raw.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"{where}: the file has {', '.join(twice)} under several of its names: correct `aliases` of the source."
+        )
+    absent = [name for name in source.withhold if name not in names]
+    if absent:
+        raise InputError(
+            f"{where}: the column {', '.join(absent)}, which must not be loaded, is not in the file: it may be there "
+            f"under another name. Columns: {_listed(names)}. Add the name to `aliases` of the source."
+        )
+    return raw.set_axis(names, axis="columns").drop(columns=source.withhold)
+
+
 def conform(raw: pd.DataFrame, source: Source, file: FileFacts) -> Conformed:
     """Observations of one published file in SDMX concepts, one row per key.
 
