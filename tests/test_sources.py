@@ -89,10 +89,6 @@ def observations() -> pd.DataFrame:
     return pd.concat([conform_file(path) for path in files], ignore_index=True)
 
 
-def test_every_source_has_a_sample(observations):
-    assert set(observations["source_id"]) == set(contracts.sources())
-
-
 def test_no_key_stands_twice(observations):
     key = [*staging.SERIES_KEY, "source_id", "as_of"]
     assert not observations.duplicated(key).any()

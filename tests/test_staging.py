@@ -530,15 +530,6 @@ def test_every_sample_conforms_and_accounts_for_every_cell() -> None:
 
 @pytest.mark.shared_data
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the publishers' full files are not beside the checkout")
-def test_every_full_file_conforms_and_accounts_for_every_cell() -> None:
-    found = _conform_all(SHARED)
-    assert len(found) >= 20
-    for name, one in found.items():
-        assert count_cells(one) == one.n_cells, name
-
-
-@pytest.mark.shared_data
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the publishers' full files are not beside the checkout")
 def test_fourteen_groups_sum_to_the_publishers_total() -> None:
     found = _conform_all(SHARED / "ilostat_2emp_14sector_ARM_MUS")
     rows = pd.concat([one.observations for one in found.values()])
