@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from lma.contracts import Column, TableContract, TableRule, table_contract
+from lma.contract_rules import Rule, list_rules
+from lma.contracts import TableContract, table_contract
 from lma.errors import ContractError
 
 _EXAMPLES = 5
@@ -36,22 +37,10 @@ class RowCheck:
 
 
 @dataclass(frozen=True)
-class _Rule:
-    """One expectation to be: its class name in Great Expectations, and its arguments."""
-
-    rule_id: str
-    column_name: str | None
-    columns: tuple[str, ...]
-    description: str
-    expectation: str
-    arguments: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class _Outcome:
     """What one rule found: positions of the rows that break it (none for a rule about the size)."""
 
-    rule: _Rule
+    rule: Rule
     success: bool
     rows: tuple[int, ...] = ()
 
@@ -72,7 +61,7 @@ def check_rows(
     or a rule could not be evaluated.
     """
     numbered = frame.reset_index(drop=True)
-    outcomes = _evaluate(numbered, contract, _column_rules(contract) + _key_rules(contract))
+    outcomes = _evaluate(numbered, contract, _rules(contract, of_size=False))
     outcomes += _sql_outcomes(contract, sql_failed)
     refused = sorted({row for outcome in outcomes for row in outcome.rows})
     return RowCheck(
@@ -89,8 +78,8 @@ def check_table(frame: pd.DataFrame, contract: TableContract, subject: str = "_T
     a rule could not be evaluated; ``require`` stops on a broken one.
     """
     numbered = frame.reset_index(drop=True)
-    rules = _column_rules(contract) + _key_rules(contract) + _size_rules(contract)
-    return _checks(numbered, contract, _evaluate(numbered, contract, rules), subject)
+    outcomes = _evaluate(numbered, contract, _rules(contract, of_size=True))
+    return _checks(numbered, contract, outcomes, subject)
 
 
 def require(checks: pd.DataFrame) -> None:
@@ -117,33 +106,31 @@ def _broken_line(row: dict[Any, Any]) -> str:
     )
 
 
-# ---------------------------------------------------------------- contract -> rules
+# ---------------------------------------------------------------- contract -> expectations
 
 
-def _column_rules(contract: TableContract) -> list[_Rule]:
-    return [rule for column in contract.columns for rule in _rules_of_column(column)]
+def _rules(contract: TableContract, *, of_size: bool) -> list[Rule]:
+    """The rules that are checked on frames, in the order of the contract; ``of_size``: on whole tables only."""
+    rules = [rule for rule in list_rules(contract) if rule.kind != "sql"]
+    return [rule for rule in rules if of_size or rule.kind != "row_count"]
 
 
-def _rules_of_column(column: Column) -> list[_Rule]:
-    name, rules = column.name, []
-
-    def add(what: str, description: str, expectation: str, **arguments: Any) -> None:
-        arguments = {"column": name, **arguments}
-        rules.append(_Rule(f"{name}_{what}", name, (name,), description, expectation, arguments))
-
-    if column.required:
-        add("required", f"{name} is never empty.", "ExpectColumnValuesToNotBeNull")
-    if column.pattern is not None:
-        words = f"{name} follows {column.pattern}."
-        add("pattern", words, "ExpectColumnValuesToMatchRegex", regex=_closed(column.pattern))
-    if column.minimum is not None or column.maximum is not None:
-        words = f"{name} lies between {_bound(column.minimum)} and {_bound(column.maximum)}."
-        limits = {"min_value": column.minimum, "max_value": column.maximum}
-        add("range", words, "ExpectColumnValuesToBeBetween", **limits)
-    if column.valid_values:
-        words = f"{name} is one of {', '.join(column.valid_values)}."
-        add("valid_values", words, "ExpectColumnValuesToBeInSet", value_set=list(column.valid_values))
-    return rules
+def _expectation(rule: Rule) -> tuple[str, dict[str, Any]]:
+    """Name of the class in Great Expectations that stands for a rule, and its arguments."""
+    if rule.kind == "row_count":
+        return "ExpectTableRowCountToBeBetween", {"min_value": rule.minimum}
+    if rule.kind == "unique" and len(rule.columns) > 1:
+        arguments = {"column_list": list(rule.columns), "ignore_row_if": "never"}
+        return "ExpectCompoundColumnsToBeUnique", arguments
+    of_column: dict[str, tuple[str, dict[str, Any]]] = {
+        "required": ("ExpectColumnValuesToNotBeNull", {}),
+        "pattern": ("ExpectColumnValuesToMatchRegex", {"regex": _closed(rule.pattern)}),
+        "range": ("ExpectColumnValuesToBeBetween", {"min_value": rule.minimum, "max_value": rule.maximum}),
+        "valid_values": ("ExpectColumnValuesToBeInSet", {"value_set": list(rule.valid_values)}),
+        "unique": ("ExpectColumnValuesToBeUnique", {}),
+    }
+    name, arguments = of_column[rule.kind]
+    return name, {"column": rule.columns[0], **arguments}
 
 
 def _closed(pattern: str) -> str:
@@ -151,40 +138,10 @@ def _closed(pattern: str) -> str:
     return pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith(r"\$") else pattern
 
 
-def _bound(value: float | None) -> str:
-    return "any" if value is None else f"{value:g}"
-
-
-def _key_rules(contract: TableContract) -> list[_Rule]:
-    return [_key_rule(rule) for rule in contract.rules if rule.kind == "duplicate_values"]
-
-
-def _key_rule(rule: TableRule) -> _Rule:
-    if len(rule.columns) == 1:
-        column = rule.columns[0]
-        arguments: dict[str, Any] = {"column": column}
-        return _Rule(
-            rule.rule_id, column, rule.columns, rule.description, "ExpectColumnValuesToBeUnique", arguments
-        )
-    arguments = {"column_list": list(rule.columns), "ignore_row_if": "never"}
-    return _Rule(
-        rule.rule_id, None, rule.columns, rule.description, "ExpectCompoundColumnsToBeUnique", arguments
-    )
-
-
-def _size_rules(contract: TableContract) -> list[_Rule]:
-    sized = [rule for rule in contract.rules if rule.kind == "row_count"]
-    expectation = "ExpectTableRowCountToBeBetween"
-    return [
-        _Rule(rule.rule_id, None, (), rule.description, expectation, {"min_value": rule.minimum_rows})
-        for rule in sized
-    ]
-
-
 # ---------------------------------------------------------------- rules -> Great Expectations -> outcomes
 
 
-def _evaluate(frame: pd.DataFrame, contract: TableContract, rules: Sequence[_Rule]) -> list[_Outcome]:
+def _evaluate(frame: pd.DataFrame, contract: TableContract, rules: Sequence[Rule]) -> list[_Outcome]:
     """Outcome of each rule: a fast pass for the verdicts, then a full one for the broken rules only."""
     _check_columns(frame, contract)
     verdicts = _validate(frame, contract, rules, "BOOLEAN_ONLY")
@@ -203,7 +160,7 @@ def _rows(result: Any) -> tuple[int, ...]:
 def _validate(
     frame: pd.DataFrame,
     contract: TableContract,
-    rules: Sequence[_Rule],
+    rules: Sequence[Rule],
     result_format: Literal["BOOLEAN_ONLY", "COMPLETE"],
 ) -> dict[str, Any]:
     """Great Expectations' result by rule; an exception inside an expectation is no failed check: it stops."""
@@ -220,9 +177,8 @@ def _validate(
     batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
     suite = gx.ExpectationSuite(name=contract.name)
     for rule in rules:
-        suite.add_expectation(
-            getattr(gxe, rule.expectation)(**rule.arguments, meta={"rule_id": rule.rule_id})
-        )
+        name, arguments = _expectation(rule)
+        suite.add_expectation(getattr(gxe, name)(**arguments, meta={"rule_id": rule.rule_id}))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         validated = batch.validate(suite, result_format=result_format)
@@ -236,7 +192,7 @@ def _rule_id(result: Any) -> str:
     return str(result.expectation_config.meta["rule_id"])
 
 
-def _check_evaluated(result: Any, rule: _Rule, contract: TableContract) -> None:
+def _check_evaluated(result: Any, rule: Rule, contract: TableContract) -> None:
     info = result.exception_info or {}
     found = [info] if "raised_exception" in info else list(info.values())
     for exception in found:
@@ -262,11 +218,10 @@ def _sql_outcomes(contract: TableContract, sql_failed: pd.DataFrame | None) -> l
     if sql_failed is None:
         return []
     outcomes = []
-    for rule in contract.rules:
+    for rule in list_rules(contract):
         if rule.kind == "sql":
             rows = tuple(int(row) for row in sql_failed.loc[sql_failed["rule_id"] == rule.rule_id, "row"])
-            described = _Rule(rule.rule_id, None, (), rule.description, "", {})
-            outcomes.append(_Outcome(described, not rows, rows))
+            outcomes.append(_Outcome(rule, not rows, rows))
     return outcomes
 
 
