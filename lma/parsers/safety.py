@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -19,13 +21,50 @@ MAX_RATIO = 100
 SMALL_BYTES = 1024**2
 """Below this size a high ratio is harmless: a short file of repeated figures packs very well."""
 
-_CONFORM_OPTIONS = frozenset({"thousands", "decimal"})
+MAX_TEXT_BYTES = 256 * 1024**2
+"""Delimited text above this size is never one text in memory; a frame of it would take about tenfold."""
+
+MAX_LINE_BYTES = 4 * 1024**2
+"""Longest line of a table: 20,000 columns of 200 letters. Found by a scan, before anything is decoded."""
+
+MAX_CELL_LETTERS = 131_072
+"""Longest cell: the limit of Python's csv reader, four times what Excel can hold in one."""
+
+MAX_COLUMNS = 20_000
+"""Excel has 16,384; the widest real table here has some 800."""
+
+MAX_CELLS = 50_000_000
+"""Most cells of a table read into memory; a compressed column can promise far more than its bytes."""
+
+MAX_WORKBOOK_BYTES = 256 * 1024**2
+"""Expanded parts of a workbook: a sheet of a million rows and ten columns has about 200 MB of XML."""
+
+MAX_MEMBERS = 2_000
+"""Most members of an archive; a large workbook has some hundred parts."""
+
+_CONFORM_OPTIONS = frozenset({"thousands", "decimal", "date_format"})
 _GZIP_MAGIC = b"\x1f\x8b"
 _STEP = 4 * 1024**2
 
 
+_MAGIC = {
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a zip archive or an Office workbook",
+    b"\xd0\xcf\x11\xe0": "an old Office file (.xls, .doc) or an encrypted workbook",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a gzip file inside a gzip file",
+    b"BZh": "a bzip2 archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"Rar!": "a RAR archive",
+    b"\x89PNG": "a picture",
+    b"{\\rtf": "a text document (.rtf)",
+}
+
+
 def check_options(options: Mapping[str, Any], known: set[str]) -> None:
-    """Refuse options the format does not have (``thousands`` and ``decimal`` belong to every format)."""
+    """Refuse options the format does not have (``thousands``, ``decimal``, ``date_format`` belong to every one)."""
     unknown = sorted(set(options) - known - _CONFORM_OPTIONS)
     if unknown:
         allowed = ", ".join(sorted(known | _CONFORM_OPTIONS))
@@ -37,7 +76,7 @@ def check_not_page(content: bytes) -> None:
     start = content[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if not start:
         raise InputError("the file is empty (0 bytes of content): download it again.")
-    if start.startswith((b"<", b"{")):
+    if start.startswith((b"<", b"{", b"[{")) and not start.startswith(b"{\\rtf"):
         shown = start[:60].decode("ascii", "backslashreplace").splitlines()[0]
         raise InputError(
             f"the file is a web page or a server's message, not a table (it begins {shown!r}): "
@@ -45,14 +84,50 @@ def check_not_page(content: bytes) -> None:
         )
 
 
-def check_size(packed: int, expanded: int) -> None:
-    """Refuse an archive that expands beyond 2 GB, or more than a hundredfold."""
+def name_kind(content: bytes) -> str | None:
+    """What a file is by its first bytes, in words; None where they say nothing."""
+    return next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
+
+
+def check_is_text(content: bytes) -> None:
+    """Refuse what is no delimited text (a workbook, a PDF, an archive inside an archive) or has a giant line."""
+    kind = name_kind(content)
+    if kind:
+        raise InputError(
+            f"the file is {kind}, not delimited text, whatever its name says: declare its own `format` in "
+            "the source, or save the table as csv."
+        )
+    if len(content) > MAX_TEXT_BYTES:
+        raise InputError(
+            f"the file holds {len(content):,} bytes of text, {MAX_TEXT_BYTES:,} are read into memory at "
+            "most: split it, or keep only the rows that are needed."
+        )
+    check_lines(content)
+
+
+def check_lines(content: bytes) -> None:
+    """Refuse a line of more than 4 MB: no table has one, and one cell would fill the memory."""
+    start = 0
+    while len(content) - start > MAX_LINE_BYTES:
+        end = content.rfind(b"\n", start, start + MAX_LINE_BYTES)
+        if end < 0:
+            end = content.rfind(b"\r", start, start + MAX_LINE_BYTES)
+        if end < 0:
+            line = content.count(b"\n", 0, start) + 1
+            raise InputError(
+                f"line {line} is longer than {MAX_LINE_BYTES:,} bytes, which no line of a table is: the file "
+                "is damaged or no table, and was not read."
+            )
+        start = end + 1
+
+
+def check_size(packed: int, expanded: int, most: int = MAX_EXPANDED_BYTES) -> None:
+    """Refuse an archive that expands beyond ``most`` bytes (2 GB), or more than a hundredfold."""
     ratio = expanded / max(packed, 1)
-    if expanded > MAX_EXPANDED_BYTES or (ratio > MAX_RATIO and expanded > SMALL_BYTES):
+    if expanded > most or (ratio > MAX_RATIO and expanded > SMALL_BYTES):
         raise InputError(
             f"the archive of {packed:,} bytes expands to {expanded:,} bytes or more ({ratio:,.0f} times; "
-            "allowed are "
-            f"{MAX_RATIO} times and {MAX_EXPANDED_BYTES:,} bytes): it looks like a zip bomb and was not read."
+            f"allowed are {MAX_RATIO} times and {most:,} bytes): it looks like a zip bomb and was not read."
         )
 
 
@@ -70,7 +145,7 @@ def unpack_gzip(content: bytes) -> bytes:
         while rest and not machine.eof:
             part = _inflate(machine, rest)
             expanded += len(part)
-            check_size(len(content), expanded)
+            check_size(len(content), expanded, MAX_TEXT_BYTES)
             parts.append(part)
             rest = machine.unconsumed_tail
         if not machine.eof:
@@ -88,18 +163,55 @@ def _inflate(machine: zlib._Decompress, rest: bytes) -> bytes:
         raise InputError(f"the gzip file is damaged ({error}): download it again.") from error
 
 
-def open_zip(content: bytes) -> zipfile.ZipFile:
-    """The zip container of an Office file, after the checks of completeness and size."""
+def open_zip(content: bytes, most: int = MAX_WORKBOOK_BYTES) -> zipfile.ZipFile:
+    """The zip container of an Office file, after the checks of completeness, size and members."""
+    kind = name_kind(content)
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise InputError(
             "the file is an old .xls or an encrypted workbook: save it as .xlsx without a password."
         )
+    if not content.startswith(b"PK"):
+        what = kind or f"something else (it begins {content[:24]!r})"
+        raise InputError(
+            f"the file is not an xlsx workbook but {what}, whatever its name says: declare its own `format` "
+            "in the source, or download it again."
+        )
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
         raise InputError(
             f"the file is not a complete xlsx workbook ({error}): it is cut off or damaged; download it "
             "again."
         ) from error
-    check_size(len(content), sum(member.file_size for member in archive.infolist()))
+    check_members(archive)
+    check_size(len(content), sum(member.file_size for member in archive.infolist()), most)
     return archive
+
+
+def check_members(archive: zipfile.ZipFile) -> None:
+    """Refuse an archive with a member no publisher writes: outside its folder, twice, a link, encrypted."""
+    members = archive.infolist()
+    if len(members) > MAX_MEMBERS:
+        raise InputError(
+            f"the archive has {len(members):,} members, at most {MAX_MEMBERS:,} are read: it was not read."
+        )
+    seen: set[str] = set()
+    for member in members:
+        problem = _problem_of(member) or ("stands in it twice" if member.filename in seen else None)
+        if problem:
+            raise InputError(
+                f"the archive's member {member.orig_filename[:80]!r} {problem}: the archive was not read; "
+                "download it from the publisher again."
+            )
+        seen.add(member.filename)
+
+
+def _problem_of(member: zipfile.ZipInfo) -> str | None:
+    name = member.orig_filename
+    if "\0" in name or "\\" in name:
+        return "has a zero byte or a backslash in its name"
+    if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
+        return "points outside the archive"
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "is a link"
+    return "is encrypted" if member.flag_bits & 0x1 else None
