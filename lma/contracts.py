@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -132,6 +133,8 @@ class TableRule:
     columns: tuple[str, ...] = ()
     query: str = ""
     minimum_rows: int = 0
+    releasable: bool = False
+    """Whether a reviewer may release a row that breaks it: a judgement about a figure, not about its place."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,9 @@ def _column(raw: Any) -> Column:
 
 def _table_rule(raw: Any) -> TableRule:
     if raw.type == "sql":
-        return TableRule(raw.name, "sql", raw.description or raw.name, query=raw.query)
+        properties = {own.property: own.value for own in raw.customProperties or []}
+        may = properties.get("mayBeReleased") is True
+        return TableRule(raw.name, "sql", raw.description or raw.name, query=raw.query, releasable=may)
     if raw.metric == "rowCount":
         return TableRule(
             "row_count",
@@ -202,6 +207,32 @@ def _table_rule(raw: Any) -> TableRule:
         raw.description or "The key is unique.",
         columns,
     )
+
+
+def _unenforced(table: Any) -> list[str]:
+    """What a contract promises in a form that no check here would hold it to."""
+    found = []
+    for column in table.properties:
+        options = set(column.logicalTypeOptions or {}) - {"pattern", "minimum", "maximum"}
+        found += [f"{column.name}: logicalTypeOptions.{option}" for option in sorted(options)]
+        found += [f"{column.name}: unique"] if column.unique else []
+        rules = [(rule, rule.metric == "invalidValues") for rule in column.quality or []]
+        found += [f"{column.name}: {_rule_name(rule)}" for rule, known in rules if not _holds(rule, known)]
+        found += [f"{column.name}: a second list of valid values"] if len(rules) > 1 else []
+    for rule in table.quality or []:
+        known = rule.type == "sql" or rule.metric == "duplicateValues"
+        is_size = rule.metric == "rowCount" and rule.mustBeGreaterThan is not None
+        found += [] if is_size or _holds(rule, known) else [_rule_name(rule)]
+    return found
+
+
+def _rule_name(rule: Any) -> str:
+    return f"quality {rule.name or rule.metric or rule.type}"
+
+
+def _holds(rule: Any, known: bool) -> bool:
+    """Whether a rule is one of those that are checked: of a known kind, no exception allowed."""
+    return known and rule.mustBe == 0 and rule.severity == "error"
 
 
 def _unknown_keys(raw: Any, known: Any, at: str = "") -> list[str]:
@@ -231,6 +262,11 @@ def read_table_contract(path: Path) -> TableContract:
         raise DefinitionError(f"{path}: ODCS v3.1 has no key {', '.join(unknown)}: remove or correct it.")
     tables: Any = contract.schema_
     table = tables[0]
+    if unenforced := _unenforced(table):
+        raise DefinitionError(
+            f"{path} promises what nothing would check: {'; '.join(unenforced)}. Checked are required, pattern, minimum, maximum, "
+            "invalidValues, duplicateValues, rowCount and sql, each with mustBe 0 (rowCount: mustBeGreaterThan) and severity error."
+        )
     return TableContract(
         name=table.physicalName,
         grain=table.dataGranularityDescription,
@@ -354,6 +390,9 @@ class Source(_Strict):
     expect: Expect = Expect(min_rows=1, max_quarantined_share=0.05)
     mapping: Mapping
     note: str = ""
+    draft: bool = Field(
+        False, description="Written by `lma sources new`, with guesses nobody has confirmed yet."
+    )
 
 
 def read_source(path: Path) -> Source:
@@ -367,18 +406,84 @@ def read_source(path: Path) -> Source:
 
 
 @functools.cache
-def sources() -> dict[str, Source]:
-    """All sources by id, in file order."""
+def shipped_sources() -> dict[str, Source]:
+    """The project's own sources by id, in file order."""
     return {path.stem: read_source(path) for path in sorted((contracts_dir() / "sources").glob("*.yaml"))}
 
 
-def source(source_id: str) -> Source:
-    """One source; ``UsageError`` lists the sources that exist."""
-    if source_id not in sources():
-        raise UsageError(
-            f"there is no source {source_id!r}. Sources: {', '.join(sources())}. `lma sources` describes them."
+def user_sources_dir() -> Path:
+    """Folder of a user's own sources: ``$LMA_SOURCES``, or ``sources`` in the working folder."""
+    return Path(os.environ.get("LMA_SOURCES") or "sources").absolute()
+
+
+def user_sources() -> dict[str, Source]:
+    """A user's own sources by id, drafts among them; as strict as the shipped ones, which they never replace."""
+    paths = sorted(user_sources_dir().glob("*.yaml"))
+    state = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
+    return dict(_read_user_sources(state))
+
+
+@functools.lru_cache(maxsize=4)
+def _read_user_sources(state: tuple[tuple[Path, int, int], ...]) -> dict[str, Source]:
+    return {path.stem: _read_user_source(path) for path, *_ in state}
+
+
+def _read_user_source(path: Path) -> Source:
+    if path.stem in shipped_sources():
+        raise DefinitionError(
+            f"{path}: {path.stem} is a source of the project itself, which nothing replaces: choose another source_id and file name."
         )
-    return sources()[source_id]
+    source = read_source(path)
+    if not source.draft and (open_keys := _open_keys(source.model_dump())):
+        raise DefinitionError(
+            f"{path} still has no answer (?) for {', '.join(open_keys)}: write what is true there."
+        )
+    return source
+
+
+def _open_keys(node: Any, at: str = "") -> list[str]:
+    """Keys whose value, or name, is still a question mark."""
+    if isinstance(node, dict):
+        children = [(f"{at}.{key}" if at else str(key), key, value) for key, value in node.items()]
+        return [
+            k for name, key, value in children for k in ([name] if key == "?" else _open_keys(value, name))
+        ]
+    if isinstance(node, list):
+        return [k for position, value in enumerate(node) for k in _open_keys(value, f"{at}.{position}")]
+    return [at] if node == "?" else []
+
+
+def sources() -> dict[str, Source]:
+    """All sources that may be used, by id: the shipped ones in file order, then the user's, without drafts."""
+    own = {name: source for name, source in user_sources().items() if not source.draft}
+    return {**shipped_sources(), **own}
+
+
+def draft_sources() -> list[str]:
+    """Ids of the user's sources that are still drafts."""
+    return [name for name, source in user_sources().items() if source.draft]
+
+
+def source(source_id: str) -> Source:
+    """One source; ``UsageError`` lists the sources that exist, ``DefinitionError`` says what a draft still lacks."""
+    found = sources()
+    if source_id in found:
+        return found[source_id]
+    if source_id in draft_sources():
+        raise DefinitionError(
+            f"{source_path(source_id)} is a draft and is not used: check every line marked `# guessed` or `# unresolved`, "
+            'put an answer in place of every "?", then remove the line `draft: true`.'
+        )
+    raise UsageError(
+        f"there is no source {source_id!r}. Sources: {', '.join(found)}. `lma sources` describes them."
+    )
+
+
+def source_path(source_id: str) -> Path:
+    """The YAML of a source, the user's or the project's."""
+    own = user_sources_dir() / f"{source_id}.yaml"
+    is_shipped = source_id in shipped_sources() or not own.is_file()
+    return contracts_dir() / "sources" / f"{source_id}.yaml" if is_shipped else own
 
 
 def fingerprint_source(source_id: str) -> str:
@@ -425,8 +530,9 @@ class Country(_Strict):
 
 
 def known_country_codes() -> set[str]:
-    """ISO 3166-1 alpha-3 codes of codelists/areas.csv; the world, an area too, is no country."""
-    return set(codelist("areas")["area"]) - {"WLD"}
+    """ISO 3166-1 alpha-3 codes of codelists/areas.csv; the world and parts of countries are no countries."""
+    listed = codelist("areas")
+    return set(listed.loc[listed["parent"] == "", "area"]) - {"WLD"}
 
 
 @functools.cache
@@ -588,8 +694,17 @@ def codelist(name: str) -> pd.DataFrame:
 
 
 def crosswalk(name: str) -> pd.DataFrame:
-    """One crosswalk of codelists/crosswalks: column ``published``, then one column per concept it gives."""
-    return _codelist(f"crosswalks/{name.removesuffix('.csv')}").copy()
+    """One crosswalk of codelists/crosswalks: column ``published``, then one column per concept it gives.
+
+    A user's own source may bring its own, in ``crosswalks`` of its folder; none takes the place of a shipped one.
+    """
+    own = user_sources_dir() / "crosswalks" / f"{name.removesuffix('.csv')}.csv"
+    shipped = codelists_dir() / "crosswalks" / own.name
+    if not own.is_file():
+        return _codelist(f"crosswalks/{own.stem}").copy()
+    if shipped.is_file():
+        raise DefinitionError(f"{own} bears the name of a crosswalk of the project itself: give it another.")
+    return pd.read_csv(own, dtype=str, keep_default_na=False)
 
 
 BASIS_ORDER = ("reported", "modelled_estimate", "imputed", "projection")
