@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
+import itertools
 import os
 import re
 from collections.abc import Iterable
@@ -318,12 +319,86 @@ class Wide(_Strict):
     columns: str = Field(description="Regular expression over header cells; named groups become columns.")
 
 
-class Download(_Strict):
-    """Where the publisher serves the same layout over the network."""
+class LastUpdate(_Strict):
+    """Where the publisher tells the date on which a table was last updated: the vintage of what is fetched."""
 
-    url: str
-    file_name: str
+    reads: Literal["header", "row", "json"] = Field(
+        description="header: of the answer itself; row: one row of a table at `url`; json: a value of a document at `url`."
+    )
+    name: str = Field(
+        description="Name of the header, name of the column, or path in the JSON such as 0.lastupdated."
+    )
+    url: str | None = None
+    where: dict[str, str] = Field(default_factory=dict, description="Column: value that finds the row.")
+    delimiter: str = ","
+    date_formats: list[str] = Field(
+        default_factory=lambda: ["%Y-%m-%d"],
+        description="Forms in which the date is written (strptime); no other form is guessed.",
+    )
+
+
+class Download(_Strict):
+    """How the publisher serves the same layout over the network. ``{name}`` in a text stands for a value of ``each``."""
+
+    protocol: Literal["file", "rplumber", "sdmx", "eurostat", "worldbank"] = "file"
+    url: str = Field(description="Address of the file, or of the service for the protocols with a query.")
+    file_name: str = Field(
+        description="Name under which the answer lands; a pattern under `files` must match it."
+    )
+    query: dict[str, str | list[str]] = Field(
+        default_factory=dict, description="Parameter: value, or list of values."
+    )
+    each: dict[str, list[str]] = Field(
+        default_factory=dict, description="One file is fetched for each value."
+    )
+    flow: str | None = Field(None, description="SDMX: agency,dataflow,version.")
+    key: str | dict[str, str | list[str]] = Field(
+        default_factory=dict,
+        description="SDMX: dimension: codes (others are wildcards), or the whole key as text.",
+    )
+    secret: dict[str, str] = Field(
+        default_factory=dict, description="Parameter: environment variable that holds its value."
+    )
+    last_update: LastUpdate | None = None
+    hosts: list[str] = Field(
+        default_factory=list,
+        description="Further hosts of the publisher (with their subdomains) that it may send us to.",
+    )
     user_agent: str | None = None
+    accept: str | None = None
+    pause_seconds: float = Field(
+        1.0, ge=0, description="At least this long between two requests to the host."
+    )
+    timeout_seconds: float = Field(60.0, gt=0, description="Longest silence of the server.")
+    max_bytes: int = Field(2 << 30, gt=0, description="A larger file is refused.")
+    min_share_of_last: float = Field(
+        0.5, ge=0, le=1, description="A file smaller than this share of the last is refused."
+    )
+
+    @field_validator("file_name")
+    @classmethod
+    def _stays_in_its_folder(cls, value: str) -> str:
+        if Path(value).name != value or value.startswith(".") or "\\" in value:
+            raise ValueError(f"{value!r} is no plain file name")
+        return value
+
+    def files(self) -> list[Download]:
+        """One download per value of ``each``, with the value filled in; itself when there is no ``each``."""
+        combinations = itertools.product(*self.each.values())
+        return [self._filled(dict(zip(self.each, values, strict=True))) for values in combinations]
+
+    def _filled(self, values: dict[str, str]) -> Download:
+        texts = self.model_dump(exclude={"each", "secret"})
+        return Download.model_validate(_fill(texts, values) | {"secret": self.secret})
+
+
+def _fill(template: Any, values: dict[str, str]) -> Any:
+    """The same structure with every ``{name}`` in its texts replaced; other braces stay."""
+    if isinstance(template, str):
+        return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template)
+    if isinstance(template, dict):
+        return {key: _fill(value, values) for key, value in template.items()}
+    return [_fill(value, values) for value in template] if isinstance(template, list) else template
 
 
 class Expect(_Strict):
@@ -332,6 +407,9 @@ class Expect(_Strict):
     min_rows: int = 1
     max_quarantined_share: float = Field(
         0.05, description="Above this share of refused rows the file is refused."
+    )
+    new_vintage_days: int | None = Field(
+        None, gt=0, description="The publisher brings out a new vintage about every so many days."
     )
 
 
@@ -387,7 +465,7 @@ class Source(_Strict):
     basis: BasisRule
     priority: int = Field(description="Lower is preferred where two sources have the same cell.")
     download: Download | None = None
-    expect: Expect = Expect(min_rows=1, max_quarantined_share=0.05)
+    expect: Expect = Expect(min_rows=1, max_quarantined_share=0.05, new_vintage_days=None)
     mapping: Mapping
     note: str = ""
     draft: bool = Field(
@@ -492,7 +570,10 @@ def fingerprint_source(source_id: str) -> str:
     crosswalks = sorted(name for name in wanted.mapping.codes.values() if isinstance(name, str))
     named = [(correction, correction.where["source_id"]) for correction in corrections()]
     own = [c for c, ids in named if source_id in ([ids] if isinstance(ids, str) else ids)]
-    parts = [wanted.model_dump_json(), *(crosswalk(name).to_csv(index=False) for name in crosswalks)]
+    parts = [
+        wanted.model_dump_json(exclude={"download"}),
+        *(crosswalk(name).to_csv(index=False) for name in crosswalks),
+    ]
     parts += [correction.model_dump_json() for correction in own]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

@@ -47,6 +47,12 @@ class OutputError(LmaError):
     exit_code = 14
 
 
+class SourceMovedError(InputError):
+    """A publisher no longer serves a table at the declared address: somebody must find the new one."""
+
+    exit_code = 15
+
+
 class LockedError(LmaError):
     """Another process holds the warehouse (EX_TEMPFAIL: try again later)."""
 
