@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from lma.errors import DefinitionError, InputError
 from lma.parsers.headers import name_columns
-from lma.parsers.safety import check_not_page, check_options, unpack_gzip
+from lma.parsers.safety import check_is_text, check_not_page, check_options, unpack_gzip
 
 _OPTIONS = {"delimiter", "encoding", "header_row", "skip_footer", "quotechar"}
 
@@ -32,24 +33,50 @@ def read_csv(content: bytes, options: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def decode_text(content: bytes, encoding: str) -> str:
-    """Text of the file, decoded strictly; never with replacement characters."""
+    """Text of the file, decoded strictly; never with replacement or control characters."""
     check_not_page(content)
+    check_is_text(content)
+    _check_byte_order(content, encoding)
     try:
-        text = content.decode("utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding)
+        text = content.decode("utf-8-sig" if encoding.lower() in _UTF8 else encoding)
     except UnicodeDecodeError as error:
         raise InputError(_describe_bad_byte(content, error, encoding)) from error
     except LookupError as error:
         raise DefinitionError(
             f"there is no encoding {encoding!r}: write utf-8, cp1252, latin-1 or utf-16."
         ) from error
-    for sign, name in (("\0", "a zero byte"), ("\ufffd", "the replacement character U+FFFD")):
-        if sign in text:
-            line = text.count("\n", 0, text.index(sign)) + 1
-            raise InputError(
-                f"line {line} holds {name}: letters were lost before the file came here; download it again."
-            )
-    _check_not_utf8(content, encoding)
-    return text
+    if len(text) == len(content) and not content.isascii():
+        _check_one_byte(content, text, encoding)
+    _check_characters(text, encoding)
+    return text.removeprefix("\ufeff")
+
+
+_UTF8 = {"utf-8", "utf8", "utf_8"}
+_BYTE_ORDER_MARKS = {
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
+_UTF8_IN_ONE_BYTE = re.compile(rb"\xc3[\x80-\xbf]|\xe2\x80[\x90-\xbf]")
+_CONTROL_NAMES = {"\0": "a zero byte", "\ufffd": "the replacement character U+FFFD"}
+
+
+def _check_byte_order(content: bytes, encoding: str) -> None:
+    """A file that says by its first bytes that it is utf-16 is declared so, and the other way round."""
+    name = encoding.lower().replace("_", "-")
+    found = next((own for mark, own in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), None)
+    if found and not name.startswith(found):
+        raise InputError(
+            f"the file begins with the byte order mark of {found}, its source declares {encoding}: set "
+            f"`encoding: {found}` in the source's options."
+        )
+    if found is None and name in {"utf-16", "utf16", "utf-32", "utf32"}:
+        raise InputError(
+            f"the file has no byte order mark, so {encoding} has two readings: set `encoding: utf-16-le` (or "
+            "-be), as the publisher writes, in the source's options."
+        )
 
 
 def _describe_bad_byte(content: bytes, error: UnicodeDecodeError, encoding: str) -> str:
@@ -63,21 +90,41 @@ def _describe_bad_byte(content: bytes, error: UnicodeDecodeError, encoding: str)
     )
 
 
-def _check_not_utf8(content: bytes, encoding: str) -> None:
+def _check_one_byte(content: bytes, text: str, encoding: str) -> None:
     """Refuse UTF-8 declared as a one-byte encoding: every accented letter would become two wrong ones."""
-    if (
-        encoding.lower().replace("_", "-")
-        not in {"cp1252", "windows-1252", "latin-1", "latin1", "iso-8859-1"}
-        or content.isascii()
-    ):
-        return
     try:
         content.decode("utf-8")
     except UnicodeDecodeError:
+        pass
+    else:
+        raise InputError(
+            f"the file is UTF-8 but its source declares {encoding}: set `encoding: utf-8` in the source's "
+            "options."
+        )
+    mixed = _UTF8_IN_ONE_BYTE.search(content)
+    if mixed:
+        line = content.count(b"\n", 0, mixed.start()) + 1
+        raise InputError(
+            f"line {line} holds {text[mixed.start() : mixed.end()]!r}, which is {mixed[0].decode()!r} in "
+            f"UTF-8, in a file that is otherwise not UTF-8: it mixes two encodings, of which {encoding} is "
+            "declared; ask the publisher for a clean file."
+        )
+
+
+def _check_characters(text: str, encoding: str) -> None:
+    """Refuse control characters and U+FFFD: letters were lost, or the encoding is another one."""
+    found = _CONTROL.search(text)
+    if found is None:
         return
+    sign, line = found[0], text.count("\n", 0, found.start()) + 1
+    name = _CONTROL_NAMES.get(sign, f"the control character U+{ord(sign):04X}")
+    if "\x80" <= sign <= "\x9f":
+        raise InputError(
+            f"line {line} holds {name}, which no table has: the file is not {encoding}, perhaps cp1252; "
+            "set `encoding` in the source's options to what the publisher uses."
+        )
     raise InputError(
-        f"the file is UTF-8 but its source declares {encoding}: set `encoding: utf-8` in the source's "
-        "options."
+        f"line {line} holds {name}: letters were lost before the file came here; download it again."
     )
 
 
@@ -90,6 +137,11 @@ def split_records(text: str, delimiter: str, quotechar: str = '"') -> tuple[list
             rows.append(row)
             lines.append(reader.line_num)
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise InputError(
+                f"line {reader.line_num} ends a cell of more than {csv.field_size_limit():,} letters: a quote is "
+                "never closed, or the file is damaged or no table; download it again."
+            ) from error
         raise InputError(
             f"line {reader.line_num} cannot be split into fields ({error}): the file is cut off inside "
             "quotes, or damaged; download it again."
@@ -107,6 +159,7 @@ def build_frame(rows: Sequence[list[str]], lines: Sequence[int], delimiter: str)
     _check_delimiter(rows[0], delimiter)
     kept = [(row, line) for row, line in zip(rows[1:], lines[1:], strict=True) if any(row)]
     _check_widths(kept, len(columns))
+    _check_swallowed(rows, lines, delimiter)
     table = list(zip(*(row for row, _ in kept), strict=True)) or [()] * len(columns)
     return pd.DataFrame(
         {name: pd.Series(cells, dtype=object) for name, cells in zip(columns, table, strict=True)}
@@ -140,3 +193,16 @@ def _check_widths(rows: Sequence[tuple[list[str], int]], width: int) -> None:
         "file is damaged, has notes "
         "below the table (`skip_footer`), or another delimiter or header row than its source declares."
     )
+
+
+def _check_swallowed(rows: Sequence[list[str]], lines: Sequence[int], delimiter: str) -> None:
+    """Refuse a quoted cell that holds whole lines of the table: two stray quotes hide the rows between them."""
+    for row, line, line_before in zip(rows[1:], lines[1:], lines, strict=False):
+        if line - line_before == 1:
+            continue
+        parts = [part for cell in row if "\n" in cell or "\r" in cell for part in cell.splitlines()]
+        if any(part.count(delimiter) >= max(len(rows[0]) - 1, 2) for part in parts):
+            raise InputError(
+                f"the record that ends on line {line} has whole lines of the table inside one quoted cell: a "
+                "quote is opened or closed in the wrong place; ask the publisher for a clean file."
+            )

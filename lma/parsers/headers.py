@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lma.errors import InputError
+from lma.parsers.safety import MAX_COLUMNS
 
 
 def tidy_cell(text: str) -> str:
@@ -14,6 +15,11 @@ def tidy_cell(text: str) -> str:
 
 def name_columns(cells: Sequence[str]) -> list[str]:
     """Unique column names: unnamed columns are ``column_<n>`` (1-based), repeats get ``~2``, ``~3``."""
+    if len(cells) > MAX_COLUMNS:
+        raise InputError(
+            f"the header has {len(cells):,} columns, at most {MAX_COLUMNS:,} are read: the file is damaged, no "
+            "table, or has another delimiter than its source declares."
+        )
     if not any(tidy_cell(cell) for cell in cells):
         raise InputError("the header row is empty: correct the row of the header in the source's options.")
     seen: dict[str, int] = {}
