@@ -520,12 +520,10 @@ def _read_user_source(path: Path) -> Source:
 
 
 def _open_keys(node: Any, at: str = "") -> list[str]:
-    """Keys whose value, or name, is still a question mark."""
+    """Keys whose value is still a question mark; a publisher's own sign for no figure may be one."""
     if isinstance(node, dict):
-        children = [(f"{at}.{key}" if at else str(key), key, value) for key, value in node.items()]
-        return [
-            k for name, key, value in children for k in ([name] if key == "?" else _open_keys(value, name))
-        ]
+        asked = {key: value for key, value in node.items() if key not in ("missing", "not_applicable")}
+        return [k for key, value in asked.items() for k in _open_keys(value, f"{at}.{key}" if at else str(key))]
     if isinstance(node, list):
         return [k for position, value in enumerate(node) for k in _open_keys(value, f"{at}.{position}")]
     return [at] if node == "?" else []
