@@ -10,7 +10,7 @@ import pandas as pd
 
 from lma.errors import InputError
 from lma.parsers.headers import name_columns
-from lma.parsers.safety import check_not_page, check_options, check_size
+from lma.parsers.safety import MAX_CELL_LETTERS, MAX_CELLS, check_not_page, check_options, check_size
 
 _MAGIC = b"PAR1"
 
@@ -33,11 +33,22 @@ def read_parquet(content: bytes, options: Mapping[str, Any]) -> pd.DataFrame:
     try:
         file = pq.ParquetFile(io.BytesIO(content))
         check_size(len(content), _expanded_size(file.metadata))
+        names = name_columns(file.schema_arrow.names)
+        _check_cells(file.metadata.num_rows, len(names))
         table = file.read()
         cells = [_cells_as_text(column) for column in table.columns]
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"the Parquet file is damaged ({error}): download it again.") from error
-    return pd.DataFrame(dict(zip(name_columns(table.schema.names), cells, strict=True)))
+    return pd.DataFrame(dict(zip(names, cells, strict=True)))
+
+
+def _check_cells(n_rows: int, n_columns: int) -> None:
+    """Refuse a table that would fill the memory: a repeated value takes hardly a byte in the file."""
+    if n_rows * n_columns > MAX_CELLS:
+        raise InputError(
+            f"the file has {n_rows:,} rows and {n_columns:,} columns, at most {MAX_CELLS:,} cells are read: keep "
+            "only the rows and columns that are needed."
+        )
 
 
 def _expanded_size(metadata: Any) -> int:
@@ -49,5 +60,11 @@ def _cells_as_text(column: Any) -> pd.Series[Any]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    text: pd.Series[Any] = pc.fill_null(pc.cast(column, pa.large_string()), "").to_pandas().astype(object)
-    return text
+    texts = pc.cast(column, pa.large_string())
+    if (pc.max(pc.binary_length(texts)).as_py() or 0) > MAX_CELL_LETTERS:
+        raise InputError(
+            f"the file has a cell of more than {MAX_CELL_LETTERS:,} bytes, which no table has: it is damaged or "
+            "no table."
+        )
+    filled: pd.Series[Any] = pc.fill_null(texts, "").to_pandas().astype(object)
+    return filled

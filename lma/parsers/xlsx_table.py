@@ -1,21 +1,31 @@
-"""One table of one sheet of an Excel workbook, with one or more header rows."""
+"""One table of one sheet of an Excel workbook (.xlsx, or the old .xls), with one or more header rows."""
 
 from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from lma.errors import InputError
 from lma.parsers.headers import join_headers, name_columns
-from lma.parsers.safety import check_not_page, check_options, open_zip
+from lma.parsers.safety import (
+    MAX_CELL_LETTERS,
+    MAX_CELLS,
+    MAX_COLUMNS,
+    check_not_page,
+    check_options,
+    open_zip,
+)
 
 _OPTIONS = {"sheet", "header_rows", "first_row", "last_row", "last_column", "stop_at_blank"}
+
+_OLD_MAGIC = b"\xd0\xcf\x11\xe0"
 
 Row = tuple[Any, ...]
 
@@ -25,8 +35,9 @@ def read_xlsx_table(content: bytes, options: Mapping[str, Any]) -> pd.DataFrame:
 
     Options: ``sheet`` (name or 1-based number, 1), ``header_rows`` (1-based rows, ``[1]``), ``first_row``
     and ``last_row`` of the figures, ``last_column`` (letter), ``stop_at_blank`` (a blank row ends the
-    table, for footnotes below it). Dates are ISO, numbers the shortest exact decimal. Raises
-    ``InputError`` for web pages, cut files, zip bombs, XML entities, formulas without a saved value.
+    table, for footnotes below it). Dates are ISO, numbers the shortest exact decimal. An error such as
+    ``#N/A`` is its text in an .xlsx and an empty cell in an .xls. Raises ``InputError`` for web pages,
+    cut files, zip bombs, XML entities, formulas without a saved value.
     """
     check_options(options, _OPTIONS)
     rows = read_sheet(content, options.get("sheet", 1))
@@ -100,11 +111,20 @@ def cell_text(cell: Any) -> str:
 def read_sheet(content: bytes, sheet: str | int) -> list[Row]:
     """All rows of one sheet as stored values, row 1 first."""
     check_not_page(content)
+    if content.startswith(_OLD_MAGIC):
+        return _load_old_rows(content, sheet)
     has_formulas = _inspect_parts(content)
     rows = _load_rows(content, sheet, values=True)
     if has_formulas:
         _check_formulas_have_values(_load_rows(content, sheet, values=False), rows)
     return rows
+
+
+_FORMULA = re.compile(rb"<(?:\w+:)?f[ >/]")
+_ENTITIES = re.compile(rb"<!DOCTYPE|<!ENTITY")
+_OTHER_UNICODE = (b"\xff\xfe", b"\xfe\xff", b"\0<", b"<\0")
+_PIECE = 1 << 20
+_OVERLAP = 16  # longer than any mark that is looked for, which may stand across two pieces
 
 
 def _inspect_parts(content: bytes) -> bool:
@@ -113,16 +133,36 @@ def _inspect_parts(content: bytes) -> bool:
     with open_zip(content) as archive:
         for name in archive.namelist():
             try:
-                part = archive.read(name)
-            except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+                found |= _inspect_part(archive, name) and name.startswith("xl/worksheets/")
+            except (
+                zipfile.BadZipFile,
+                zlib.error,
+                EOFError,
+                OSError,
+                ValueError,
+                RuntimeError,
+            ) as error:
                 raise InputError(
                     f"the workbook is damaged in {name} ({error}): download it again."
                 ) from error
-            if b"<!DOCTYPE" in part or b"<!ENTITY" in part:
+    return found
+
+
+def _inspect_part(archive: zipfile.ZipFile, name: str) -> bool:
+    """Whether one part holds a formula; read in pieces, and refused where its XML declares entities."""
+    found, before = False, b""
+    with archive.open(name) as part:
+        while piece := part.read(_PIECE):
+            whole = before + piece
+            if name.endswith((".xml", ".rels")) and (
+                _ENTITIES.search(whole) or (not before and whole.startswith(_OTHER_UNICODE))
+            ):
                 raise InputError(
-                    f"the workbook declares XML entities in {name}, which no table needs: it was not read."
+                    f"the workbook declares XML entities in {name}, or hides its XML in another encoding, which no "
+                    "table needs: it was not read."
                 )
-            found |= name.startswith("xl/worksheets/") and (b"<f>" in part or b"<f " in part)
+            found |= _FORMULA.search(whole) is not None
+            before = whole[-_OVERLAP:]
     return found
 
 
@@ -132,9 +172,9 @@ def _load_rows(content: bytes, sheet: str | int, *, values: bool) -> list[Row]:
 
     try:
         workbook = load_workbook(io.BytesIO(content), read_only=True, data_only=values)
-        page = workbook[_sheet_name(workbook.sheetnames, sheet)]
+        page = workbook[_sheet_name(workbook, sheet)]
         page.reset_dimensions()
-        return [tuple(row) for row in page.iter_rows(values_only=True)]
+        return _take_rows(page.iter_rows(values_only=True))
     except InputError:
         raise
     except Exception as error:  # openpyxl raises whatever its XML reader meets
@@ -144,11 +184,44 @@ def _load_rows(content: bytes, sheet: str | int, *, values: bool) -> list[Row]:
         ) from error
 
 
-def _sheet_name(names: Sequence[str], sheet: str | int) -> str:
-    if isinstance(sheet, int) and 1 <= sheet <= len(names):
-        return names[sheet - 1]
+def _take_rows(rows: Iterable[Row]) -> list[Row]:
+    """The rows as long as the sheet is a table that fits into memory."""
+    taken: list[Row] = []
+    n_cells = 0
+    for number, row in enumerate(rows, start=1):
+        n_cells += len(row)
+        if len(row) > MAX_COLUMNS or n_cells > MAX_CELLS:
+            raise InputError(
+                f"row {number} of the sheet brings it to {n_cells:,} cells ({len(row):,} in this row); at most "
+                f"{MAX_COLUMNS:,} columns and {MAX_CELLS:,} cells are read: the file is damaged or no table."
+            )
+        long = next((column for column, cell in enumerate(row, start=1) if _is_giant(cell)), None)
+        if long is not None:
+            raise InputError(
+                f"row {number}, column {long} of the sheet holds a text of more than {MAX_CELL_LETTERS:,} letters, "
+                "which no cell of a table does: the file is damaged or no table."
+            )
+        taken.append(tuple(row))
+    return taken
+
+
+def _is_giant(cell: Any) -> bool:
+    return isinstance(cell, str) and len(cell) > MAX_CELL_LETTERS
+
+
+def _sheet_name(workbook: Any, sheet: str | int) -> str:
+    """Name of the sheet that is asked for; a hidden one must be asked for by its name."""
+    names: list[str] = workbook.sheetnames
     if sheet in names:
         return str(sheet)
+    if isinstance(sheet, int) and 1 <= sheet <= len(names):
+        state = workbook[names[sheet - 1]].sheet_state
+        if state == "visible":
+            return names[sheet - 1]
+        raise InputError(
+            f"sheet {sheet} of the workbook, {names[sheet - 1]!r}, is hidden: give its name, or that of the sheet "
+            f"that is meant, as `sheet` in the source's options. Sheets: {', '.join(names)}."
+        )
     raise InputError(
         f"the workbook has no sheet {sheet!r}. Sheets: {', '.join(names)}. Correct `sheet` in the "
         "source's options."
