@@ -133,8 +133,10 @@ def compose_assessment(run: Run, country: Country) -> Any:
 
 def list_known_snapshots(run: Run) -> pd.DataFrame:
     """Rows of meta.snapshots as known on the date asked for: a file that came later says nothing about the run."""
-    snapshots = run.warehouse.read("meta.snapshots")
-    return snapshots if run.request.as_of is None else snapshots[snapshots["as_of"] <= run.request.as_of]
+    snapshots, bounds = run.warehouse.read("meta.snapshots"), dict(run.request.bounds)
+    known_until = run.request.as_of or dt.date.max
+    pairs = zip(snapshots["source_id"], snapshots["as_of"], strict=True)
+    return snapshots[[as_of <= bounds.get(source_id, known_until) for source_id, as_of in pairs]]
 
 
 def check_marts(run: Run, countries: list[Country]) -> int:

@@ -412,8 +412,9 @@ def check_observations(run: Run) -> int:
 
 def derive_figures(run: Run) -> int:
     """Build marts.observations as of the asked date, revisions, and the derived indicators."""
-    run.warehouse.build_observations(run.request.as_of)
-    run.warehouse.build_revisions(run.request.as_of)
+    bounds = dict(run.request.bounds)
+    run.warehouse.build_observations(run.request.as_of, bounds)
+    run.warehouse.build_revisions(run.request.as_of, bounds)
     countries = run.request.countries() or contracts.countries().values()
     areas = sorted({code for country in countries for code in (country.ref_area, *country.partners)})
     return run.warehouse.run_indicators(areas)

@@ -31,6 +31,9 @@ class RunRequest:
     edition: str
     data: Path | None = None
     as_of: dt.date | None = None
+    bounds: tuple[
+        tuple[str, dt.date], ...
+    ] = ()  # sources known until another date than as_of, for `lma news`
     horizon: int = DEFAULT_HORIZON
     offline: bool = False
     scenario: Scenario | None = None

@@ -46,6 +46,9 @@ _CODELIST_TABLES = {
     "codelists.corrections": "correction_id varchar, action varchar, reason varchar",
 }
 
+# A row that a reviewer released from a rule keeps its figure, and the rule is not asked of it again.
+_NOT_RELEASED = "(source_id, observation_id) not in (select (source_id, observation_id) from meta.releases where rule_id = {})"
+
 _COUNT_WHERE = re.compile(r"\s*select count\(\*\) from \{object\} where (?P<condition>.+)", re.I | re.S)
 
 
@@ -274,6 +277,16 @@ def _query_text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def _bind_dates(as_of: dt.date | None, bounds: Mapping[str, dt.date] | None) -> dict[str, Any]:
+    """Parameters of the queries that know vintages: one date for all sources, and other dates for some."""
+    ordered = sorted((bounds or {}).items())
+    return {
+        "as_of": as_of or dt.date.max,
+        "bounded_sources": [source_id for source_id, _ in ordered],
+        "bounds": [known_until for _, known_until in ordered],
+    }
+
+
 # ---------------------------------------------------------------- contract rules written in SQL
 
 
@@ -443,6 +456,7 @@ class Warehouse:
         """Everything the contracts name, in one transaction of its own: hundreds of statements, one wait."""
         existing = self._existing_columns()
         query = _query_text(_own_query("observations.sql")).replace("$as_of", "known_at")
+        query = query.replace("$bounded_sources", "[]").replace("$bounds", "[]")
         with self._transaction() as connection:
             for schema in SCHEMAS:
                 connection.execute(f"create schema if not exists {schema}")
@@ -615,21 +629,39 @@ class Warehouse:
         with self._transaction() as connection:
             for name in raw:
                 connection.execute(f"delete from {name} where {where}", file)  # noqa: S608 (quoted)
-            for name in ["meta.snapshots", "meta.quarantine", "staging.observations"]:
+            for name in ["meta.snapshots", "meta.quarantine", "meta.releases", "staging.observations"]:
                 query = f"delete from {name} where {where} and source_id = $source_id"  # noqa: S608 (constants)
                 removed = connection.execute(query, file | {"source_id": source_id}).fetchall()
         return int(removed[0][0])
 
     # ------------------------------------------------------------ building marts
 
-    def build_observations(self, as_of: dt.date | None = None) -> int:
-        """Rows of ``marts.observations`` for all countries, as known at ``as_of`` (default: all known)."""
-        self._check_sources_are_known()
-        return self._rebuild("marts.observations", "observations.sql", {"as_of": as_of or dt.date.max})
+    def build_observations(
+        self, as_of: dt.date | None = None, bounds: Mapping[str, dt.date] | None = None
+    ) -> int:
+        """Rows of ``marts.observations`` for all countries, as known at ``as_of`` (default: all known).
 
-    def build_revisions(self, as_of: dt.date | None = None) -> int:
-        """Rows of ``marts.revisions``: every figure that a newer vintage changed, as known at ``as_of``."""
-        return self._rebuild("marts.revisions", "revisions.sql", {"as_of": as_of or dt.date.max})
+        ``bounds``: sources whose knowledge ends on another date than ``as_of``.
+        """
+        self._check_sources_are_known()
+        return self._rebuild("marts.observations", "observations.sql", _bind_dates(as_of, bounds))
+
+    def build_revisions(
+        self, as_of: dt.date | None = None, bounds: Mapping[str, dt.date] | None = None
+    ) -> int:
+        """Rows of ``marts.revisions``: every figure that a newer vintage changed; dates as above."""
+        return self._rebuild("marts.revisions", "revisions.sql", _bind_dates(as_of, bounds))
+
+    def summarise_revisions(
+        self, ref_areas: Sequence[str], after: dt.date | None = None, as_of: dt.date | None = None
+    ) -> pd.DataFrame:
+        """First figure against latest, by source, indicator and country: see warehouse/revision_summary.sql.
+
+        ``after``: only figures first published after that date count; ``as_of``: only what was known then.
+        """
+        parameters = {**_bind_dates(as_of, None), "after": after or dt.date.min, "ref_areas": list(ref_areas)}
+        query = _query_text(_own_query("revision_summary.sql"))
+        return _to_pandas(self._connection.execute(query, parameters).to_arrow_table())
 
     def _rebuild(self, name: str, file_name: str, parameters: Mapping[str, Any]) -> int:
         with self._transaction() as connection:
@@ -770,6 +802,8 @@ class Warehouse:
     def _run_sql_rule(
         self, rule: TableRule, contract: TableContract, source: str, n_rows: int, subject: str
     ) -> dict[str, Any]:
+        if rule.releasable and "observation_id" in contract.column_names:
+            source = f"(from {source} where {_NOT_RELEASED.format(_literal(rule.rule_id))})"
         counted = _execute_rule(self._connection, rule.query.replace("{object}", source), rule, contract)
         n_failed = int(counted.fetchall()[0][0])
         return {
@@ -802,6 +836,10 @@ class Warehouse:
     def write_quarantine(self, frame: pd.DataFrame) -> int:
         """Rows written to meta.quarantine, in place of those of the same table, source and file."""
         return self._upsert("meta.quarantine", frame, ["table_name", "source_id", "snapshot_sha"])
+
+    def write_releases(self, frame: pd.DataFrame) -> int:
+        """Rows written to meta.releases, in place of those of the same file and source."""
+        return self._upsert("meta.releases", frame, ["snapshot_sha", "source_id"])
 
     def write_snapshot_facts(self, frame: pd.DataFrame) -> int:
         """Rows written to meta.snapshots, in place of those of the same file and source."""

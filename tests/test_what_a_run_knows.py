@@ -30,9 +30,18 @@ def stand_in(request: RunRequest, snapshots: pd.DataFrame) -> SimpleNamespace:
 
 def test_files_that_came_after_the_date_asked_for_are_not_known(tmp_path: Path) -> None:
     days = [dt.date(2018, 8, 1), dt.date(2018, 12, 31), dt.date(2025, 12, 17)]
-    snapshots = pd.DataFrame({"snapshot_sha": ["a", "b", "c"], "as_of": days, "n_quarantined": [0, 1, 40]})
+    snapshots = pd.DataFrame(
+        {
+            "snapshot_sha": ["a", "b", "c"],
+            "source_id": ["x", "x", "y"],
+            "as_of": days,
+            "n_quarantined": [0, 1, 40],
+        }
+    )
     known = assess.list_known_snapshots(stand_in(ask(tmp_path, as_of=days[1]), snapshots))
     assert list(known["snapshot_sha"]) == ["a", "b"]
+    mixed = ask(tmp_path, as_of=days[1], bounds=(("x", days[0]), ("y", days[2])))
+    assert list(assess.list_known_snapshots(stand_in(mixed, snapshots))["snapshot_sha"]) == ["a", "c"]
     assert len(assess.list_known_snapshots(stand_in(ask(tmp_path), snapshots))) == 3
 
 

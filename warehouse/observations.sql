@@ -6,11 +6,18 @@
 -- A series may therefore change its source; the first figure after the change is marked as a break.
 -- A break is: status B, a note that the source declares to mean a break, a declared correction
 -- (flag_break), or a change of source since the last figure of the same series and kind of basis.
--- Parameters: $as_of (date). The same text makes the table macro marts.observations_as_of(date).
+-- Parameters: $as_of (date); $bounded_sources and $bounds (lists of equal length, mostly empty): sources whose
+-- knowledge ends on another date than $as_of. The same text makes the table macro marts.observations_as_of(date).
 with
 
 staged as (
     select * from staging.observations
+),
+
+bounds as (
+    select
+        unnest(cast($bounded_sources as varchar[])) as source_id,
+        unnest(cast($bounds as date[])) as known_until
 ),
 
 sources as (
@@ -29,7 +36,8 @@ keep_what_was_known as (
         case when staged.basis in ('modelled_estimate', 'projection') then 'modelled' else 'reported' end as basis_kind
     from staged
     inner join sources using (source_id)
-    where staged.as_of <= cast($as_of as date)
+    left join bounds using (source_id)
+    where staged.as_of <= coalesce(bounds.known_until, cast($as_of as date))
 ),
 
 take_latest_vintage as (

@@ -1,13 +1,23 @@
 -- marts.revisions: one row per cell, source and vintage whose value differs from the vintage before it,
 -- as known at $as_of.
 --
--- change = value - previous_value. A figure withdrawn, or published for the first time after a row with
--- status M, is a revision with an empty change.
--- Parameters: $as_of (date).
+-- change = value - previous_value, relative_change = 100 x change / |previous_value|, empty where that is zero.
+-- A figure taken back (withdrawn), or published for the first time after a row with status M (supplied), is a
+-- revision with an empty change. A period that the vintage before did not have is no revision.
+-- Parameters: as in observations.sql.
 with
 
+bounds as (
+    select
+        unnest(cast($bounded_sources as varchar[])) as source_id,
+        unnest(cast($bounds as date[])) as known_until
+),
+
 staged as (
-    select * from staging.observations where as_of <= cast($as_of as date)
+    select observations.*
+    from staging.observations as observations
+    left join bounds using (source_id)
+    where observations.as_of <= coalesce(bounds.known_until, cast($as_of as date))
 ),
 
 pair_with_vintage_before as (
@@ -42,6 +52,13 @@ final as (
         obs_value as value,
         previous_value,
         obs_value - previous_value as change,
+        100 * (obs_value - previous_value) / nullif(abs(previous_value), 0) as relative_change,
+        case
+            when obs_value is null then 'withdrawn'
+            when previous_value is null then 'supplied'
+            when obs_value > previous_value then 'up'
+            else 'down'
+        end as direction,
         unit_measure,
         [observation_id, previous_id] as inputs
     from keep_changed_values
