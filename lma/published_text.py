@@ -94,7 +94,7 @@ def scale_numbers(
     multipliers = np.broadcast_to(np.asarray(multiplier, dtype=float), texts.shape)
     values: npt.NDArray[np.float64] = texts.astype(float) * multipliers
     for one in np.unique(multipliers):
-        power = _power_of_ten(float(one))
+        power = power_of_ten(float(one))
         if power:
             here = np.flatnonzero(multipliers == one)
             values[here] = [
@@ -104,7 +104,7 @@ def scale_numbers(
     return values
 
 
-def _power_of_ten(multiplier: float) -> str:
+def power_of_ten(multiplier: float) -> str:
     """``e3`` for 1000; empty for 1 and for what is no power of ten."""
     if multiplier <= 0 or multiplier == 1:
         return ""

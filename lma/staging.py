@@ -73,7 +73,7 @@ OBSERVATION_COLUMNS = (
 
 REJECTED_COLUMNS = ("observation_id", "raw_row", "column", "value", "reason")
 
-_CONCEPTS = (*SERIES_KEY, "obs_value", "obs_status", "note")
+CONCEPTS = (*SERIES_KEY, "obs_value", "obs_status", "note")
 _CODELISTS = {
     "ref_area": ("areas", ()),
     "counterpart_area": ("areas", ("_Z", "_T", "_X")),
@@ -197,7 +197,7 @@ def conform(raw: pd.DataFrame, source: Source, file: FileFacts) -> Conformed:
     the file, too few rows), ``ClassificationError`` (a code that no crosswalk or codelist knows),
     ``ContractError`` (two different figures under one key), ``DefinitionError`` (the mapping itself).
     """
-    _check_mapping(source, file)
+    check_mapping(source, file)
     where = f"{file.file_name} (source {source.source_id})"
     if len(raw) < source.expect.min_rows:
         raise InputError(
@@ -213,7 +213,7 @@ def conform(raw: pd.DataFrame, source: Source, file: FileFacts) -> Conformed:
     concepts, multipliers, dropped = _code_concepts(figures, source, file, where)
     concepts, figures, multipliers = concepts[~dropped], figures[~dropped], multipliers[~dropped]
     candidates, rejected = _read_figures(concepts, figures, multipliers, source, file, where)
-    _check_codelists(candidates, where)
+    check_codelists(candidates, where)
     observations = _collapse_repeats(candidates, where)
     return Conformed(
         observations=observations.loc[:, list(OBSERVATION_COLUMNS)].reset_index(drop=True),
@@ -225,15 +225,15 @@ def conform(raw: pd.DataFrame, source: Source, file: FileFacts) -> Conformed:
     )
 
 
-def _check_mapping(source: Source, file: FileFacts) -> None:
+def check_mapping(source: Source, file: FileFacts) -> None:
     """Refuse concepts that do not exist, and concepts given twice."""
     mapping, where = source.mapping, f"data_contracts/sources/{source.source_id}.yaml"
     inline = [name for name, codes in mapping.codes.items() if isinstance(codes, dict)]
-    unknown = sorted({*mapping.source, *mapping.constant, *file.constant, *inline} - set(_CONCEPTS))
+    unknown = sorted({*mapping.source, *mapping.constant, *file.constant, *inline} - set(CONCEPTS))
     if unknown:
         raise DefinitionError(
             f"{where}: mapping names {', '.join(unknown)}, which is no concept. Concepts: "
-            f"{', '.join(_CONCEPTS)}."
+            f"{', '.join(CONCEPTS)}."
         )
     twice = sorted(set(mapping.source) & set(mapping.constant))
     if twice:
@@ -318,10 +318,15 @@ def _column(frame: pd.DataFrame, name: str, where: str) -> Texts:
             index=frame.index,
             dtype=object,
         )
-    close = difflib.get_close_matches(name, [str(c) for c in frame.columns], n=1)
+    raise no_such_column(name, list(map(str, frame.columns)), where)
+
+
+def no_such_column(name: str, columns: Sequence[str], where: str) -> InputError:
+    """The error of a mapping that names a column the file does not have."""
+    close = difflib.get_close_matches(name, columns, n=1)
     hint = f" (closest: {close[0]!r})" if close else ""
-    raise InputError(
-        f"{where}: the file has no column {name!r}{hint}. Columns: {_listed(frame.columns)}. Correct the "
+    return InputError(
+        f"{where}: the file has no column {name!r}{hint}. Columns: {_listed(columns)}. Correct the "
         "source's mapping, or the file."
     )
 
@@ -343,28 +348,28 @@ def _code_concepts(
     multipliers = np.full(len(figures), source.mapping.unit_multiplier)
     dropped = np.zeros(len(figures), dtype=bool)
     unknown: list[tuple[str, str, Texts, Flags, pd.Index[Any]]] = []
-    for key, codes in _code_maps(concepts, source):
+    for key, codes in code_maps("obs_status" in concepts.columns, source):
         if isinstance(codes, str):
             published = _strip(_column(figures, _published_column(key, figures, source), where))
         else:
             published = _required(concepts, key, source)
-        table, origin = _code_table(key, codes, source)
-        given, known, empty, factor = _look_up(published, table)
+        table, origin = code_table(key, codes, source)
+        given, known, empty, factor = look_up(published, table)
         concepts = concepts.assign(**given)
         multipliers, dropped = multipliers * factor, dropped | empty
         unknown.append((key, origin, published, ~known, table.index))
     for key, origin, published, strange, listed in unknown:
-        _check_known(key, origin, published, strange & ~dropped, figures[_ROW], listed, where)
+        check_known(key, origin, published, strange & ~dropped, figures[_ROW], listed, where)
     return _complete_concepts(concepts, source, file), multipliers, dropped
 
 
-def _code_maps(concepts: pd.DataFrame, source: Source) -> list[tuple[str, str | dict[str, str]]]:
+def code_maps(has_flags: bool, source: Source) -> list[tuple[str, str | dict[str, str]]]:
     """The code maps in order; the publisher's flags come first, so that a crosswalk may overrule them."""
     flags: list[tuple[str, str | dict[str, str]]] = [("obs_status", {"": "A"} | source.status)]
-    return (flags if "obs_status" in concepts.columns else []) + list(source.mapping.codes.items())
+    return (flags if has_flags else []) + list(source.mapping.codes.items())
 
 
-def _code_table(key: str, codes: str | dict[str, str], source: Source) -> tuple[pd.DataFrame, str]:
+def code_table(key: str, codes: str | dict[str, str], source: Source) -> tuple[pd.DataFrame, str]:
     """Table indexed by published value, and where it stands."""
     if isinstance(codes, str):
         return _read_crosswalk(codes, source), f"codelists/crosswalks/{codes.removesuffix('.csv')}.csv"
@@ -385,7 +390,7 @@ def _source_concepts(figures: pd.DataFrame, source: Source, where: str) -> pd.Da
     named = set(source.wide and re.compile(source.wide.columns).groupindex or ())
     for pattern in source.files:
         named |= set(re.compile(pattern.name).groupindex)
-    own = {name: name for name in named & set(_CONCEPTS) & set(figures.columns) if name not in mapped}
+    own = {name: name for name in named & set(CONCEPTS) & set(figures.columns) if name not in mapped}
     return pd.DataFrame(
         {concept: _strip(_column(figures, column, where)) for concept, column in (mapped | own).items()},
         index=figures.index,
@@ -394,17 +399,22 @@ def _source_concepts(figures: pd.DataFrame, source: Source, where: str) -> pd.Da
 
 def _required(concepts: pd.DataFrame, key: str, source: Source) -> Texts:
     if key not in concepts.columns:
-        raise DefinitionError(
-            f"data_contracts/sources/{source.source_id}.yaml: `codes` maps the concept {key}, but "
-            "`source` gives it no column."
-        )
+        raise no_column_given(key, source)
     return concepts[key]
+
+
+def no_column_given(key: str, source: Source) -> DefinitionError:
+    """The error of an inline code map of a concept that no column gives."""
+    return DefinitionError(
+        f"data_contracts/sources/{source.source_id}.yaml: `codes` maps the concept {key}, but "
+        "`source` gives it no column."
+    )
 
 
 def _read_crosswalk(name: str, source: Source) -> pd.DataFrame:
     """Crosswalk indexed by ``published``: concept columns, and ``unit_multiplier`` where it has one."""
     table, where = crosswalk(name), f"codelists/crosswalks/{name.removesuffix('.csv')}.csv"
-    given = [column for column in table.columns if column in _CONCEPTS]
+    given = [column for column in table.columns if column in CONCEPTS]
     if "published" not in table.columns or not given:
         raise DefinitionError(
             f"{where} needs a column `published` and at least one concept; it has {', '.join(table.columns)}."
@@ -424,7 +434,7 @@ def _read_crosswalk(name: str, source: Source) -> pd.DataFrame:
     return table.set_index("published")[given + extra]
 
 
-def _look_up(
+def look_up(
     published: Texts, table: pd.DataFrame
 ) -> tuple[dict[str, npt.NDArray[Any]], Flags, Flags, Floats]:
     """Concepts, known rows, rows with an empty code, and multipliers, looked up once per distinct value."""
@@ -440,7 +450,7 @@ def _look_up(
     return columns, known[positions], empty[positions], factor[positions]
 
 
-def _check_known(
+def check_known(
     key: str, origin: str, published: Texts, strange: Flags, rows: Texts, known: Iterable[Any], where: str
 ) -> None:
     """Raise for values that the crosswalk does not list, with their rows and the closest listed ones."""
@@ -471,22 +481,27 @@ def _complete_concepts(concepts: pd.DataFrame, source: Source, file: FileFacts) 
     )
     missing = [concept for concept in SERIES_KEY if concept not in complete.columns]
     if missing:
-        raise DefinitionError(
-            f"data_contracts/sources/{source.source_id}.yaml gives no {', '.join(missing)}: add it to "
-            "`source`, `codes`, `constant` or as a named group."
-        )
+        raise concepts_not_given(missing, source)
     revision = complete["activity_revision"].where(complete["economic_activity"] != "_T", "_Z")
     edition = complete["occupation_revision"].where(complete["occupation"] != "_T", "_Z")
     return complete.assign(activity_revision=revision, occupation_revision=edition)
 
 
-def _check_codelists(candidates: pd.DataFrame, where: str) -> None:
+def concepts_not_given(missing: Sequence[str], source: Source) -> DefinitionError:
+    """The error of a source that leaves a concept of the key open."""
+    return DefinitionError(
+        f"data_contracts/sources/{source.source_id}.yaml gives no {', '.join(missing)}: add it to "
+        "`source`, `codes`, `constant` or as a named group."
+    )
+
+
+def check_codelists(candidates: pd.DataFrame, where: str) -> None:
     """Every area, activity, indicator and unit is in its codelist."""
     for concept, (name, special) in _CODELISTS.items():
         codes = [*codelist(name).iloc[:, 0], *special]
         positions, distinct = pd.factorize(candidates[concept])
         strange = ~np.isin(np.asarray(distinct, dtype=object), np.array(codes, dtype=object))[positions]
-        _check_known(
+        check_known(
             concept,
             f"codelists/{name}.csv",
             candidates[concept],
@@ -527,7 +542,7 @@ def _read_figures(
         as_of=file.as_of,
         obs_value=values,
         obs_status=_read_status(concepts, is_missing, source),
-        basis=_read_basis(periods, source),
+        basis=read_basis(periods, source),
         snapshot_sha=file.snapshot_sha,
         raw_row=figures[_ROW],
         raw_column=figures[_COLUMN] if _COLUMN in figures.columns else None,
@@ -562,7 +577,7 @@ def _read_status(concepts: pd.DataFrame, is_missing: Flags, source: Source) -> T
     return status.mask(is_missing, "M")
 
 
-def _read_basis(periods: Texts, source: Source) -> npt.NDArray[Any] | str:
+def read_basis(periods: Texts, source: Source) -> npt.NDArray[Any] | str:
     """What kind of figures these are; periods compare as text, which SDMX periods allow."""
     start = source.basis.projection_from
     if start is None:
