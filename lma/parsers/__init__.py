@@ -3,6 +3,7 @@
 A parser takes the bytes of a file and the ``options`` of its source, and returns a frame whose cells are
 all ``str`` (empty cell = ``""``), whose columns are the publisher's headers, and whose rows are the
 publisher's rows in file order. It raises ``InputError`` without the file's name; the caller adds it.
+Every format has the option ``member``: the table is the one member of a zip archive whose name it matches.
 Adding a format is one module of this folder and one line below.
 """
 
@@ -24,7 +25,11 @@ def _lazily(module: str, function: str) -> Parser:
 
     def parse(content: bytes, options: Mapping[str, Any]) -> pd.DataFrame:
         parser: Parser = getattr(importlib.import_module(f"lma.parsers.{module}"), function)
-        return parser(content, options)
+        if "member" not in options:
+            return parser(content, options)
+        archives = importlib.import_module("lma.parsers.archives")
+        own = {name: value for name, value in options.items() if name != "member"}
+        return parser(archives.read_member(content, str(options["member"])), own)
 
     return parse
 

@@ -22,10 +22,9 @@ from lma.parsers.safety import (
     check_options,
     open_zip,
 )
+from lma.parsers.sheets import OLD_WORKBOOK, choose_sheet, load_old_rows
 
 _OPTIONS = {"sheet", "header_rows", "first_row", "last_row", "last_column", "stop_at_blank"}
-
-_OLD_MAGIC = b"\xd0\xcf\x11\xe0"
 
 Row = tuple[Any, ...]
 
@@ -111,8 +110,8 @@ def cell_text(cell: Any) -> str:
 def read_sheet(content: bytes, sheet: str | int) -> list[Row]:
     """All rows of one sheet as stored values, row 1 first."""
     check_not_page(content)
-    if content.startswith(_OLD_MAGIC):
-        return _load_old_rows(content, sheet)
+    if content.startswith(OLD_WORKBOOK):
+        return load_old_rows(content, sheet)
     has_formulas = _inspect_parts(content)
     rows = _load_rows(content, sheet, values=True)
     if has_formulas:
@@ -172,7 +171,7 @@ def _load_rows(content: bytes, sheet: str | int, *, values: bool) -> list[Row]:
 
     try:
         workbook = load_workbook(io.BytesIO(content), read_only=True, data_only=values)
-        page = workbook[_sheet_name(workbook, sheet)]
+        page = workbook[choose_sheet(_sheets_shown(workbook), sheet)]
         page.reset_dimensions()
         return _take_rows(page.iter_rows(values_only=True))
     except InputError:
@@ -209,23 +208,8 @@ def _is_giant(cell: Any) -> bool:
     return isinstance(cell, str) and len(cell) > MAX_CELL_LETTERS
 
 
-def _sheet_name(workbook: Any, sheet: str | int) -> str:
-    """Name of the sheet that is asked for; a hidden one must be asked for by its name."""
-    names: list[str] = workbook.sheetnames
-    if sheet in names:
-        return str(sheet)
-    if isinstance(sheet, int) and 1 <= sheet <= len(names):
-        state = workbook[names[sheet - 1]].sheet_state
-        if state == "visible":
-            return names[sheet - 1]
-        raise InputError(
-            f"sheet {sheet} of the workbook, {names[sheet - 1]!r}, is hidden: give its name, or that of the sheet "
-            f"that is meant, as `sheet` in the source's options. Sheets: {', '.join(names)}."
-        )
-    raise InputError(
-        f"the workbook has no sheet {sheet!r}. Sheets: {', '.join(names)}. Correct `sheet` in the "
-        "source's options."
-    )
+def _sheets_shown(workbook: Any) -> dict[str, bool]:
+    return {page.title: page.sheet_state == "visible" for page in workbook.worksheets}
 
 
 def _check_formulas_have_values(formulas: Sequence[Row], rows: Sequence[Row]) -> None:
