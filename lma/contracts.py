@@ -13,7 +13,8 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -51,23 +52,51 @@ def sample_dir() -> Path:
 # ---------------------------------------------------------------- strict YAML
 
 
+MAX_YAML_BYTES = 1024**2
+"""No definition is near this size; a larger file is something else."""
+
+
 class _StrictLoader(yaml.SafeLoader):
-    """Safe loader that refuses duplicate keys and keeps ``NO`` (Norway), ``on`` and ``off`` as text."""
+    """Safe loader for definitions: text stays what is written, and nothing is said twice or elsewhere.
+
+    Refused are duplicate keys, anchors and aliases (a few lines of them expand to gigabytes) and tags that
+    make objects. ``NO`` (Norway), ``on`` and ``off``, ``01``, ``1e3``, ``1_000`` and ``12:30`` stay text.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if getattr(event, "anchor", None):
+            line = event.start_mark.line + 1
+            raise DefinitionError(
+                f"line {line} uses the anchor or alias {event.anchor!r}: write the value out in each place."
+            )
+        return super().compose_node(parent, index)
 
 
+_RESOLVED_OTHERWISE = {f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float")}
 _StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:bool"]
+    first: [(tag, regexp) for tag, regexp in resolvers if tag not in _RESOLVED_OTHERWISE]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")
+)
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:0|[1-9][0-9]*)?\.[0-9]+(?:[eE][-+][0-9]+)?$"),
+    list("-+.0123456789"),
+)
 
 
 def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     pairs = loader.construct_pairs(node, deep=True)
-    keys = [key for key, _ in pairs]
-    repeated = sorted({str(key) for key in keys if keys.count(key) > 1})
+    line = node.start_mark.line + 1
+    if not all(isinstance(key, Hashable) for key, _ in pairs):
+        raise DefinitionError(f"a list or block is used as a key, line {line}: keys are words.")
+    counted = Counter(key for key, _ in pairs)
+    repeated = sorted({str(key) for key, count in counted.items() if count > 1})
     if repeated:
-        line = node.start_mark.line + 1
         raise DefinitionError(
             f"the key {', '.join(repeated)} stands twice in one block, line {line}: keep one."
         )
@@ -81,10 +110,16 @@ def read_yaml(path: Path) -> Any:
     """Parsed content of one YAML file; ``DefinitionError`` names file, line and remedy."""
     if not path.is_file():
         raise DefinitionError(f"{path} does not exist: check the name, or list the folder {path.parent}.")
+    if path.stat().st_size > MAX_YAML_BYTES:
+        raise DefinitionError(
+            f"{path} has {path.stat().st_size:,} bytes, at most {MAX_YAML_BYTES:,} are read: it is no definition."
+        )
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise DefinitionError(f"{path} is not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise DefinitionError(f"{path} nests too deeply to be a definition: write it flat.") from error
     except DefinitionError as error:
         raise DefinitionError(f"{path}: {error}") from error
 
@@ -305,6 +340,14 @@ class SourceFile(_Strict):
     )
     as_of: dt.date | None = Field(None, description="Vintage; or a named group `as_of` in the name.")
     constant: dict[str, str] = Field(default_factory=dict, description="Concepts fixed for this file.")
+    format: str | None = Field(None, description="Format of this file, where it is not the source's.")
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Options of this file over the source's (alone, with another format).",
+    )
+    columns: str | None = Field(
+        None, description="`wide.columns` of this file, where it is not the source's."
+    )
 
     @field_validator("name")
     @classmethod
@@ -430,6 +473,10 @@ class Mapping(_Strict):
         description="publisher's column: crosswalk CSV in codelists/crosswalks (may give several concepts), or concept: inline code map",
     )
     keep: dict[str, list[str]] = Field(default_factory=dict, description="publisher's column: values kept")
+    unlisted: list[str] = Field(
+        default_factory=list,
+        description="Concepts whose inline code map lists exceptions: other codes stay as published.",
+    )
     unit_multiplier: float = 1.0
 
 
@@ -452,6 +499,10 @@ class Source(_Strict):
         default_factory=list,
         description="Columns that are never loaded, because they name employers or persons.",
     )
+    extract: dict[str, str] = Field(
+        default_factory=dict,
+        description="publisher's column: regular expression over its whole cell; named groups become columns.",
+    )
     aggregate: Literal["sum"] | None = Field(
         None, description="Rows are parts of a figure: those of one key are added up."
     )
@@ -471,6 +522,17 @@ class Source(_Strict):
     draft: bool = Field(
         False, description="Written by `lma sources new`, with guesses nobody has confirmed yet."
     )
+
+    def as_in(self, file: SourceFile) -> Source:
+        """The source as it reads one of its files: format, options and layout of that file over its own."""
+        own_format = file.format is not None and file.format != self.format
+        return self.model_copy(
+            update={
+                "format": file.format or self.format,
+                "options": dict(file.options) if own_format else self.options | file.options,
+                "wide": self.wide if file.columns is None else Wide(columns=file.columns),
+            }
+        )
 
 
 def read_source(path: Path) -> Source:
@@ -523,7 +585,9 @@ def _open_keys(node: Any, at: str = "") -> list[str]:
     """Keys whose value is still a question mark; a publisher's own sign for no figure may be one."""
     if isinstance(node, dict):
         asked = {key: value for key, value in node.items() if key not in ("missing", "not_applicable")}
-        return [k for key, value in asked.items() for k in _open_keys(value, f"{at}.{key}" if at else str(key))]
+        return [
+            k for key, value in asked.items() for k in _open_keys(value, f"{at}.{key}" if at else str(key))
+        ]
     if isinstance(node, list):
         return [k for position, value in enumerate(node) for k in _open_keys(value, f"{at}.{position}")]
     return [at] if node == "?" else []
