@@ -2,7 +2,7 @@
 
 The steps of ``conform`` in order: file-name groups -> melt -> keep -> crosswalks -> source columns ->
 inline code maps -> constants -> defaults -> values, periods, status -> one row per key. Every cell that
-goes in is accounted for: kept, rejected, dropped, not applicable, or collapsed into its equal.
+goes in is accounted for: kept, rejected, dropped, not applicable, or collapsed into its equal or its sum.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lma.classifications import Concept, check_codes
 from lma.contracts import Correction, Source, SourceFile, codelist, crosswalk
 from lma.errors import ClassificationError, ContractError, DefinitionError, InputError
 from lma.published_text import parse_numbers, parse_period, scale_numbers
@@ -78,9 +79,12 @@ _CODELISTS = {
     "ref_area": ("areas", ()),
     "counterpart_area": ("areas", ("_Z", "_T", "_X")),
     "indicator": ("indicators", ()),
-    "economic_activity": ("economic_activities", ("_T", "_Z", "_X")),
     "unit_measure": ("units", ()),
 }
+_REVISIONS: tuple[tuple[str, str, Concept], ...] = (
+    ("economic_activity", "activity_revision", "activity"),
+    ("occupation", "occupation_revision", "occupation"),
+)
 Texts: TypeAlias = "pd.Series[Any]"
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -106,7 +110,8 @@ class Conformed:
 
     ``observations``: columns ``OBSERVATION_COLUMNS``. ``rejected``: columns ``REJECTED_COLUMNS``, for
     quarantine. ``n_cells`` = observations + rejected + ``n_dropped`` (deliberately not kept) +
-    ``n_not_applicable`` (blanks of the layout) + ``n_collapsed`` (repeats of an equal figure).
+    ``n_not_applicable`` (blanks of the layout) + ``n_collapsed`` (repeats of an equal figure, and parts
+    beyond the first of a figure that is added up).
     """
 
     observations: pd.DataFrame
@@ -210,14 +215,15 @@ def conform(raw: pd.DataFrame, source: Source, file: FileFacts) -> Conformed:
     kept = _keep_rows(published, source, where)
     figures = kept[~_strip(_cells_of(kept, source, where)).isin(source.not_applicable).to_numpy()]
     n_not_applicable = len(kept) - len(figures)
+    figures, unread = _extract_columns(figures, source, file, where)
     concepts, multipliers, dropped = _code_concepts(figures, source, file, where)
     concepts, figures, multipliers = concepts[~dropped], figures[~dropped], multipliers[~dropped]
     candidates, rejected = _read_figures(concepts, figures, multipliers, source, file, where)
     check_codelists(candidates, where)
-    observations = _collapse_repeats(candidates, where)
+    observations = _add_up(candidates) if source.aggregate else _collapse_repeats(candidates, where)
     return Conformed(
         observations=observations.loc[:, list(OBSERVATION_COLUMNS)].reset_index(drop=True),
-        rejected=rejected,
+        rejected=pd.concat([unread, rejected], ignore_index=True) if len(unread) else rejected,
         n_cells=n_cells,
         n_dropped=n_cells - len(kept) + int(dropped.sum()),
         n_not_applicable=n_not_applicable,
@@ -280,6 +286,35 @@ def _melt(raw: pd.DataFrame, source: Source, where: str) -> pd.DataFrame:
     melted |= {str(name): groups[name].to_numpy()[columns] for name in groups.columns}
     headers, cells = np.array(list(matches), dtype=object), raw[list(matches)].to_numpy().ravel()
     return pd.DataFrame(melted | {_ROW: numbers[rows], _COLUMN: headers[columns], _CELL: cells})
+
+
+def _extract_columns(
+    figures: pd.DataFrame, source: Source, file: FileFacts, where: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cells with the named groups of ``extract`` as columns; those whose text does not match, for quarantine."""
+    unread = pd.DataFrame(columns=list(REJECTED_COLUMNS))
+    for column, pattern in source.extract.items():
+        groups = re.compile(pattern).groupindex
+        clash = sorted(set(groups) & set(figures.columns))
+        if clash or not groups:
+            raise DefinitionError(
+                f"data_contracts/sources/{source.source_id}.yaml: `extract` of {column!r} needs named groups that "
+                f"are no columns of the file ({', '.join(clash) or 'it has none'})."
+            )
+        published = _strip(_column(figures, column, where))
+        positions, distinct = pd.factorize(published)
+        matches = [re.fullmatch(pattern, text) for text in distinct]
+        is_read = np.array([match is not None for match in matches], dtype=bool)[positions]
+        for name in groups:
+            texts = np.array([(match and match[name]) or "" for match in matches], dtype=object)
+            figures = figures.assign(**{name: texts[positions]})
+        bad = figures[~is_read]
+        strange = pd.DataFrame(
+            {"observation_id": _observation_ids(bad, file.snapshot_sha), "raw_row": bad[_ROW], "column": column,
+             "value": published[~is_read], "reason": f"is not written as {pattern}"},
+        )  # fmt: skip
+        figures, unread = figures[is_read], pd.concat([unread, strange]) if len(strange) else unread
+    return figures, unread.reset_index(drop=True)
 
 
 def _keep_rows(published: pd.DataFrame, source: Source, where: str) -> pd.DataFrame:
@@ -354,6 +389,8 @@ def _code_concepts(
         else:
             published = _required(concepts, key, source)
         table, origin = code_table(key, codes, source)
+        if key in source.mapping.unlisted:
+            table = _with_codes_as_published(table, key, published)
         given, known, empty, factor = look_up(published, table)
         concepts = concepts.assign(**given)
         multipliers, dropped = multipliers * factor, dropped | empty
@@ -366,7 +403,8 @@ def _code_concepts(
 def code_maps(has_flags: bool, source: Source) -> list[tuple[str, str | dict[str, str]]]:
     """The code maps in order; the publisher's flags come first, so that a crosswalk may overrule them."""
     flags: list[tuple[str, str | dict[str, str]]] = [("obs_status", {"": "A"} | source.status)]
-    return (flags if has_flags else []) + list(source.mapping.codes.items())
+    own = [(key, codes) for key, codes in source.mapping.codes.items() if key != "obs_value"]
+    return (flags if has_flags else []) + own
 
 
 def code_table(key: str, codes: str | dict[str, str], source: Source) -> tuple[pd.DataFrame, str]:
@@ -379,6 +417,12 @@ def code_table(key: str, codes: str | dict[str, str], source: Source) -> tuple[p
     ), f"`{verb}` of data_contracts/sources/{source.source_id}.yaml"
 
 
+def _with_codes_as_published(table: pd.DataFrame, key: str, published: Texts) -> pd.DataFrame:
+    """Code table with every code it does not list, but no empty one, standing for itself."""
+    others = sorted(set(published) - set(table.index) - {""})
+    return pd.concat([table, pd.DataFrame({key: others}, index=pd.Index(others, dtype=object), dtype=object)])
+
+
 def _published_column(key: str, figures: pd.DataFrame, source: Source) -> str:
     """Publisher's column a crosswalk is keyed on; a concept stands for the column ``source`` gives it."""
     return key if key in figures.columns else source.mapping.source.get(key, key)
@@ -388,8 +432,8 @@ def _source_concepts(figures: pd.DataFrame, source: Source, where: str) -> pd.Da
     """Concepts taken from publisher's columns, and from named groups that bear a concept's name."""
     mapped = {concept: column for concept, column in source.mapping.source.items() if concept != "obs_value"}
     named = set(source.wide and re.compile(source.wide.columns).groupindex or ())
-    for pattern in source.files:
-        named |= set(re.compile(pattern.name).groupindex)
+    for pattern in [*(file.name for file in source.files), *source.extract.values()]:
+        named |= set(re.compile(pattern).groupindex)
     own = {name: name for name in named & set(CONCEPTS) & set(figures.columns) if name not in mapped}
     return pd.DataFrame(
         {concept: _strip(_column(figures, column, where)) for concept, column in (mapped | own).items()},
@@ -496,7 +540,7 @@ def concepts_not_given(missing: Sequence[str], source: Source) -> DefinitionErro
 
 
 def check_codelists(candidates: pd.DataFrame, where: str) -> None:
-    """Every area, activity, indicator and unit is in its codelist."""
+    """Every area, indicator and unit is in its codelist; every activity and occupation in its declared revision."""
     for concept, (name, special) in _CODELISTS.items():
         codes = [*codelist(name).iloc[:, 0], *special]
         positions, distinct = pd.factorize(candidates[concept])
@@ -510,6 +554,8 @@ def check_codelists(candidates: pd.DataFrame, where: str) -> None:
             codes,
             where,
         )
+    for concept, revision, kind in _REVISIONS:
+        check_codes(candidates[concept], candidates[revision], candidates["raw_row"], kind, where)
 
 
 # ---------------------------------------------------------------- figures
@@ -524,7 +570,7 @@ def _read_figures(
     where: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Observations (repeats included) and rejected cells."""
-    cells = _strip(_cells_of(figures, source, where))
+    cells = _figures_of_words(_strip(_cells_of(figures, source, where)), source)
     is_missing = cells.isin(source.missing).to_numpy()
     texts, is_number = parse_numbers(
         cells.tolist(), str(source.options.get("thousands", "")), str(source.options.get("decimal", "."))
@@ -551,6 +597,14 @@ def _read_figures(
     )
     rejected = _list_rejected(observations, cells, concepts["time_period"], bad_value, bad_period, source)
     return observations[~(bad_value | bad_period)], rejected
+
+
+def _figures_of_words(cells: Texts, source: Source) -> Texts:
+    """Cells with published words, such as the grades of a rating, as the figures ``codes: obs_value`` gives them."""
+    words = source.mapping.codes.get("obs_value", {})
+    if isinstance(words, str) or not words:
+        return cells
+    return cells.map(lambda cell: words.get(cell, cell))
 
 
 def _read_periods(concepts: pd.DataFrame) -> Texts:
@@ -622,6 +676,30 @@ def _collapse_repeats(candidates: pd.DataFrame, where: str) -> pd.DataFrame:
     if not conflicts.empty:
         raise ContractError(_describe_conflict(conflicts, where))
     return candidates[~candidates.duplicated(keys)]
+
+
+def _add_up(candidates: pd.DataFrame) -> pd.DataFrame:
+    """One row per key: the sum of its rows, with the address of the first and a note that says how many.
+
+    A sum with a part missing is missing; a part's flag is the flag of the sum.
+    """
+    if candidates.empty:
+        return candidates
+    groups = candidates.groupby(list(SERIES_KEY), sort=False, dropna=False)
+    parts = groups["obs_value"].transform("size")
+    known = groups["obs_value"].transform("count")
+    flags = candidates["obs_status"].where(candidates["obs_status"] != "A")
+    flag = candidates.assign(flag=flags).groupby(list(SERIES_KEY), sort=False, dropna=False)["flag"]
+    notes = [
+        "; ".join(filter(None, [note, f"sum of {n} rows" if n > 1 else ""]))
+        for note, n in zip(candidates["note"], parts, strict=True)
+    ]
+    summed = candidates.assign(
+        obs_value=groups["obs_value"].transform("sum").where(known == parts),
+        obs_status=flag.transform("first").fillna("A").mask(known < parts, "M"),
+        note=notes,
+    )
+    return summed[~summed.duplicated(list(SERIES_KEY))]
 
 
 def _describe_conflict(conflicts: pd.DataFrame, where: str) -> str:
