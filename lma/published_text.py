@@ -5,6 +5,7 @@ Nothing ambiguous is guessed: ``1.397,7`` needs declared separators, ``01/02/202
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from lma.errors import DefinitionError
 
 _BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " "})
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NOT_ZERO = re.compile(r"[^1-9eE]*[1-9]")
 _MONTHS = (
     "january",
     "february",
@@ -49,14 +51,15 @@ def number_pattern(thousands: str = "", decimal: str = ".") -> re.Pattern[str]:
             f"options: thousands {thousands!r} and decimal {decimal!r} must be two different single "
             "characters."
         )
-    mark = re.escape(decimal)
+    mark, thousands = re.escape(decimal), thousands.translate(_BLANKS)
     if not thousands:
         return (
             _PLAIN
             if decimal == "."
             else re.compile(rf"[+-]?(?:[0-9]+{mark}?[0-9]*|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?")
         )
-    grouped = rf"[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+"
+    # No group begins with a zero: `0,123` has a decimal comma, whatever the source declares.
+    grouped = rf"[1-9][0-9]{{0,2}}(?:{re.escape(thousands)}[0-9]{{3}})+"
     return re.compile(rf"[+-]?(?:(?:{grouped}|[0-9]+)(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -81,7 +84,7 @@ def parse_numbers(
 
 def _plain(cell: str, thousands: str, decimal: str) -> str:
     return (
-        cell.translate(_BLANKS).replace(thousands, "").replace(decimal, ".")
+        cell.translate(_BLANKS).replace(thousands.translate(_BLANKS), "").replace(decimal, ".")
         if thousands
         else cell.replace(decimal, ".")
     )
@@ -90,7 +93,10 @@ def _plain(cell: str, thousands: str, decimal: str) -> str:
 def scale_numbers(
     texts: npt.NDArray[Any], multiplier: float | npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Decimal texts times a multiplier; powers of ten are exact (``0.07`` times 1000 is 70)."""
+    """Decimal texts times a multiplier; powers of ten are exact (``0.07`` times 1000 is 70).
+
+    A figure too large for a double comes out infinite, one too small for it (``1e-400``) not a number.
+    """
     multipliers = np.broadcast_to(np.asarray(multiplier, dtype=float), texts.shape)
     values: npt.NDArray[np.float64] = texts.astype(float) * multipliers
     for one in np.unique(multipliers):
@@ -101,6 +107,9 @@ def scale_numbers(
                 float(text + power) if text.find("e") < 0 and text.find("E") < 0 else float(text) * one
                 for text in texts[here]
             ]
+    for position in np.flatnonzero(values == 0):
+        if _NOT_ZERO.match(texts[position]):
+            values[position] = np.nan
     return values
 
 
@@ -112,17 +121,22 @@ def power_of_ten(multiplier: float) -> str:
     return f"e{power}" if float(f"1e{power}") == multiplier else ""
 
 
-def parse_period(text: str, freq: str) -> str | None:
+def parse_period(text: str, freq: str, date_format: str = "") -> str | None:
     """SDMX period of a published period; None where it is none, or finer or coarser than ``freq`` (A, Q, M).
 
-    A date is cut to the frequency (``2018-03-31`` is ``2018``, ``2018-Q1`` or ``2018-03``).
+    A date is cut to the frequency (``2018-03-31`` is ``2018``, ``2018-Q1`` or ``2018-03``). Dates in
+    another order are read only in the ``date_format`` that the source declares (``%d/%m/%Y``); what does not
+    follow it and is no unambiguous period either is none.
     """
+    text = _read_date(text, date_format) if date_format else text
     found = next((match for match in (pattern.fullmatch(text) for pattern in _PERIODS) if match), None)
     if found is None:
         return None
     parts = found.groupdict()
     month = _MONTH_NUMBERS.get((parts.get("name") or "").lower()) or int(parts.get("month") or 0)
     if parts.get("name") and not month:
+        return None
+    if parts.get("day") and not _is_date(text):
         return None
     written = "D" if parts.get("day") else "M" if month else "Q" if parts.get("quarter") else "A"
     if written not in ("D", freq):
@@ -131,3 +145,39 @@ def parse_period(text: str, freq: str) -> str | None:
     return {"A": parts["year"], "Q": f"{parts['year']}-Q{quarter}", "M": f"{parts['year']}-{month:02d}"}.get(
         freq
     )
+
+
+def _is_date(text: str) -> bool:
+    """Whether the calendar has the day: ``2023-02-31`` it has not."""
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_date(text: str, date_format: str) -> str:
+    """A published date as an ISO date, month or year, as fine as its format says; other texts as they are."""
+    try:
+        found = dt.datetime.strptime(text, date_format)
+    except ValueError:
+        return text
+    if re.search("%[dj]", date_format):
+        return found.date().isoformat()
+    return f"{found:%Y-%m}" if re.search("%[mbB]", date_format) else f"{found:%Y}"
+
+
+def check_date_format(date_format: str) -> None:
+    """Refuse a date format that leaves the year, or its century, to be guessed."""
+    try:
+        moment = dt.datetime(2023, 2, 1)
+        sound = (
+            "%Y" in date_format and dt.datetime.strptime(f"{moment:{date_format}}", date_format).year == 2023
+        )
+    except ValueError:
+        sound = False
+    if not sound or re.search("%[yxcGu]", date_format):
+        raise DefinitionError(
+            f"options: date_format {date_format!r} is none: write it as %d/%m/%Y, %m/%d/%Y, %d %B %Y or %m.%Y, with "
+            "a year of four digits."
+        )

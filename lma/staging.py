@@ -21,7 +21,7 @@ import pandas as pd
 from lma.classifications import Concept, check_codes
 from lma.contracts import Correction, Source, SourceFile, codelist, crosswalk
 from lma.errors import ClassificationError, ContractError, DefinitionError, InputError
-from lma.published_text import parse_numbers, parse_period, scale_numbers
+from lma.published_text import check_date_format, parse_numbers, parse_period, scale_numbers
 
 SERIES_KEY = (
     "ref_area",
@@ -578,7 +578,7 @@ def _read_figures(
     values = np.full(len(cells), np.nan)
     wanted = is_number & ~is_missing
     values[wanted] = scale_numbers(texts[wanted], multipliers[wanted])
-    periods = _read_periods(concepts)
+    periods = _read_periods(concepts, str(source.options.get("date_format", "")))
     bad_value = ~is_missing & ~np.isfinite(values)
     bad_period = pd.isna(periods).to_numpy() & ~bad_value
     observations = concepts.assign(
@@ -607,10 +607,12 @@ def _figures_of_words(cells: Texts, source: Source) -> Texts:
     return cells.map(lambda cell: words.get(cell, cell))
 
 
-def _read_periods(concepts: pd.DataFrame) -> Texts:
+def _read_periods(concepts: pd.DataFrame, date_format: str) -> Texts:
     """SDMX periods; None where the text is no period of the row's frequency."""
+    if date_format:
+        check_date_format(date_format)
     pairs = list(zip(concepts["time_period"], concepts["freq"], strict=True))
-    read = {pair: parse_period(*pair) for pair in set(pairs)}
+    read = {pair: parse_period(*pair, date_format) for pair in set(pairs)}
     return pd.Series([read[pair] for pair in pairs], index=concepts.index, dtype=object)
 
 
