@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 import lma
+from flows.forecast import empty_table
 from flows.refresh import Run, check_table
 from flows.request import RunRequest
 from flows.trace import find_path
@@ -38,10 +39,12 @@ VERSIONED = (
 
 
 def balance_country(run: Run, country: Country) -> int:
-    """Simulate demand, supply and gap of one country; rows written."""
-    return run.warehouse.replace(
-        "marts.balances", simulate_gap(run.warehouse, run.request, country), country.ref_area
-    )
+    """Simulate demand, supply and gap of one country; rows written (none without a forecast to start from)."""
+    if run.warehouse.read("marts.forecasts", country.ref_area).empty:
+        balances = empty_table("marts.balances")
+    else:
+        balances = simulate_gap(run.warehouse, run.request, country)
+    return run.warehouse.replace("marts.balances", balances, country.ref_area)
 
 
 def simulate_gap(

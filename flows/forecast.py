@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from flows.refresh import Run, derive_figures, open_run, open_to_readers
 from flows.request import RunRequest, Step
+from lma import contracts
 from lma.contracts import Country
 from lma.errors import InputError
 
 
 def forecast_countries(run: Run, countries: list[Country]) -> int:
-    """Forecast employment by sector; rows written."""
+    """Forecast employment by sector; rows written. A country of which no employment is known gets no forecast."""
     from lma.forecasting.country import forecast_country
 
     observations, request = run.warehouse.read("marts.observations"), run.request
     rows = 0
     for country in countries:
+        code = country.ref_area
         try:
             forecasts, scores = forecast_country(
-                observations, country.ref_area, horizon=request.horizon, seed=request.seed
+                observations, code, horizon=request.horizon, seed=request.seed
             )
         except InputError as error:
             known = f"as known on {request.as_of}: " if request.as_of else ""
-            raise InputError(f"{known}{error}") from error
-        rows += run.warehouse.replace("marts.forecasts", forecasts, country.ref_area)
-        run.warehouse.replace("marts.forecast_scores", scores, country.ref_area)
+            if not (observations["ref_area"] == code).any():
+                raise InputError(f"{known}{error}") from error
+            run.say(f"{known}{code} has no annual employment, so it gets no forecast and no gap")
+            forecasts, scores = map(empty_table, ("marts.forecasts", "marts.forecast_scores"))
+        rows += run.warehouse.replace("marts.forecasts", forecasts, code)
+        run.warehouse.replace("marts.forecast_scores", scores, code)
     return rows
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    """A table of the contracts without rows: what is known of a country of which nothing is known."""
+    return pd.DataFrame(columns=contracts.table_contract(name).column_names)
 
 
 def forecast_only(request: RunRequest, step: Step) -> None:

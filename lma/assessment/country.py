@@ -111,7 +111,7 @@ def assess(country: Country, edition: str, marts: Marts) -> Assessment:
     """All tables of one country. ``edition``: YYYY-MM, from which ages of data are counted."""
     lineage = marts.lineage()
     years, span = (
-        forecast_years(country.ref_area, marts.forecasts),
+        forecast_years(country.ref_area, marts.forecasts, int(edition[:4]) + 1),
         gap_span(country.ref_area, marts.balances),
     )
     code, derived = country.ref_area, marts.indicators
@@ -141,15 +141,15 @@ def assess(country: Country, edition: str, marts: Marts) -> Assessment:
     )
 
 
-def forecast_years(ref_area: str, forecasts: pd.DataFrame) -> list[int]:
-    """Years with a forecast of the total, or the empty year after the last origin."""
+def forecast_years(ref_area: str, forecasts: pd.DataFrame, otherwise: int = dt.date.min.year) -> list[int]:
+    """Years with a forecast of the total, or the empty year after the last origin, or the year given."""
     mine = forecasts[
         (forecasts["ref_area"] == ref_area)
         & (forecasts["basis_kind"] == "modelled")
         & (forecasts["horizon"] > 0)
     ]
     years = sorted({int(period) for period in mine["target_period"]})
-    return years or [max((int(p[:4]) + 1 for p in forecasts["origin_date"]), default=dt.date.min.year)]
+    return years or [max((int(p[:4]) + 1 for p in forecasts["origin_date"]), default=otherwise)]
 
 
 def gap_span(ref_area: str, balances: pd.DataFrame) -> str:
