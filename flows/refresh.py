@@ -302,6 +302,7 @@ def read_observations(
 
     match = staging.match_file({source.source_id: source}, landed.file_name)
     groups, constant = (match[2], match[1].constant) if match else ({}, {})
+    source = source.as_in(match[1]) if match else source
     facts = staging.FileFacts(landed.snapshot_sha, landed.file_name, landed.as_of, groups, constant)
     content = snapshots.read_landed(raw_store, landed.snapshot_sha)
     try:

@@ -33,6 +33,7 @@ def conform_file(path: Path, source: contracts.Source) -> staging.Conformed:
     vintage = staging.read_vintage(file, groups)
     assert vintage is not None, f"{path.name} has no vintage"
     facts = staging.FileFacts(hashlib.sha256(content).hexdigest(), path.name, vintage, groups, file.constant)
+    source = source.as_in(file)
     parsed = find_parser(source.format)(content, source.options)
     raw = staging.name_columns_as_declared(parsed, source, path.name)
     return staging.conform(raw, source, facts)

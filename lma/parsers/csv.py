@@ -11,25 +11,28 @@ from typing import Any
 import pandas as pd
 
 from lma.errors import DefinitionError, InputError
+from lma.parsers.extent import EXTENT_OPTIONS, fill_down, find_end, find_header
 from lma.parsers.headers import name_columns
 from lma.parsers.safety import check_is_text, check_not_page, check_options, unpack_gzip
 
-_OPTIONS = {"delimiter", "encoding", "header_row", "skip_footer", "quotechar"}
+_OPTIONS = {"delimiter", "encoding", "header_row", "skip_footer", "quotechar"} | EXTENT_OPTIONS
 
 
 def read_csv(content: bytes, options: Mapping[str, Any]) -> pd.DataFrame:
     """Rows of a delimited file, all text.
 
     Options: ``delimiter`` (``,``), ``encoding`` (``utf-8``; a byte order mark is fine), ``header_row``
-    (1-based line of the header, 1), ``skip_footer`` (lines below the table, 0), ``quotechar`` (``"``).
+    (1-based line of the header, 1), ``skip_footer`` (lines below the table, 0), ``quotechar`` (``"``),
+    and those of ``lma.parsers.extent`` for a header line that moves.
     Raises ``InputError`` for web pages, cut files, wrong encoding or delimiter, missing header.
     """
     check_options(options, _OPTIONS)
     text = decode_text(unpack_gzip(content), str(options.get("encoding", "utf-8")))
     rows, lines = split_records(text, str(options.get("delimiter", ",")), str(options.get("quotechar", '"')))
-    first = int(options.get("header_row", 1))
-    last = len(rows) - int(options.get("skip_footer", 0))
-    return build_frame(rows[first - 1 : last], lines[first - 1 : last], str(options.get("delimiter", ",")))
+    first = find_header(rows, options, int(options.get("header_row", 1)))
+    last = find_end(rows, options, first + 1) - int(options.get("skip_footer", 0))
+    table = build_frame(rows[first - 1 : last], lines[first - 1 : last], str(options.get("delimiter", ",")))
+    return fill_down(table, options)
 
 
 def decode_text(content: bytes, encoding: str) -> str:

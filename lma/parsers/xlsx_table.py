@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from lma.errors import InputError
+from lma.parsers.extent import EXTENT_OPTIONS, fill_down, find_end, find_header
 from lma.parsers.headers import join_headers, name_columns
 from lma.parsers.safety import (
     MAX_CELL_LETTERS,
@@ -24,7 +25,7 @@ from lma.parsers.safety import (
 )
 from lma.parsers.sheets import OLD_WORKBOOK, choose_sheet, load_old_rows
 
-_OPTIONS = {"sheet", "header_rows", "first_row", "last_row", "last_column", "stop_at_blank"}
+_OPTIONS = {"sheet", "header_rows", "first_row", "last_row", "last_column", "stop_at_blank"} | EXTENT_OPTIONS
 
 Row = tuple[Any, ...]
 
@@ -34,13 +35,16 @@ def read_xlsx_table(content: bytes, options: Mapping[str, Any]) -> pd.DataFrame:
 
     Options: ``sheet`` (name or 1-based number, 1), ``header_rows`` (1-based rows, ``[1]``), ``first_row``
     and ``last_row`` of the figures, ``last_column`` (letter), ``stop_at_blank`` (a blank row ends the
-    table, for footnotes below it). Dates are ISO, numbers the shortest exact decimal. An error such as
+    table, for footnotes below it), and those of ``lma.parsers.extent`` for a header line that
+    moves. Dates are ISO, numbers the shortest exact decimal. An error such as
     ``#N/A`` is its text in an .xlsx and an empty cell in an .xls. Raises ``InputError`` for web pages,
     cut files, zip bombs, XML entities, formulas without a saved value.
     """
     check_options(options, _OPTIONS)
     rows = read_sheet(content, options.get("sheet", 1))
-    header_rows = [int(row) for row in options.get("header_rows", [1])]
+    texts = [[cell_text(cell) for cell in row] for row in rows] if EXTENT_OPTIONS & set(options) else []
+    found = find_header(texts, options, 0)
+    header_rows = [found] if found else [int(row) for row in options.get("header_rows", [1])]
     if max(header_rows) > len(rows):
         raise InputError(
             f"the sheet has {len(rows)} rows, its header is expected in row {max(header_rows)}: the file "
@@ -55,8 +59,9 @@ def read_xlsx_table(content: bytes, options: Mapping[str, Any]) -> pd.DataFrame:
             ]
         )
     )
+    rows = rows[: find_end(texts, options, max(header_rows) + 1)] if texts else rows
     figures = _rows_of_figures(rows, max(header_rows), options)
-    return _build_frame(figures, names)
+    return fill_down(_build_frame(figures, names), options)
 
 
 def _table_width(rows: Sequence[Row], last_column: str | None) -> int:
