@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from lma.contracts import codelist
@@ -58,6 +61,92 @@ def find_area(text: str) -> str:
             f"{text!r} is no area of codelists/areas.csv{hint}: use an ISO code or a listed name."
         )
     return index[key]
+
+
+# ---------------------------------------------------------------- revisions
+
+Concept: TypeAlias = Literal["activity", "occupation", "status"]
+ANY_REVISION = ("_T", "_Z", "_X")
+"""Total, not applicable, not stated: they belong to no classification."""
+
+
+@dataclass(frozen=True)
+class Classification:
+    """One revision of one classification: what its codes look like, and which groupings it may carry.
+
+    ``codes``: codes of codelists/economic_activities.csv that are valid beside those of ``pattern``.
+    """
+
+    name: str
+    label: str
+    pattern: str
+    codes: frozenset[str]
+
+    def allows(self, code: str) -> bool:
+        """Whether the code exists in this revision."""
+        return code in self.codes or bool(self.pattern and re.fullmatch(self.pattern, code))
+
+
+@functools.cache
+def classifications(concept: Concept) -> dict[str, Classification]:
+    """Registered revisions of activities, occupations or status in employment, by name, oldest ISIC first."""
+    table, groups = codelist("classifications"), codelist("economic_activities")
+    found = {}
+    for row in table[table["concept"] == concept].to_dict("records"):
+        own = {row["classification"], *row["groupings"].split()} if concept == "activity" else set()
+        codes = frozenset(groups.loc[groups["classification"].isin(own), "code"])
+        name = row["classification"]
+        found[name] = Classification(name, row["label_en"], row["pattern"], codes)
+    return found
+
+
+def find_revisions(code: str, concept: Concept = "activity") -> tuple[str, ...]:
+    """Names of the registered revisions in which a code would be possible."""
+    return tuple(name for name, revision in classifications(concept).items() if revision.allows(code))
+
+
+def check_codes(codes: Texts, revisions: Texts, rows: Texts, concept: Concept, where: str) -> None:
+    """Refuse codes that are impossible in the revision their source declares; nothing is guessed.
+
+    Series of one length: the codes, the declared revisions, the rows of the file. ``ClassificationError``
+    names value, row and revision, and the revisions in which the value would be possible.
+    """
+    pairs = pd.DataFrame({"code": codes.to_numpy(), "revision": revisions.to_numpy(), "row": rows.to_numpy()})
+    distinct = pairs.drop_duplicates(["code", "revision"])
+    wrong = distinct[~_are_possible(distinct, concept)]
+    if wrong.empty:
+        return
+    shown = "; ".join(
+        _describe_impossible(code, revision, row, concept)
+        for code, revision, row in wrong.head(_SHOWN)[["code", "revision", "row"]].itertuples(index=False)
+    )
+    raise ClassificationError(
+        f"{where}: {len(wrong)} {concept} code(s) are impossible in the revision the source declares: {shown}. "
+        "Declare the publisher's own revision in the source, or correct the crosswalk "
+        "(codelists/classifications.csv lists the revisions)."
+    )
+
+
+def _are_possible(distinct: pd.DataFrame, concept: Concept) -> npt.NDArray[np.bool_]:
+    known = classifications(concept)
+    possible = [
+        code in ANY_REVISION or (revision in known and known[revision].allows(code))
+        for code, revision in zip(distinct["code"], distinct["revision"], strict=True)
+    ]
+    return np.array(possible, dtype=bool)
+
+
+def _describe_impossible(code: str, revision: str, row: object, concept: Concept) -> str:
+    if revision not in classifications(concept):
+        known = ", ".join(classifications(concept))
+        return (
+            f"{code!r} (row {row}) under {revision!r}, which is no registered revision (registered: {known})"
+        )
+    elsewhere = [name for name in find_revisions(code, concept) if name != "NATIONAL"]
+    close = difflib.get_close_matches(code, classifications(concept)[revision].codes, n=1, cutoff=0.5)
+    hint = f"closest known: {close[0]!r}" if close else "in no registered revision"
+    possible = f"possible in {', '.join(elsewhere)}" if elsewhere else hint
+    return f"{code!r} (row {row}) in {revision}; {possible}"
 
 
 # ---------------------------------------------------------------- activities
@@ -127,6 +216,7 @@ def group_activities(
     ``ClassificationError`` where a group would count a section twice (two levels of detail under one key)
     or lacks one, which ``allow_absent`` permits.
     """
+    _require_sections_of_isic4(frame)
     codes = sorted(map(str, frame["economic_activity"].unique()))
     groups = {code: find_group(code, classification_to) for code in codes}
     sections = {
@@ -142,6 +232,17 @@ def group_activities(
         parts.groupby(by, sort=False, dropna=False)["_found"].sum(), sections, allow_absent=allow_absent
     )
     return _sum_strictly(parts, by, value).loc[:, list(frame.columns)]
+
+
+def _require_sections_of_isic4(frame: pd.DataFrame) -> None:
+    """Refuse to group letters of another revision, in which the same letter is another activity."""
+    declared = set(frame["activity_revision"]) if "activity_revision" in frame.columns else set()
+    strange = sorted(map(str, declared - {"ISIC4", "NACE2", "_Z"}))
+    if strange:
+        raise ClassificationError(
+            f"activities of {', '.join(strange)} cannot be grouped by the hierarchy of ISIC Rev. 4: convert them "
+            "first (convert_revision), because the same letter means another activity."
+        )
 
 
 def _check_sections(found: Texts, sections: dict[str, int], *, allow_absent: bool) -> None:
@@ -196,6 +297,89 @@ def convert(
     )
     shares = parts.assign(**{value: parts[value].astype(float) * parts["weight"], column: parts["target"]})
     return _sum_strictly(shares, [*keys, column], value).loc[:, list(frame.columns)]
+
+
+@dataclass(frozen=True)
+class Correspondence:
+    """One table of codelists/correspondences: ``weights`` has source, target, weight, weight_basis, note."""
+
+    name: str
+    source: str
+    target: str
+    concept: str
+    weights: pd.DataFrame
+    citation: str
+
+    @property
+    def step(self) -> str:
+        """How a figure was converted, in words for its reader."""
+        assumed = (self.weights["weight_basis"] != "exact").any()
+        return f"converted from {self.source} by {self.name}, {'weights assumed' if assumed else 'exact'}"
+
+
+def correspondence_names() -> tuple[str, ...]:
+    """Names of the correspondences that ship."""
+    return tuple(codelist("correspondences")["table"])
+
+
+@functools.cache
+def correspondence(name: str) -> Correspondence:
+    """One correspondence by name, such as isic3_isic4; ``DefinitionError`` lists those that exist."""
+    register = codelist("correspondences").set_index("table")
+    if name not in register.index:
+        raise DefinitionError(
+            f"there is no correspondence {name!r}: codelists/correspondences.csv has {', '.join(register.index)}."
+        )
+    row = {str(key): str(text) for key, text in register.loc[name].items()}
+    weights = codelist(f"correspondences/{name}")
+    _check_weights(weights.assign(weight=weights["weight"].astype(float)))
+    return Correspondence(
+        name, row["classification_from"], row["classification_to"], row["concept"], weights, row["citation"]
+    )
+
+
+REVISION_COLUMNS = {"economic_activity": "activity_revision", "occupation": "occupation_revision"}
+
+
+def convert_revision(frame: pd.DataFrame, name: str, value: str = "obs_value") -> pd.DataFrame:
+    """Additive figures carried to another revision by a shipped correspondence, and marked as such.
+
+    ``frame`` has the concept of the correspondence with its revision column, ``value`` and key columns. The
+    result bears the target's revision (totals none) and a column ``step`` that says what was done. Totals
+    are conserved to 1e-9; a missing part makes its target missing. ``ClassificationError`` where a row
+    declares another revision than the correspondence starts from.
+    """
+    table = correspondence(name)
+    revision = REVISION_COLUMNS[table.concept]
+    strange = sorted(set(frame[revision]) - {table.source, "_Z"})
+    if strange:
+        raise ClassificationError(
+            f"{name} converts {table.source}, the figures declare {', '.join(strange)}: choose the "
+            f"correspondence of their own revision ({', '.join(correspondence_names())})."
+        )
+    converted = convert(frame.drop(columns=revision), table.weights, table.concept, value)
+    is_total = converted[table.concept].isin(ANY_REVISION)
+    return converted.assign(
+        **{revision: np.where(is_total, "_Z", table.target), "step": np.where(is_total, "", table.step)}
+    )
+
+
+def join_revisions(parts: Sequence[pd.DataFrame], series: Sequence[str]) -> pd.DataFrame:
+    """One history from parts in one revision, the first preferred, with the seams marked as breaks.
+
+    Each part has the columns ``series``, ``time_period`` and ``step`` (empty where native). A period of a
+    series that an earlier part has is not taken from a later one. ``is_break`` is true where the way the
+    figure was classified changes: a series that changes revision is not comparable across the change.
+    """
+    joined = pd.concat(parts, ignore_index=True)
+    joined = joined[~joined.duplicated([*series, "time_period"])]
+    joined = joined.sort_values([*series, "time_period"], kind="stable", ignore_index=True)
+    before = joined.groupby(list(series), sort=False)["step"].shift()
+    changed = before.notna() & (before != joined["step"])
+    return joined.assign(is_break=changed, break_reason=np.where(changed, REVISION_BREAK, ""))
+
+
+REVISION_BREAK = "the classification of the figures changes"
 
 
 def _check_weights(weights: pd.DataFrame) -> None:
