@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from flows.request import RunRequest
-from lma import contracts, snapshots, staging, validation
+from lma import contracts, releases, snapshots, staging, validation
 from lma import warehouse as warehouses
 from lma.contracts import Source, SourceFile
 from lma.errors import ContractError, InputError, LmaError
@@ -186,13 +186,23 @@ def forget_outdated(run: Run) -> int:
     for source_id, rows in loaded.groupby("source_id", sort=True):
         if source_id not in contracts.sources():
             continue
-        current = contracts.fingerprint_source(str(source_id))
-        for snapshot_sha in rows.loc[rows["definition_sha"] != current, "snapshot_sha"]:
-            run.warehouse.forget_snapshot(str(source_id), str(snapshot_sha))
-            n_forgotten += 1
+        definition = contracts.fingerprint_source(str(source_id))
+        for sha, loaded_as in zip(rows["snapshot_sha"], rows["definition_sha"], strict=True):
+            store = run.request.raw_store
+            if loaded_as != releases.fingerprint_with_releases(definition, store, str(source_id), sha):
+                run.warehouse.forget_snapshot(str(source_id), sha)
+                n_forgotten += 1
     if n_forgotten:
-        run.say(f"{n_forgotten} files are loaded again, because the definition of their source has changed")
+        run.say(
+            f"{n_forgotten} files are loaded again, because the definition of their source or what is released from quarantine has changed"
+        )
     return n_forgotten
+
+
+def current_definition(run: Run, source_id: str, snapshot_sha: str) -> str:
+    """sha256 of all that decides what is loaded from one file: its source's definition, and what was released."""
+    definition = contracts.fingerprint_source(source_id)
+    return releases.fingerprint_with_releases(definition, run.request.raw_store, source_id, snapshot_sha)
 
 
 @dataclass(frozen=True)
@@ -267,12 +277,19 @@ def load_checked(run: Run, batch: list[ParsedFile]) -> int:
         observations, contract, warehouses.find_rule_breakers(observations, contract), "incoming"
     )
     run.keep_checks(checked.checks)
-    refused = [list_quarantine(_part(checked.failed, file), file) for file in batch]
-    passed = [_part(checked.passed, file) for file in batch]
-    for file, kept, quarantine in zip(batch, passed, refused, strict=True):
-        refuse_if_too_many(run, quarantine, file)
-        refuse_conflicts(run, kept, file)
-    return sum(map(load_file, [run] * len(batch), batch, passed, refused))
+    verdicts = [judge_file(run, file, checked) for file in batch]
+    for file, verdict in zip(batch, verdicts, strict=True):
+        refuse_if_too_many(run, verdict.refused, file)
+        refuse_conflicts(run, verdict.passed, file)
+    return sum(map(load_file, [run] * len(batch), batch, verdicts))
+
+
+def judge_file(run: Run, file: ParsedFile, checked: validation.RowCheck) -> releases.Verdict:
+    """Rows of one file that hold, those in quarantine, and those that a reviewer released from it."""
+    own = releases.list_releases(run.request.raw_store, file.source.source_id, file.landed.snapshot_sha)
+    refused = list_quarantine(_part(checked.failed, file), file)
+    contract = contracts.table_contract("staging.observations")
+    return releases.apply_releases(file.observations, _part(checked.passed, file), refused, own, contract)
 
 
 def _part(frame: pd.DataFrame, file: ParsedFile) -> pd.DataFrame:
@@ -280,8 +297,9 @@ def _part(frame: pd.DataFrame, file: ParsedFile) -> pd.DataFrame:
     return frame[mine].reset_index(drop=True)
 
 
-def load_file(run: Run, file: ParsedFile, passed: pd.DataFrame, quarantine: pd.DataFrame) -> int:
-    """Load one file's rows as published, its observations and its quarantine; observations added."""
+def load_file(run: Run, file: ParsedFile, verdict: releases.Verdict) -> int:
+    """Load one file's rows as published, its observations, quarantine and releases; observations added."""
+    passed, quarantine = verdict.passed, verdict.refused
     n_refused = quarantine["observation_id"].nunique()
     run.warehouse.load_raw(file.source.source_id, file.raw, file.landed.snapshot_sha)
     added = run.warehouse.append_observations(passed)
@@ -290,7 +308,13 @@ def load_file(run: Run, file: ParsedFile, passed: pd.DataFrame, quarantine: pd.D
         run.say(
             f"{file.landed.file_name}: {n_refused} row(s) in quarantine, such as {_describe_refused(quarantine)}"
         )
-    run.warehouse.write_snapshot_facts(snapshot_facts(file, len(passed), n_refused))
+    if len(verdict.released):
+        run.warehouse.write_releases(verdict.released)
+    for words in verdict.idle:
+        run.say(f"{file.landed.file_name}: {words}")
+    facts = snapshot_facts(file, len(passed), n_refused)
+    definition = current_definition(run, file.source.source_id, file.landed.snapshot_sha)
+    run.warehouse.write_snapshot_facts(facts.assign(definition_sha=definition))
     return added
 
 

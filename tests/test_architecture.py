@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MODULES = sorted([*(ROOT / "lma").rglob("*.py"), *(ROOT / "flows").rglob("*.py")])
 FOUNDATION = {"lma", "lma.errors", "lma.contracts", "lma.contract_rules"}
-RIM = {"lma.snapshots", "lma.records", "lma.warehouse", "lma.validation", "lma.publish", "lma.user_tables"}
+RIM = {
+    "lma.snapshots", "lma.releases", "lma.records", "lma.warehouse", "lma.validation", "lma.publish", "lma.user_tables",
+}  # fmt: skip
 CORE = {
     "lma.parsers", "lma.staging", "lma.published_text", "lma.classifications", "lma.forecasting", "lma.balance", "lma.shortages",
     "lma.migration", "lma.disclosure", "lma.assessment", "lma.pushdown",
