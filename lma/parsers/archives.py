@@ -8,7 +8,9 @@ import zipfile
 import zlib
 
 from lma.errors import DefinitionError, InputError
-from lma.parsers.safety import MAX_EXPANDED_BYTES, check_members, check_not_page, check_size
+from lma.parsers.safety import MAX_EXPANDED_BYTES, MAX_TEXT_BYTES, check_members, check_not_page, check_size
+
+_GZIP = b"\x1f\x8b"
 
 
 def read_member(content: bytes, pattern: str) -> bytes:
@@ -26,8 +28,9 @@ def read_member(content: bytes, pattern: str) -> bytes:
                 f"{len(found)} members of the archive match {pattern!r}, exactly one must. Members: "
                 f"{', '.join(names[:20])}. Correct `member` in the source's options."
             )
+        check_size(len(content), archive.getinfo(found[0]).file_size, MAX_TEXT_BYTES)
         try:
-            return archive.read(found[0])
+            member = archive.read(found[0])
         except (
             zipfile.BadZipFile,
             zlib.error,
@@ -37,6 +40,11 @@ def read_member(content: bytes, pattern: str) -> bytes:
             NotImplementedError,
         ) as error:
             raise InputError(f"the archive is damaged in {found[0]} ({error}): download it again.") from error
+    if member.startswith(_GZIP):
+        raise InputError(
+            f"{found[0]} in the archive is packed once more, which is not read: unpack it first."
+        )
+    return member
 
 
 def _matches(pattern: str, name: str) -> bool:

@@ -33,6 +33,9 @@ MAX_CELL_LETTERS = 131_072
 MAX_COLUMNS = 20_000
 """Excel has 16,384; the widest real table here has some 800."""
 
+MAX_ROWS = 1_048_576
+"""Rows of an Excel sheet; a row number far beyond would be filled up with empty rows one by one."""
+
 MAX_CELLS = 50_000_000
 """Most cells of a table read into memory; a compressed column can promise far more than its bytes."""
 

@@ -19,6 +19,7 @@ from lma.parsers.safety import (
     MAX_CELL_LETTERS,
     MAX_CELLS,
     MAX_COLUMNS,
+    MAX_ROWS,
     check_not_page,
     check_options,
     open_zip,
@@ -194,10 +195,11 @@ def _take_rows(rows: Iterable[Row]) -> list[Row]:
     n_cells = 0
     for number, row in enumerate(rows, start=1):
         n_cells += len(row)
-        if len(row) > MAX_COLUMNS or n_cells > MAX_CELLS:
+        if number > MAX_ROWS or len(row) > MAX_COLUMNS or n_cells > MAX_CELLS:
             raise InputError(
-                f"row {number} of the sheet brings it to {n_cells:,} cells ({len(row):,} in this row); at most "
-                f"{MAX_COLUMNS:,} columns and {MAX_CELLS:,} cells are read: the file is damaged or no table."
+                f"row {number:,} of the sheet brings it to {n_cells:,} cells ({len(row):,} in this row); at most "
+                f"{MAX_ROWS:,} rows, {MAX_COLUMNS:,} columns and {MAX_CELLS:,} cells are read: the file is damaged "
+                "or no table."
             )
         long = next((column for column, cell in enumerate(row, start=1) if _is_giant(cell)), None)
         if long is not None:
