@@ -19,7 +19,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -28,6 +28,7 @@ import duckdb
 import pandas as pd
 
 from lma import contracts
+from lma.contract_rules import Rule, broken_rows, counts_of_broken_rows, list_rules
 from lma.contracts import Column, Correction, Source, TableContract, TableRule
 from lma.errors import ContractError, DefinitionError, InputError, LockedError, OutputError, UsageError
 
@@ -37,9 +38,17 @@ SCHEMAS = ("raw", "staging", "codelists", "marts", "meta")
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
-    "enable_external_access": "false",
     "threads": "1",
 }
+
+# A large file is loaded on every core, within a fixed share of memory; its rows have addresses, so their
+# order does not matter, and nothing is summed.
+_LARGE_SETTINGS = {
+    "threads": str(os.cpu_count() or 1),
+    "memory_limit": "2GB",
+    "preserve_insertion_order": "true",
+}
+_USUAL_SETTINGS = {"threads": "1", "memory_limit": "80%", "preserve_insertion_order": "true"}
 
 _CODELIST_TABLES = {
     "codelists.sources": "source_id varchar, priority integer, break_notes varchar",
@@ -49,14 +58,22 @@ _CODELIST_TABLES = {
 # A row that a reviewer released from a rule keeps its figure, and the rule is not asked of it again.
 _NOT_RELEASED = "(source_id, observation_id) not in (select (source_id, observation_id) from meta.releases where rule_id = {})"
 
+_BATCHES = "staging.observations_of_batches"
+"""Observations of the files that were loaded as frames; those of a large file have a table of their own."""
+
 _COUNT_WHERE = re.compile(r"\s*select count\(\*\) from \{object\} where (?P<condition>.+)", re.I | re.S)
 
 
 # ---------------------------------------------------------------- opening and locking
 
 
-def open_for_writing(path: Path | str, wait_seconds: float = 30, command: str | None = None) -> Warehouse:
+def open_for_writing(
+    path: Path | str, wait_seconds: float = 30, command: str | None = None, raw_store: Path | None = None
+) -> Warehouse:
     """The warehouse of ``path``, held by this process alone until it is closed.
+
+    ``raw_store``: the one folder whose files the database may read by itself (landed files too large for
+    a frame); without it, none.
 
     A second writer waits up to ``wait_seconds``, then stops with ``LockedError`` naming the process that
     holds the lock and what it runs. ``command`` is what others are told about this process. A file that
@@ -68,9 +85,9 @@ def open_for_writing(path: Path | str, wait_seconds: float = 30, command: str | 
     lock = _take_lock(path, deadline, command or _this_command())
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(lock.close)
-        connection = _connect_waiting(path, deadline)
+        connection = _connect_waiting(path, deadline, raw_store)
         on_failure.callback(connection.close)
-        warehouse = Warehouse(connection, path, lock)
+        warehouse = Warehouse(connection, path, lock, raw_store)
         warehouse._create_tables()
         on_failure.pop_all()
     return warehouse
@@ -144,18 +161,18 @@ def _locked(path: Path, pid: str, command: str) -> LockedError:
     )
 
 
-def _connect_waiting(path: Path, deadline: float) -> duckdb.DuckDBPyConnection:
+def _connect_waiting(path: Path, deadline: float, raw_store: Path | None) -> duckdb.DuckDBPyConnection:
     """A connection, waiting for a process that holds the file without our lock (such as a database shell)."""
     while True:
         try:
-            return _connect(path, read_only=False)
+            return _connect(path, read_only=False, raw_store=raw_store)
         except LockedError:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(0.1)
 
 
-def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path, *, read_only: bool, raw_store: Path | None = None) -> duckdb.DuckDBPyConnection:
     try:
         connection = duckdb.connect(str(path), read_only=read_only, config=_CONFIG)
     except duckdb.Error as error:
@@ -167,6 +184,9 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
             "`lma refresh`: it is built again from the landed files, to the same content."
         ) from error
     connection.execute("set timezone = 'UTC'")
+    if raw_store is not None:
+        connection.execute(f"set allowed_directories = [{_literal(str(raw_store.resolve()))}]")
+    connection.execute("set enable_external_access = false")
     return connection
 
 
@@ -261,6 +281,17 @@ def _distinct_names(names: Sequence[str]) -> list[str]:
     return distinct
 
 
+def _quote_name(name: str) -> str:
+    """``schema.table`` with the table quoted."""
+    schema, _, table = name.partition(".")
+    return f"{schema}.{_quote(table)}"
+
+
+def _is_part(name: str) -> bool:
+    """Whether a table holds the observations of one large file."""
+    return name.startswith("staging.") and ":" in name
+
+
 def _raw_table_name(source_id: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]+", source_id):
         raise DefinitionError(f"{source_id!r} cannot be a source_id: use lower case letters, digits and _.")
@@ -305,7 +336,7 @@ def find_rule_breakers(frame: pd.DataFrame, contract: TableContract) -> pd.DataF
     with duckdb.connect(":memory:", config=_CONFIG) as connection:
         connection.register("incoming", table)
         for rule, condition in rules:
-            query = f'select "row" from incoming where {condition} order by "row"'  # noqa: S608 (our own contract)
+            query = f'select "row" from incoming where {condition} order by "row"'
             rows = [row for (row,) in _execute_rule(connection, query, rule, contract).fetchall()]
             broken += [(row, rule.rule_id, rule.description) for row in rows]
     return pd.DataFrame(broken, columns=["row", "rule_id", "reason"])
@@ -355,7 +386,7 @@ class _NodeTable:
                 {self.value} as value, {self.unit} as unit_measure, {self.basis} as basis,
                 null as source_id, null as as_of, null as snapshot_sha, null as raw_row, null as raw_column,
                 inputs
-            from {self.table} where {self.id_column} in (select node_id from asked)"""  # noqa: S608 (constants)
+            from {self.table} where {self.id_column} in (select node_id from asked)"""
 
 
 _NODE_TABLES = (
@@ -422,7 +453,7 @@ def _trace_query(asked: Sequence[str]) -> str:
     nodes = " union all ".join([_OBSERVATION_NODES, *(table.query() for table in tables)])
     return f"""
         select {_TRACE_COLUMNS} from asked left join ({nodes}) as nodes using (node_id)
-        order by asked.position"""  # noqa: S608 (constants)
+        order by asked.position"""
 
 
 # ---------------------------------------------------------------- the warehouse
@@ -431,9 +462,16 @@ def _trace_query(asked: Sequence[str]) -> str:
 class Warehouse:
     """An open warehouse; use it in a ``with`` block. Made by ``open_for_writing`` or ``open_for_reading``."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, lock: TextIO | None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path,
+        lock: TextIO | None,
+        raw_store: Path | None = None,
+    ) -> None:
         self._connection = connection
         self._lock = lock
+        self._raw_store = raw_store
         self.path = path
 
     def __enter__(self) -> Warehouse:
@@ -463,7 +501,9 @@ class Warehouse:
             for name, columns in _CODELIST_TABLES.items():
                 connection.execute(f"create table if not exists {name} ({columns})")
             for contract in contracts.table_contracts().values():
-                if contract.name not in existing:
+                if contract.name == "staging.observations":
+                    self._create_observations(contract, existing)
+                elif contract.name not in existing:
                     self._create_table(contract)
                 elif existing[contract.name] != contract.column_names:
                     raise self._made_by_other_contracts(contract, existing[contract.name])
@@ -473,6 +513,29 @@ class Warehouse:
     def _create_table(self, contract: TableContract) -> None:
         for statement in [contract.ddl(), *contract.comments()]:
             self._connection.execute(statement)
+
+    def _create_observations(self, contract: TableContract, existing: Mapping[str, list[str]]) -> None:
+        """All observations are one view: a table for files loaded as frames, and one for each large file."""
+        if contract.name in existing and _BATCHES not in existing:
+            raise self._made_by_other_contracts(contract, existing[contract.name])
+        if _BATCHES not in existing:
+            self._connection.execute(replace(contract, name=_BATCHES).ddl())
+        elif existing[_BATCHES] != contract.column_names:
+            raise self._made_by_other_contracts(contract, existing[_BATCHES])
+        self._show_observations([name for name in existing if _is_part(name)])
+
+    def _show_observations(self, parts: Sequence[str]) -> None:
+        """Make ``staging.observations`` the union of the batches and these parts."""
+        contract = contracts.table_contract("staging.observations")
+        listed = [
+            f"cast({_quote(c.name)} as {c.physical_type}) as {_quote(c.name)}" for c in contract.columns
+        ]
+        selects = [f"select * from {_BATCHES}"]
+        selects += [f"select {', '.join(listed)} from {_quote_name(part)}" for part in sorted(parts)]
+        self._connection.execute(f"create or replace view {contract.name} as {' union all '.join(selects)}")
+
+    def _parts(self) -> list[str]:
+        return [name for name in self._existing_columns() if _is_part(name)]
 
     def _existing_columns(self) -> dict[str, list[str]]:
         rows = self._connection.execute(
@@ -511,7 +574,7 @@ class Warehouse:
 
     def _insert(self, name: str, columns: Sequence[str], where: str = "true") -> int:
         listed = _columns(columns)
-        query = f"insert into {name} ({listed}) select {listed} from incoming where {where}"  # noqa: S608 (quoted)
+        query = f"insert into {name} ({listed}) select {listed} from incoming where {where}"
         return int(self._connection.execute(query).fetchall()[0][0])
 
     def _upsert(self, name: str, frame: pd.DataFrame, key: Sequence[str]) -> int:
@@ -519,7 +582,7 @@ class Warehouse:
         contract = contracts.table_contract(name)
         same = " and ".join(f"t.{column} = incoming.{column}" for column in key)
         with self._transaction(_arrow_table(frame, contract)) as connection:
-            connection.execute(f"delete from {name} as t using incoming where {same}")  # noqa: S608 (contract names)
+            connection.execute(f"delete from {name} as t using incoming where {same}")
             return self._insert(name, contract.column_names)
 
     # ------------------------------------------------------------ loading
@@ -533,7 +596,7 @@ class Warehouse:
 
         name, columns = _raw_table_name(source_id), _distinct_names(list(frame.columns))
         self._prepare_raw_table(source_id, columns)
-        query = f"select 1 from {name} where snapshot_sha = ? limit 1"  # noqa: S608 (quoted)
+        query = f"select 1 from {name} where snapshot_sha = ? limit 1"
         if self._connection.execute(query, [snapshot_sha]).fetchall():
             return 0
         table = _text_table(frame, columns)
@@ -597,7 +660,7 @@ class Warehouse:
         known = "select 1 from staging.observations as s where"
         with self._transaction(_arrow_table(frame, contract)):
             where = f"not exists ({known} {same_address}) and not exists ({known} {same_figure})"
-            return self._insert(contract.name, contract.column_names, where)
+            return self._insert(_BATCHES, contract.column_names, where)
 
     def find_conflicts(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Rows whose key stands in ``staging.observations`` with another figure, from another row.
@@ -610,7 +673,7 @@ class Warehouse:
         self._connection.register("incoming", _arrow_table(frame, contract))
         try:
             found = self._connection.execute(
-                f"select {words} as key, incoming.observation_id, incoming.obs_value, s.observation_id as loaded_id, "  # noqa: S608 (contract)
+                f"select {words} as key, incoming.observation_id, incoming.obs_value, s.observation_id as loaded_id, "
                 f"s.obs_value as loaded_value from incoming join staging.observations as s on {same_key} "
                 "where s.obs_value is distinct from incoming.obs_value and s.observation_id <> incoming.observation_id "
                 "order by incoming.observation_id, loaded_id"
@@ -626,13 +689,31 @@ class Warehouse:
         """
         raw = [_raw_table_name(source_id)] if f"raw.{source_id}" in self._existing_columns() else []
         where, file = "snapshot_sha = $sha", {"sha": snapshot_sha}
+        n_large = self.large_file(source_id, snapshot_sha).forget()
         with self._transaction() as connection:
             for name in raw:
-                connection.execute(f"delete from {name} where {where}", file)  # noqa: S608 (quoted)
-            for name in ["meta.snapshots", "meta.quarantine", "meta.releases", "staging.observations"]:
-                query = f"delete from {name} where {where} and source_id = $source_id"  # noqa: S608 (constants)
+                connection.execute(f"delete from {name} where {where}", file)
+            for name in ["meta.snapshots", "meta.quarantine", "meta.releases", _BATCHES]:
+                query = f"delete from {name} where {where} and source_id = $source_id"
                 removed = connection.execute(query, file | {"source_id": source_id}).fetchall()
-        return int(removed[0][0])
+        return n_large + int(removed[0][0])
+
+    def large_file(self, source_id: str, snapshot_sha: str) -> LargeFile:
+        """A landed file that is loaded by SQL, without ever being a frame."""
+        return LargeFile(self, source_id, snapshot_sha)
+
+    @contextlib.contextmanager
+    def on_all_cores(self) -> Iterator[None]:
+        """For the time of loading a large file: every core, and a bounded share of memory."""
+        self._set(_LARGE_SETTINGS)
+        try:
+            yield
+        finally:
+            self._set(_USUAL_SETTINGS)
+
+    def _set(self, settings: Mapping[str, str]) -> None:
+        for name, value in settings.items():
+            self._connection.execute(f"set {name} = {_literal(value)}")
 
     # ------------------------------------------------------------ building marts
 
@@ -665,7 +746,7 @@ class Warehouse:
 
     def _rebuild(self, name: str, file_name: str, parameters: Mapping[str, Any]) -> int:
         with self._transaction() as connection:
-            connection.execute(f"delete from {name}")  # noqa: S608 (contract name)
+            connection.execute(f"delete from {name}")
             return self._insert_query(name, _own_query(file_name), parameters)
 
     def _insert_query(self, name: str, path: Path, parameters: Mapping[str, Any]) -> int:
@@ -731,9 +812,9 @@ class Warehouse:
             )
         with self._transaction(incoming) as connection:
             if ref_area is None:
-                connection.execute(f"delete from {table}")  # noqa: S608 (contract name)
+                connection.execute(f"delete from {table}")
             else:
-                connection.execute(f"delete from {table} where ref_area = ?", [ref_area])  # noqa: S608 (contract name)
+                connection.execute(f"delete from {table} where ref_area = ?", [ref_area])
             return self._insert(table, contract.column_names)
 
     # ------------------------------------------------------------ reading
@@ -759,13 +840,13 @@ class Warehouse:
             where = "where ref_area in (select unnest($ref_areas))"
             bound["ref_areas"] = [ref_area] if isinstance(ref_area, str) else list(ref_area)
         order = _columns([*contract.primary_key, contract.column_names[0]])
-        query = f"select {_columns(contract.column_names)} from {relation} {where} order by {order}"  # noqa: S608 (contract)
+        query = f"select {_columns(contract.column_names)} from {relation} {where} order by {order}"
         return _to_pandas(self._connection.execute(query, bound).to_arrow_table())
 
     def count_rows(self, table: str) -> int:
         """Number of rows of a table of the contracts."""
         name = contracts.table_contract(table).name
-        return int(self._connection.execute(f"select count(*) from {name}").fetchall()[0][0])  # noqa: S608 (contract)
+        return int(self._connection.execute(f"select count(*) from {name}").fetchall()[0][0])
 
     def content_hash(self, table: str, ref_area: str | None = None) -> str:
         """sha256 of the rows of a table, or of one country's, in whatever order they stand.
@@ -776,7 +857,7 @@ class Warehouse:
         cells = [_hashed_cell(column) for column in contract.columns if column.physical_type != "TIMESTAMP"]
         where = "" if ref_area is None else "where ref_area = ?"
         row_hash = f"sha256(concat({', chr(31), '.join(cells)}))"
-        query = f"select {row_hash} as row_hash from {table} {where} order by row_hash"  # noqa: S608 (contract)
+        query = f"select {row_hash} as row_hash from {table} {where} order by row_hash"
         result = self._connection.execute(query, [] if ref_area is None else [ref_area])
         digest = hashlib.sha256()
         while rows := result.fetchmany(50_000):
@@ -793,11 +874,69 @@ class Warehouse:
         of_country = f"(from {contract.name} where ref_area = {_literal(subject)})"
         source = contract.name if subject == "_T" else of_country
         columns = [c for c in contracts.table_contract("meta.contract_checks").column_names if c != "run_id"]
-        n_rows = int(self._connection.execute(f"select count(*) from {source}").fetchall()[0][0])  # noqa: S608
+        n_rows = self._count(source)
         return pd.DataFrame(
             [self._run_sql_rule(rule, contract, source, n_rows, subject) for rule in _sql_rules(contract)],
             columns=[*columns, "examples"],
         )
+
+    def run_rules(
+        self, contract: TableContract, subject: str = "_T", table: str | None = None
+    ) -> pd.DataFrame:
+        """Result of every rule of the contract by SQL, for a table too large for a frame; as ``run_sql_rules``.
+
+        ``table``: SQL name of rows to check instead of the contract's own.
+        """
+        source = table or contract.name
+        source = source if subject == "_T" else f"(from {source} where ref_area = {_literal(subject)})"
+        rules = list_rules(contract)
+        of_columns = [rule for rule in rules if rule.kind not in ("unique", "row_count", "sql")]
+        n_rows = self._count(source)
+        counts = self._connection.execute(counts_of_broken_rows(of_columns, source)).fetchall()[0]
+        n_failed = dict(zip((rule.rule_id for rule in of_columns), counts, strict=True))
+        results = [
+            self._run_rule(rule, contract, source, n_rows, subject, n_failed.get(rule.rule_id))
+            for rule in rules
+            if rule.kind != "sql"
+        ]
+        results += [
+            self._run_sql_rule(rule, contract, source, n_rows, subject) for rule in _sql_rules(contract)
+        ]
+        columns = [c for c in contracts.table_contract("meta.contract_checks").column_names if c != "run_id"]
+        return pd.DataFrame(results, columns=[*columns, "examples"])
+
+    def _run_rule(
+        self, rule: Rule, contract: TableContract, source: str, n_rows: int, subject: str, counted: int | None
+    ) -> dict[str, Any]:
+        """Result of one rule about columns, keys or size; ``counted``: rows that break it, where known."""
+        examples = ""
+        if rule.kind == "row_count":
+            success, n_failed = n_rows >= (rule.minimum or 0), 0
+        else:
+            broken = f"({broken_rows(rule, source)})"
+            n_failed = counted if counted is not None else self._count(broken)
+            success = n_failed == 0
+            examples = "" if success else self._first_keys(contract, broken)
+        return {
+            "table_name": contract.name,
+            "subject": subject,
+            "rule_id": rule.rule_id,
+            "column_name": rule.column_name,
+            "description": rule.description,
+            "success": success,
+            "n_checked": n_rows,
+            "n_failed": n_failed,
+            "examples": examples,
+        }
+
+    def _count(self, source: str) -> int:
+        return int(self._connection.execute(f"select count(*) from {source}").fetchall()[0][0])
+
+    def _first_keys(self, contract: TableContract, source: str) -> str:
+        first = contract.column_names[0]
+        key = first if first.endswith("_id") else f"concat_ws(' ', {_columns(contract.primary_key)})"
+        query = f"select cast({key} as varchar) as k from {source} order by k limit 5"
+        return "; ".join(str(row[0]) for row in self._connection.execute(query).fetchall())
 
     def _run_sql_rule(
         self, rule: TableRule, contract: TableContract, source: str, n_rows: int, subject: str
@@ -822,10 +961,7 @@ class Warehouse:
         found = _row_condition(rule)
         if not found:
             return ""
-        first = contract.column_names[0]
-        key = first if first.endswith("_id") else f"concat_ws(' ', {_columns(contract.primary_key)})"
-        query = f"select {key} as k from {source} where {found['condition']} order by k limit 5"  # noqa: S608 (contract)
-        return "; ".join(row[0] for row in self._connection.execute(query).fetchall())
+        return self._first_keys(contract, f"(from {source} where {found['condition']})")
 
     def write_checks(self, run_id: str, checks: pd.DataFrame) -> int:
         """Rows written to meta.contract_checks; a column ``examples`` is for messages and is not stored."""
@@ -880,11 +1016,14 @@ class Warehouse:
 
     def raw_row(self, source_id: str, snapshot_sha: str, raw_row: int) -> dict[str, str]:
         """The publisher's own row, column by column, as published."""
-        name = _raw_table_name(source_id)
-        if f"raw.{source_id}" not in self._existing_columns():
+        name, existing = _raw_table_name(source_id), self._existing_columns()
+        large = self.large_file(source_id, snapshot_sha)
+        if large.stage in existing:
+            return large.raw_row(raw_row)
+        if f"raw.{source_id}" not in existing:
             raise UsageError(f"no file of {source_id} has been loaded: `lma refresh {source_id}` loads it.")
         where = "snapshot_sha = ? and raw_row = ?"
-        query = f"select * exclude (snapshot_sha, raw_row) from {name} where {where}"  # noqa: S608 (quoted)
+        query = f"select * exclude (snapshot_sha, raw_row) from {name} where {where}"
         found = self._connection.execute(query, [snapshot_sha, raw_row])
         columns, rows = [column[0] for column in found.description or []], found.fetchall()
         if not rows:
@@ -912,7 +1051,7 @@ class Warehouse:
             unfinished.replace(copy)
         finally:
             unfinished.unlink(missing_ok=True)
-            self._connection = _connect_waiting(self.path, time.monotonic() + 30)
+            self._connection = _connect_waiting(self.path, time.monotonic() + 30, self._raw_store)
         return copy
 
 
@@ -925,3 +1064,200 @@ def _hashed_cell(column: Column) -> str:
     if column.physical_type == "VARCHAR[]":
         return f"coalesce(array_to_string({column.name}, chr(30)), chr(29))"
     return f"coalesce(cast({column.name} as varchar), chr(29))"
+
+
+# ---------------------------------------------------------------- files too large for a frame
+
+
+class LargeFile:
+    """One landed file on its way into the warehouse by SQL: staged as published, conformed, checked, shown.
+
+    Nothing of it is visible in ``staging.observations`` before ``show``; until then ``forget`` undoes all.
+    """
+
+    def __init__(self, warehouse: Warehouse, source_id: str, snapshot_sha: str) -> None:
+        _raw_table_name(source_id)
+        self._warehouse, self._connection = warehouse, warehouse._connection
+        name = f"{source_id}:{snapshot_sha[:12]}"
+        self.stage, self.part, self.code_type = f"raw.{name}", f"staging.{name}", f"staging.codes of {name}"
+
+    @property
+    def staged(self) -> str:
+        """SQL name of the file as published: its columns as text, in file order by ``rowid``."""
+        return _quote_name(self.stage)
+
+    @property
+    def observations(self) -> str:
+        """SQL name of the file's observations."""
+        return _quote_name(self.part)
+
+    def stage_csv(
+        self, path: Path, header: Sequence[str], loaded: Sequence[str], delimiter: str, quotechar: str
+    ) -> int:
+        """Rows of a csv file put into a table as they are, all text; columns not in ``loaded`` are left out.
+
+        ``InputError`` (without the file's name) where lines do not fit the header or are no UTF-8.
+        """
+        listed = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in _distinct_names(header))
+        kept = _columns([d for d, n in zip(_distinct_names(header), header, strict=True) if n in loaded])
+        read = (
+            f"read_csv({_literal(str(path.resolve()))}, columns = {{{listed}}}, header = true, auto_detect = false, "
+            f"delim = {_literal(delimiter)}, quote = {_literal(quotechar)}, escape = {_literal(quotechar)}, "
+            "strict_mode = true, compression = " + ("'gzip'" if _is_gzip(path) else "'none'") + ")"
+        )
+        try:
+            self._connection.execute(f"create or replace table {self.staged} as select {kept} from {read}")
+            self._refuse_lost_letters()
+        except duckdb.Error as error:
+            self.forget()
+            raise InputError(_describe_csv_error(str(error))) from error
+        except InputError:
+            self.forget()
+            raise
+        return self._warehouse._count(self.staged)
+
+    def _refuse_lost_letters(self) -> None:
+        columns = self._warehouse._existing_columns()[self.stage]
+        whole = f"concat({_columns(columns)})"
+        query = (
+            f"select min(rowid) + 1 from {self.staged} "
+            f"where contains({whole}, chr(65533)) or contains({whole}, chr(0))"
+        )
+        row = self._connection.execute(query).fetchall()[0][0]
+        if row is not None:
+            raise InputError(
+                f"row {row} holds a zero byte or the replacement character U+FFFD: letters were lost before "
+                "the file came here; download it again."
+            )
+
+    def distinct(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Distinct rows of some columns as published; one empty row for no column."""
+        if not columns:
+            return pd.DataFrame(index=range(1))
+        query = f"select distinct {_columns(columns)} from {self.staged} order by all"
+        return _to_pandas(self._connection.execute(query).to_arrow_table())
+
+    def ask(self, query: str) -> pd.DataFrame:
+        """Rows of a query over the staged file, its lookups or its observations."""
+        try:
+            return _to_pandas(self._connection.execute(query).to_arrow_table())
+        except duckdb.Error as error:
+            raise DefinitionError(f"{self.part} cannot be read as its source says: {error}") from error
+
+    def fill(self, tables: Mapping[str, pd.DataFrame], codes: Sequence[str], query: str) -> int:
+        """Rows of the file's own table of observations, made by ``query`` over the staged file and ``tables``."""
+        kinds = ", ".join(map(_literal, codes))
+        for name, frame in tables.items():
+            self._connection.register(f"{name} as frame", frame)
+            self._connection.execute(f'create or replace temp table {name} as from "{name} as frame"')
+            self._connection.unregister(f"{name} as frame")
+        self._connection.execute(f"drop table if exists {self.observations}")
+        self._connection.execute(f"drop type if exists {_quote_name(self.code_type)}")
+        self._connection.execute(f"create type {_quote_name(self.code_type)} as enum ({kinds})")
+        try:
+            self._connection.execute("set preserve_insertion_order = false")
+            self._connection.execute(f"create table {self.observations} as {query}")
+        except duckdb.Error as error:
+            raise DefinitionError(f"{self.part} cannot be conformed as its source says: {error}") from error
+        finally:
+            self._connection.execute("set preserve_insertion_order = true")
+        return self._warehouse._count(self.observations)
+
+    def remove(self, observation_ids: Sequence[str]) -> int:
+        """Rows taken out of the file's observations, because they are in quarantine."""
+        query = f"delete from {self.observations} where observation_id in (select unnest(?))"
+        return int(self._connection.execute(query, [list(observation_ids)]).fetchall()[0][0])
+
+    def collapse_repeats(self) -> int:
+        """Rows taken out because their key and figure stand in the file before; the first of each stays."""
+        key = contracts.table_contract("staging.observations").primary_key
+        same = " and ".join(f"t.{c} = repeated.{c}" for c in map(_quote, key))
+        repeated = f"select {_columns(key)}, min(raw_row) as first from {self._repeats()} group by all"
+        query = f"delete from {self.observations} as t using ({repeated}) as repeated where {same} and raw_row > first"
+        return int(self._connection.execute(query).fetchall()[0][0])
+
+    def find_conflicts(self) -> pd.DataFrame:
+        """Keys with different figures, in this file or in loaded ones: the key in words, both figures and ids."""
+        contract = contracts.table_contract("staging.observations")
+        same = " and ".join(f"a.{c} = b.{c}" for c in map(_quote, contract.primary_key))
+        others = f"(select * from {contract.name} where source_id = $source_id and as_of = $as_of)"
+        first = self.ask(f"select source_id, as_of from {self.observations} limit 1")
+        if first.empty:
+            return first
+        bound = {"source_id": str(first["source_id"].iloc[0]), "as_of": first["as_of"].iloc[0]}
+        pairs = [f"select * from {self._repeats()}", f"select * from {others}"]
+        select = (
+            "select concat_ws(' ', a.indicator, a.ref_area, a.counterpart_area, a.sex, a.age, a.economic_activity, "
+            "a.time_period) as key, a.observation_id, a.obs_value, b.observation_id as loaded_id, b.obs_value as loaded_value"
+        )
+        queries = [
+            f"{select} from {self.observations} as a join ({other}) as b on {same} "
+            "where a.obs_value is distinct from b.obs_value and a.observation_id > b.observation_id"
+            for other in pairs
+        ]
+        query = f"from ({' union all '.join(queries)}) order by all limit 100"
+        return _to_pandas(self._connection.execute(query, bound).to_arrow_table())
+
+    def drop_what_is_loaded(self) -> int:
+        """Rows taken out because another file of the same vintage brought their key and figure before."""
+        contract = contracts.table_contract("staging.observations")
+        same = " and ".join(f"t.{c} = s.{c}" for c in map(_quote, contract.primary_key))
+        query = (
+            f"delete from {self.observations} as t using {contract.name} as s "
+            f"where {same} and t.obs_value is not distinct from s.obs_value"
+        )
+        return int(self._connection.execute(query).fetchall()[0][0])
+
+    def _repeats(self) -> str:
+        """Rows of the file that share their key with another row of it."""
+        key = tuple(contracts.table_contract("staging.observations").primary_key)
+        return f"({broken_rows(Rule('repeated', 'unique', '', key), self.observations)})"
+
+    def show(self) -> None:
+        """Make the file's observations part of ``staging.observations``."""
+        with self._warehouse._transaction():
+            self._warehouse._show_observations([*self._warehouse._parts(), self.part])
+
+    def forget(self) -> int:
+        """Remove all that was loaded of the file; the number of its observations."""
+        existing = self._warehouse._existing_columns()
+        n = self._warehouse._count(self.observations) if self.part in existing else 0
+        if self.part in existing or self.stage in existing:
+            with self._warehouse._transaction() as connection:
+                self._warehouse._show_observations([p for p in self._warehouse._parts() if p != self.part])
+                for table in (self.observations, self.staged):
+                    connection.execute(f"drop table if exists {table}")
+                connection.execute(f"drop type if exists {_quote_name(self.code_type)}")
+        return n
+
+    def raw_row(self, raw_row: int) -> dict[str, str]:
+        """The publisher's own row, column by column."""
+        found = self._connection.execute(f"select * from {self.staged} where rowid = ?", [raw_row - 1])
+        columns, rows = [column[0] for column in found.description or []], found.fetchall()
+        if not rows:
+            raise UsageError(f"{self.stage} has no row {raw_row}.")
+        return {column: cell for column, cell in zip(columns, rows[0], strict=True) if cell is not None}
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _describe_csv_error(text: str) -> str:
+    """What is wrong with a csv file, in our words, from what DuckDB says of it."""
+    line = re.search(r"on Line: (\d+)", text)
+    at = f"line {line[1]}" if line else "a line"
+    widths = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
+    if widths:
+        return (
+            f"{at} has {widths[2]} fields where the header has {widths[1]}: the file is cut off or damaged, or has "
+            "another delimiter than its source declares; download it again."
+        )
+    if "not utf-8" in text or "unicode" in text:
+        return f"{at} is not utf-8: set `encoding` in the source's options to what the publisher uses."
+    if "Maximum line size" in text:
+        return f"{at} is longer than 2 MB: this is no table; look at the file."
+    if "unterminated quote" in text:
+        return f"{at} opens quotes that never close: the file is cut off inside quotes, or damaged; download it again."
+    return f"the file cannot be read as csv: {text.splitlines()[0]}. Download it again, or correct the source's options."

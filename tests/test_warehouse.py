@@ -343,7 +343,7 @@ def test_as_of_never_sees_later_knowledge(
     key = ["time_period", "sex", "basis_kind", "source_id", "as_of"]
 
     def load(loaded: list[dict[str, Any]]) -> None:
-        warehouse._connection.execute("delete from staging.observations")
+        warehouse._connection.execute("delete from staging.observations_of_batches")
         if loaded:
             warehouse.append_observations(observations(*loaded))
 
