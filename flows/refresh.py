@@ -194,7 +194,7 @@ def forget_outdated(run: Run) -> int:
                 n_forgotten += 1
     if n_forgotten:
         run.say(
-            f"{n_forgotten} files are loaded again, because the definition of their source or what is released from quarantine has changed"
+            f"{n_forgotten} files are loaded again, because the definition of their source has changed (or what is released from them)"
         )
     return n_forgotten
 

@@ -194,7 +194,8 @@ def _reason_not_to_apply(
         return "the row gives no figure now"
     if not broken:
         return "the row breaks no rule now"
-    if any(one.obs_value != values[0] for one in own):
+    # The quarantine shows fifteen digits, so no reviewer saw more.
+    if any(f"{one.obs_value:.15g}" != f"{values[0]:.15g}" for one in own):
         return f"the row now gives {values[0]:.15g}, the reviewer saw {own[0].obs_value:.15g}"
     others = sorted(broken - ({one.rule_id for one in own} & releasable))
     return f"the row also breaks {', '.join(others)}" if others else ""
