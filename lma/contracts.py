@@ -360,6 +360,10 @@ class Wide(_Strict):
     """Layout where one row holds several figures: which columns, and what their headers say."""
 
     columns: str = Field(description="Regular expression over header cells; named groups become columns.")
+    beside: dict[str, str] = Field(
+        default_factory=dict,
+        description="New column: header that stands beside each figure, such as flags_{time_period}; groups fill it in.",
+    )
 
 
 class LastUpdate(_Strict):
@@ -461,6 +465,10 @@ class BasisRule(_Strict):
 
     default: Literal["reported", "modelled_estimate", "projection", "imputed"]
     projection_from: str | None = Field(None, description="From this period on the figures are projections.")
+    last_reported: str | None = Field(
+        None,
+        description="Regular expression over notes whose group `period` is the last reported period: later figures are projections.",
+    )
 
 
 class Mapping(_Strict):
@@ -530,7 +538,9 @@ class Source(_Strict):
             update={
                 "format": file.format or self.format,
                 "options": dict(file.options) if own_format else self.options | file.options,
-                "wide": self.wide if file.columns is None else Wide(columns=file.columns),
+                "wide": self.wide
+                if file.columns is None
+                else Wide(columns=file.columns, beside=self.wide.beside if self.wide else {}),
             }
         )
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lma.classifications import Concept, check_codes
-from lma.contracts import Correction, Source, SourceFile, codelist, crosswalk
+from lma.contracts import Correction, Source, SourceFile, Wide, codelist, crosswalk
 from lma.errors import ClassificationError, ContractError, DefinitionError, InputError
 from lma.published_text import check_date_format, parse_numbers, parse_period, scale_numbers
 
@@ -274,9 +274,11 @@ def _melt(raw: pd.DataFrame, source: Source, where: str) -> pd.DataFrame:
             f"{where}: no column header matches wide.columns {source.wide.columns!r}. Columns: "
             f"{_listed(raw.columns)}."
         )
-    stays = [name for name in raw.columns if name not in matches]
+    beside = _columns_beside(raw, source.wide, matches, where)
+    taken = {header for headers in beside.values() for header in headers}
+    stays = [name for name in raw.columns if name not in matches and name not in taken]
     groups = pd.DataFrame([match.groupdict(default="") for match in matches.values()], dtype=object)
-    clash = sorted({*groups.columns, _CELL} & set(stays))
+    clash = sorted({*groups.columns, *beside, _CELL} & set(stays))
     if clash:
         raise DefinitionError(
             f"{where}: {', '.join(clash)} is both a column of the file and made by `wide`: rename the group."
@@ -284,8 +286,26 @@ def _melt(raw: pd.DataFrame, source: Source, where: str) -> pd.DataFrame:
     rows, columns = np.repeat(np.arange(len(raw)), len(matches)), np.tile(np.arange(len(matches)), len(raw))
     melted = {name: raw[name].to_numpy()[rows] for name in stays}
     melted |= {str(name): groups[name].to_numpy()[columns] for name in groups.columns}
+    melted |= {name: raw[headers].to_numpy().ravel() for name, headers in beside.items()}
     headers, cells = np.array(list(matches), dtype=object), raw[list(matches)].to_numpy().ravel()
     return pd.DataFrame(melted | {_ROW: numbers[rows], _COLUMN: headers[columns], _CELL: cells})
+
+
+def _columns_beside(
+    raw: pd.DataFrame, wide: Wide, matches: Mapping[str, re.Match[str]], where: str
+) -> dict[str, list[str]]:
+    """Headers that stand beside those of the figures, in the same order (a flag for each year, say)."""
+    beside = {
+        name: [template.format(**match.groupdict(default="")) for match in matches.values()]
+        for name, template in wide.beside.items()
+    }
+    absent = [header for headers in beside.values() for header in headers if header not in raw.columns]
+    if absent:
+        raise InputError(
+            f"{where}: the file has no column {', '.join(absent[:_SHOWN])}, which `wide.beside` expects beside "
+            f"the figures. Columns: {_listed(raw.columns)}."
+        )
+    return beside
 
 
 def _extract_columns(
@@ -588,7 +608,7 @@ def _read_figures(
         as_of=file.as_of,
         obs_value=values,
         obs_status=_read_status(concepts, is_missing, source),
-        basis=read_basis(periods, source),
+        basis=read_basis(periods, source, concepts["note"]),
         snapshot_sha=file.snapshot_sha,
         raw_row=figures[_ROW],
         raw_column=figures[_COLUMN] if _COLUMN in figures.columns else None,
@@ -633,12 +653,20 @@ def _read_status(concepts: pd.DataFrame, is_missing: Flags, source: Source) -> T
     return status.mask(is_missing, "M")
 
 
-def read_basis(periods: Texts, source: Source) -> npt.NDArray[Any] | str:
-    """What kind of figures these are; periods compare as text, which SDMX periods allow."""
-    start = source.basis.projection_from
-    if start is None:
-        return source.basis.default
-    return np.where(periods.fillna("") >= start, "projection", source.basis.default)
+def read_basis(periods: Texts, source: Source, notes: Texts | None = None) -> npt.NDArray[Any] | str:
+    """What kind of figures these are; periods compare as text, which SDMX periods allow.
+
+    Projections are the figures from ``projection_from`` on, and those later than the last reported period
+    that their own note names (``last_reported``).
+    """
+    rule, known = source.basis, periods.fillna("")
+    if rule.projection_from is None and rule.last_reported is None:
+        return rule.default
+    is_projection = known >= rule.projection_from if rule.projection_from else known != known
+    if rule.last_reported and notes is not None:
+        last = notes.str.extract(rule.last_reported)["period"]
+        is_projection |= last.notna() & (known > last.fillna(""))
+    return np.where(is_projection, "projection", rule.default)
 
 
 def _list_rejected(
