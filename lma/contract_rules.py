@@ -82,20 +82,20 @@ def _rule_of_table(rule: TableRule) -> Rule:
 def broken_rows(rule: Rule, table: str) -> str:
     """Query of the rows of ``table`` (a name, or a query in parentheses) that break a rule about rows."""
     if rule.kind != "unique":
-        return f"select * from {table} where {_broken(rule)}"  # noqa: S608 (our own contract)
+        return f"select * from {table} where {_broken(rule)}"
     key = ", ".join(map(_quoted, rule.columns))
     same = " and ".join(f"t.{c} is not distinct from repeated.{c}" for c in map(_quoted, rule.columns))
     # A hash first: rows with one key have one hash, and hashes are cheap to count where keys are long.
-    suspects = f"select hash({key}) as h from {table} group by h having count(*) > 1"  # noqa: S608
-    repeated = f"select {key} from {table} where hash({key}) in ({suspects}) group by all having count(*) > 1"  # noqa: S608
+    suspects = f"select hash({key}) as h from {table} group by h having count(*) > 1"
+    repeated = f"select {key} from {table} where hash({key}) in ({suspects}) group by all having count(*) > 1"
     empty = f" where t.{key} is not null" if len(rule.columns) == 1 else ""
-    return f"select t.* from {table} as t join ({repeated}) as repeated on {same}{empty}"  # noqa: S608
+    return f"select t.* from {table} as t join ({repeated}) as repeated on {same}{empty}"
 
 
 def counts_of_broken_rows(rules: Sequence[Rule], table: str) -> str:
     """Query of one row: how many rows break each rule about single columns, in one pass over the table."""
     counted = [f"count(*) filter (where {_broken(rule)})" for rule in rules]
-    return f"select {', '.join(counted)} from {table}"  # noqa: S608 (our own contract)
+    return f"select {', '.join(counted)} from {table}"
 
 
 def _broken(rule: Rule) -> str:

@@ -15,12 +15,13 @@ import json
 import os
 import random
 import re
+import shutil
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lma.contracts import Download
 from lma.errors import InputError, OutputError
@@ -68,18 +69,17 @@ def land(
     is now unless given. ``InputError`` for a missing or empty file or an unsafe name, ``OutputError`` when
     the store cannot be written.
     """
-    data = _read_file(content) if isinstance(content, Path) else content
-    if not data:
+    sha, n_bytes = _fingerprint(content)
+    if not n_bytes:
         raise InputError(f"{file_name} of {source_id} is empty: download it again from {url}.")
-    sha = hashlib.sha256(data).hexdigest()
     sidecar = sidecar_path(raw_store, sha, source_id)
     is_new = not sidecar.is_file()
     try:
         if not (raw_store / sha).is_file():
-            _write_whole(raw_store / sha, data)
+            _write_whole(raw_store / sha, content)
         if is_new:
             moment = (retrieved_at or dt.datetime.now(dt.UTC)).replace(tzinfo=None)
-            landed = Landed(source_id, as_of, sha, Path(file_name).name, url, moment, len(data))
+            landed = Landed(source_id, as_of, sha, Path(file_name).name, url, moment, n_bytes)
             _write_whole(sidecar, _describe(landed))
     except OSError as error:
         raise OutputError(f"{raw_store} cannot take {file_name}: {error}. Check space and rights.") from error
@@ -105,21 +105,38 @@ def _checked_id(source_id: str) -> str:
 
 
 def _read_file(path: Path) -> bytes:
+    with _open_file(path) as file:
+        return file.read()
+
+
+def _fingerprint(content: bytes | Path) -> tuple[str, int]:
+    """sha256 and size; a file is read in pieces, because it may be larger than memory."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest(), len(content)
+    with _open_file(content) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+
+
+def _open_file(path: Path) -> BinaryIO:
     if not path.is_file():
         raise InputError(f"{path} does not exist or is not a file: check the name.")
     try:
-        return path.read_bytes()
+        return path.open("rb")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}. Check its rights.") from error
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def _write_whole(path: Path, data: bytes | Path) -> None:
     """Write under another name, make it durable, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with unfinished.open("wb") as file:
-            file.write(data)
+            if isinstance(data, bytes):
+                file.write(data)
+            else:
+                with _open_file(data) as published:
+                    shutil.copyfileobj(published, file, _CHUNK)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -162,11 +179,46 @@ def read_landed(raw_store: Path, snapshot_sha: str) -> bytes:
     data = _read_file(path)
     found = hashlib.sha256(data).hexdigest()
     if found != snapshot_sha:
-        raise InputError(
-            f"{path} is damaged: its content has sha256 {found[:12]}..., not {snapshot_sha[:12]}.... "
-            "Remove it and ingest the publisher's file again, or restore it from a backup."
-        )
+        raise _damaged(path, snapshot_sha, found)
     return data
+
+
+def _damaged(path: Path, snapshot_sha: str, found: str) -> InputError:
+    return InputError(
+        f"{path} is damaged: its content has sha256 {found[:12]}..., not {snapshot_sha[:12]}.... "
+        "Remove it and ingest the publisher's file again, or restore it from a backup."
+    )
+
+
+def read_beginning(path: Path, n_bytes: int) -> bytes:
+    """The first bytes of a landed file, unpacked where it is gzipped."""
+    with _open_file(path) as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        try:
+            return gzip.GzipFile(fileobj=file).read(n_bytes) if packed else file.read(n_bytes)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"the gzip file is truncated or broken ({error}): download it again.") from error
+
+
+def check_landed(raw_store: Path, snapshot_sha: str) -> None:
+    """Read a landed file through, in pieces: it is what was landed and, where it is gzipped, whole.
+
+    Only the end of a gzip file says whether it is whole, and not every reader looks there.
+    """
+    path = raw_store / snapshot_sha
+    if (found := _fingerprint(path)[0]) != snapshot_sha:
+        raise _damaged(path, snapshot_sha, found)
+    with _open_file(path) as file:
+        if file.read(2) != b"\x1f\x8b":
+            return
+        file.seek(0)
+        unpacked = gzip.GzipFile(fileobj=file)
+        try:
+            while unpacked.read(_CHUNK):
+                pass
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"the gzip file is truncated or broken ({error}): download it again.") from error
 
 
 def find_files(folder: Path) -> list[Path]:
