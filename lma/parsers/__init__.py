@@ -40,6 +40,7 @@ PARSERS: dict[str, Parser] = {
     "parquet": _lazily("parquet", "read_parquet"),
     "worldbank_csv": _lazily("worldbank_csv", "read_worldbank_csv"),
     "eurostat_tsv": _lazily("eurostat_tsv", "read_eurostat_tsv"),
+    "sdmx_csv": _lazily("sdmx_csv", "read_sdmx_csv"),
 }
 
 
