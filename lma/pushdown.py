@@ -86,6 +86,8 @@ def reason_for_frames(source: Source, corrections: Sequence[Correction]) -> str 
         "the encoding is not UTF-8": str(source.options.get("encoding", "utf-8")).lower() not in ("utf-8", "utf8"),
         "a row holds several figures": source.wide is not None,
         "rows are added up": source.aggregate is not None,
+        "columns are taken apart": bool(source.extract),
+        "the basis is told by notes": bool(source.basis.model_fields_set - {"default", "projection_from"}),
         "columns are made of parts of a cell": bool(source.extract),
         "words stand for figures": "obs_value" in source.mapping.codes,
         "unlisted codes stay as published": bool(source.mapping.unlisted),

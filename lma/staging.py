@@ -85,6 +85,11 @@ _REVISIONS: tuple[tuple[str, str, Concept], ...] = (
     ("economic_activity", "activity_revision", "activity"),
     ("occupation", "occupation_revision", "occupation"),
 )
+CHECKED_TOGETHER = (
+    *((concept,) for concept in ("ref_area", "counterpart_area", "indicator", "unit_measure")),
+    *(pair[:2] for pair in _REVISIONS),
+)
+"""Concepts whose codes ``check_codelists`` looks at together: distinct combinations of each are enough."""
 Texts: TypeAlias = "pd.Series[Any]"
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -205,11 +210,7 @@ def conform(raw: pd.DataFrame, source: Source, file: FileFacts) -> Conformed:
     check_mapping(source, file)
     where = f"{file.file_name} (source {source.source_id})"
     if len(raw) < source.expect.min_rows:
-        raise InputError(
-            f"{where} has {len(raw)} rows, its source expects at least {source.expect.min_rows}: the file "
-            "is cut off; download it again, "
-            "or correct expect.min_rows."
-        )
+        raise too_few_rows(len(raw), source, where)
     published = _with_file_columns(_melt(raw, source, where), file, where)
     n_cells = len(published)
     kept = _keep_rows(published, source, where)
@@ -228,6 +229,15 @@ def conform(raw: pd.DataFrame, source: Source, file: FileFacts) -> Conformed:
         n_dropped=n_cells - len(kept) + int(dropped.sum()),
         n_not_applicable=n_not_applicable,
         n_collapsed=len(candidates) - len(observations),
+    )
+
+
+def too_few_rows(n_rows: int, source: Source, where: str) -> InputError:
+    """The error of a file that is smaller than its source ever is."""
+    return InputError(
+        f"{where} has {n_rows} rows, its source expects at least {source.expect.min_rows}: the file "
+        "is cut off; download it again, "
+        "or correct expect.min_rows."
     )
 
 
@@ -343,11 +353,16 @@ def _keep_rows(published: pd.DataFrame, source: Source, where: str) -> pd.DataFr
     for column, values in source.mapping.keep.items():
         kept &= _column(published, column, where).isin(values).to_numpy()
     if source.mapping.keep and not kept.any() and len(published):
-        raise InputError(
-            f"{where}: no row passes `keep` {source.mapping.keep}: the publisher's codes changed; correct "
-            "the source."
-        )
+        raise nothing_kept(source, where)
     return published[kept]
+
+
+def nothing_kept(source: Source, where: str) -> InputError:
+    """The error of a file of which every row is filtered out."""
+    return InputError(
+        f"{where}: no row passes `keep` {source.mapping.keep}: the publisher's codes changed; correct "
+        "the source."
+    )
 
 
 def _cells_of(frame: pd.DataFrame, source: Source, where: str) -> Texts:

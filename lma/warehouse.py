@@ -1087,6 +1087,11 @@ class LargeFile:
         return _quote_name(self.stage)
 
     @property
+    def code_type_name(self) -> str:
+        """SQL name of the type of the file's code columns."""
+        return _quote_name(self.code_type)
+
+    @property
     def observations(self) -> str:
         """SQL name of the file's observations."""
         return _quote_name(self.part)
@@ -1144,23 +1149,63 @@ class LargeFile:
         except duckdb.Error as error:
             raise DefinitionError(f"{self.part} cannot be read as its source says: {error}") from error
 
-    def fill(self, tables: Mapping[str, pd.DataFrame], codes: Sequence[str], query: str) -> int:
-        """Rows of the file's own table of observations, made by ``query`` over the staged file and ``tables``."""
-        kinds = ", ".join(map(_literal, codes))
+    def prepare(self, tables: Mapping[str, pd.DataFrame], codes: Sequence[str]) -> None:
+        """Make the lookups that queries join, and the type of the code columns."""
         for name, frame in tables.items():
             self._connection.register(f"{name} as frame", frame)
             self._connection.execute(f'create or replace temp table {name} as from "{name} as frame"')
             self._connection.unregister(f"{name} as frame")
         self._connection.execute(f"drop table if exists {self.observations}")
-        self._connection.execute(f"drop type if exists {_quote_name(self.code_type)}")
-        self._connection.execute(f"create type {_quote_name(self.code_type)} as enum ({kinds})")
+        self._connection.execute(f"drop type if exists {self.code_type_name}")
+        kinds = ", ".join(map(_literal, codes))
+        self._connection.execute(f"create type {self.code_type_name} as enum ({kinds})")
+
+    def fill(self, query: str) -> None:
+        """Make the file's own table of observations; their order does not matter, their addresses do."""
+        self._connection.execute("set preserve_insertion_order = false")
         try:
-            self._connection.execute("set preserve_insertion_order = false")
             self._connection.execute(f"create table {self.observations} as {query}")
         except duckdb.Error as error:
             raise DefinitionError(f"{self.part} cannot be conformed as its source says: {error}") from error
         finally:
             self._connection.execute("set preserve_insertion_order = true")
+
+    def distinct_codes(self, together: Sequence[Sequence[str]]) -> Iterator[pd.DataFrame]:
+        """For each group of columns its distinct codes, with the first row of each; other columns as anywhere."""
+        anywhere = self.ask(f"select * from {self.observations} limit 1")
+        for columns in together if len(anywhere) else ():
+            query = (
+                f"select {_columns(columns)}, min(raw_row) as raw_row from {self.observations} group by all"
+            )
+            codes = self.ask(f"from ({query}) order by raw_row").astype({c: str for c in columns})
+            rest = anywhere.drop(columns=[*columns, "raw_row"]).loc[[0] * len(codes)]
+            yield pd.concat([codes, rest.reset_index(drop=True)], axis="columns")
+
+    def list_broken(self, contract: TableContract, checks: pd.DataFrame) -> pd.DataFrame:
+        """Rows that break a rule which ``checks`` found broken, in the columns of meta.quarantine."""
+        columns = contracts.table_contract("meta.quarantine").column_names
+        broken = set(checks.loc[~checks["success"].astype(bool), "rule_id"])
+        found = [self._list_broken(rule, contract) for rule in list_rules(contract) if rule.rule_id in broken]
+        rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
+        return rows.reindex(columns=columns)
+
+    def _list_broken(self, rule: Rule, contract: TableContract) -> pd.DataFrame:
+        if rule.kind == "sql":
+            found = _COUNT_WHERE.fullmatch(rule.query)
+            rows = f"(select * from {self.observations} where {found['condition'] if found else 'false'})"
+        else:
+            rows = f"({broken_rows(rule, self.observations)})"
+        shown = ", ".join(f"cast({_quote(c)} as varchar)" for c in rule.columns or ("obs_value",))
+        return self.ask(
+            f"select {_literal(contract.name)} as table_name, cast(source_id as varchar) as source_id, "
+            f"cast(snapshot_sha as varchar) as snapshot_sha, observation_id, {_literal(rule.rule_id)} as rule_id, "
+            f"{_literal(rule.column_name or 'obs_value')} as column_name, concat_ws(' ', {shown}) as value, "
+            f"{_literal(rule.description)} as reason from {rows} order by raw_row"
+        )
+
+    @property
+    def n_observations(self) -> int:
+        """Number of the file's observations."""
         return self._warehouse._count(self.observations)
 
     def remove(self, observation_ids: Sequence[str]) -> int:
@@ -1227,7 +1272,7 @@ class LargeFile:
                 self._warehouse._show_observations([p for p in self._warehouse._parts() if p != self.part])
                 for table in (self.observations, self.staged):
                     connection.execute(f"drop table if exists {table}")
-                connection.execute(f"drop type if exists {_quote_name(self.code_type)}")
+                connection.execute(f"drop type if exists {self.code_type_name}")
         return n
 
     def raw_row(self, raw_row: int) -> dict[str, str]:

@@ -1,0 +1,141 @@
+"""A landed file too large for a frame: staged, conformed and checked by SQL, by the same definitions as any other."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lma import contracts, pushdown, snapshots, staging
+from lma.contracts import Source
+from lma.errors import InputError
+from lma.parsers.csv import read_csv
+from lma.staging import FileFacts
+from lma.warehouse import LargeFile, Warehouse
+
+LARGE_BYTES = 50 << 20
+"""From here on a csv file goes by SQL; below, frames are as fast and do more (corrections, sums, wide tables)."""
+
+_PACKED = 10  # csv of codes and figures packs about tenfold
+_HEADER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class LargeResult:
+    """What became of a large file: rows as published, observations, rows in quarantine, results of the rules."""
+
+    n_rows: int
+    n_observations: int
+    n_dropped: int
+    n_not_applicable: int
+    n_collapsed: int
+    quarantine: pd.DataFrame
+    conflicts: pd.DataFrame
+    checks: pd.DataFrame
+
+
+def goes_by_sql(landed: snapshots.Landed, source: Source) -> bool:
+    """Whether a landed file is large, and its source one that SQL can conform."""
+    text_bytes = landed.n_bytes * (_PACKED if landed.file_name.endswith(".gz") else 1)
+    return text_bytes >= LARGE_BYTES and not pushdown.reason_for_frames(source, contracts.corrections())
+
+
+def conform_large(warehouse: Warehouse, raw_store: Path, source: Source, file: FileFacts) -> LargeResult:
+    """Stage, conform and check one file; its observations are complete, but not yet shown.
+
+    Raises what ``staging.conform`` and the parser raise; then nothing of the file is left in the warehouse.
+    """
+    large = warehouse.large_file(source.source_id, file.snapshot_sha)
+    try:
+        with warehouse.on_all_cores():
+            n_rows, header = stage_file(large, raw_store, source, file)
+            plan = make_plan(large, source, file, header)
+            large.prepare(plan.tables, plan.codes)
+            refuse_unknown(large, plan, f"{file.file_name} (source {source.source_id})")
+            large.fill(plan.observations)
+            where = f"{file.file_name} (source {source.source_id})"
+            return judge(warehouse, large, plan, source, n_rows, where)
+    except BaseException:
+        large.forget()
+        raise
+
+
+def stage_file(large: LargeFile, raw_store: Path, source: Source, file: FileFacts) -> tuple[int, list[str]]:
+    """Rows of the file as published, and its columns; it is read through for damage at the same time."""
+    path, where = raw_store / file.snapshot_sha, f"{file.file_name} (source {source.source_id})"
+    try:
+        header = read_header(path, source)
+        loaded = list(staging.name_columns_as_declared(pd.DataFrame(columns=header), source, where).columns)
+        present = {old: name for name, olds in source.aliases.items() for old in olds if old in header}
+        named = [present.get(name, name) for name in header]
+        with ThreadPoolExecutor(1) as second_reader:
+            damage = second_reader.submit(snapshots.check_landed, raw_store, file.snapshot_sha)
+            delimiter, quotechar = source.options.get("delimiter", ","), source.options.get("quotechar", '"')
+            n_rows = large.stage_csv(path, named, loaded, str(delimiter), str(quotechar))
+            damage.result()
+    except InputError as error:
+        raise InputError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
+    if n_rows < source.expect.min_rows:
+        raise staging.too_few_rows(n_rows, source, where)
+    return n_rows, loaded
+
+
+def read_header(path: Path, source: Source) -> list[str]:
+    """Columns of a csv file, read as the parser of smaller files reads them."""
+    beginning = snapshots.read_beginning(path, _HEADER_BYTES)
+    first, _, rest = beginning.partition(b"\n")
+    if not rest and len(beginning) == _HEADER_BYTES:
+        raise InputError(
+            f"the first line is longer than {_HEADER_BYTES:,} bytes: this is no table; look at the file."
+        )
+    return [str(name) for name in read_csv(first + b"\n", source.options).columns]
+
+
+def make_plan(large: LargeFile, source: Source, file: FileFacts, header: list[str]) -> pushdown.Plan:
+    """The queries of one file, from the distinct texts of its code columns."""
+    references = pushdown.list_references(source, file, header)
+    distinct = {reference.text: large.distinct(reference.columns) for reference in references}
+    return pushdown.plan(source, file, header, distinct, large.staged, large.code_type_name)
+
+
+def refuse_unknown(large: LargeFile, plan: pushdown.Plan, where: str) -> None:
+    """Stop for texts that a code map does not list, as conform does."""
+    for unknown in plan.unknown:
+        rows = large.ask(unknown.rows)
+        strange = pd.Series(True, index=rows.index).to_numpy()
+        staging.check_known(
+            unknown.key, unknown.origin, rows["published"], strange, rows["raw_row"], unknown.listed, where
+        )
+
+
+def judge(
+    warehouse: Warehouse, large: LargeFile, plan: pushdown.Plan, source: Source, n_rows: int, where: str
+) -> LargeResult:
+    """Hold the file's observations to codelists and contract; rows that break it are taken out."""
+    counts = large.ask(plan.counts).iloc[0]
+    if source.mapping.keep and n_rows and not counts["n_kept"]:
+        raise staging.nothing_kept(source, where)
+    for codes in large.distinct_codes(staging.CHECKED_TOGETHER):
+        staging.check_codelists(codes, where)
+    conflicts = large.find_conflicts()
+    n_collapsed = large.collapse_repeats() if conflicts.empty else 0
+    large.drop_what_is_loaded()
+    contract = contracts.table_contract("staging.observations")
+    checks = warehouse.run_rules(contract, "_T", large.observations)
+    quarantine = large.list_broken(contract, checks)
+    if len(quarantine):
+        large.remove(sorted(set(quarantine["observation_id"])))
+    rejected = large.ask(plan.rejected).rename(columns={"column": "column_name"}).assign(rule_id="readable")
+    both = pd.concat([part for part in (quarantine, rejected) if len(part)] or [quarantine])
+    return LargeResult(
+        n_rows=n_rows,
+        n_observations=large.n_observations,
+        n_dropped=int(n_rows - counts["n_kept"] + counts["n_dropped"]),
+        n_not_applicable=int(counts["n_not_applicable"]),
+        n_collapsed=n_collapsed,
+        quarantine=both.reset_index(drop=True),
+        conflicts=conflicts,
+        checks=checks.assign(subject="incoming"),
+    )
