@@ -78,12 +78,13 @@ def simulate_gap(
 
 def rate_shortages(run: Run, country: Country) -> int:
     """Rate shortages by every rule set, then together with the projected gap; rows written."""
+    from lma.levels import find_main_level
     from lma.shortages import RULE_SETS
     from lma.shortages.indicators import collect_indicators
     from lma.shortages.rating import triangulate
 
-    code, activities = country.ref_area, contracts.codelist("economic_activities")
-    units = list(activities.loc[activities["classification"] == "ISIC4_14", "code"])
+    code = country.ref_area
+    units = find_main_level(run.warehouse.read("marts.observations", code), code).sectors
     indicators = run.warehouse.read("marts.indicators", code)
     rule_sets = {method: contracts.rule_set(method) for method in RULE_SETS}
     rated = [
@@ -217,8 +218,13 @@ def cut_off(run: Run, sources: pd.DataFrame) -> dt.date:
 
 
 def run_checks(run: Run, country: Country) -> pd.DataFrame:
-    """Contract checks of the run that speak of the country or of all."""
+    """Contract checks of the run that speak of the country or of all.
+
+    As of a date the check of everything loaded is left out: it counts what came later.
+    """
     checks = pd.concat(run.checks, ignore_index=True)
+    if run.request.as_of is not None:
+        checks = checks[checks["table_name"] != "staging.observations"]
     return checks[checks["subject"].isin(["_T", country.ref_area])].reset_index(drop=True)
 
 
