@@ -36,6 +36,7 @@ _MONTHS = (
 _MONTH_NUMBERS = {name: number for number, full in enumerate(_MONTHS, start=1) for name in (full, full[:3])}
 _PERIODS = (
     re.compile(r"(?P<year>\d{4})", re.ASCII),
+    re.compile(r"(?P<year>\d{4})-?S(?P<half>[12])", re.ASCII),
     re.compile(r"(?P<year>\d{4})[- ]?Q(?P<quarter>[1-4])", re.ASCII),
     re.compile(r"(?P<year>\d{4})(?:-|-?M)(?P<month>0[1-9]|1[0-2])", re.ASCII),
     re.compile(r"(?P<year>\d{4})-(?P<month>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12]\d|3[01])", re.ASCII),
@@ -122,7 +123,9 @@ def power_of_ten(multiplier: float) -> str:
 
 
 def parse_period(text: str, freq: str, date_format: str = "") -> str | None:
-    """SDMX period of a published period; None where it is none, or finer or coarser than ``freq`` (A, Q, M).
+    """SDMX period of a published period; None where it is none, or finer or coarser than ``freq``.
+
+    Frequencies are A, S (half-years), Q and M.
 
     A date is cut to the frequency (``2018-03-31`` is ``2018``, ``2018-Q1`` or ``2018-03``). Dates in
     another order are read only in the ``date_format`` that the source declares (``%d/%m/%Y``); what does not
@@ -138,13 +141,14 @@ def parse_period(text: str, freq: str, date_format: str = "") -> str | None:
         return None
     if parts.get("day") and not _is_date(text):
         return None
-    written = "D" if parts.get("day") else "M" if month else "Q" if parts.get("quarter") else "A"
+    part = next((sign for sign, name in (("S", "half"), ("Q", "quarter")) if parts.get(name)), "A")
+    written = "D" if parts.get("day") else "M" if month else part
     if written not in ("D", freq):
         return None
     quarter = parts.get("quarter") or str((month + 2) // 3)
-    return {"A": parts["year"], "Q": f"{parts['year']}-Q{quarter}", "M": f"{parts['year']}-{month:02d}"}.get(
-        freq
-    )
+    half = parts.get("half") or str((month + 5) // 6)
+    ends = {"A": "", "S": f"-S{half}", "Q": f"-Q{quarter}", "M": f"-{month:02d}"}
+    return parts["year"] + ends[freq] if freq in ends else None
 
 
 def _is_date(text: str) -> bool:
