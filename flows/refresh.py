@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import itertools
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +13,13 @@ from typing import Any
 
 import pandas as pd
 
+from flows import fetching
 from flows.request import RunRequest
 from lma import contracts, releases, snapshots, staging, validation
 from lma import warehouse as warehouses
 from lma.contracts import Source, SourceFile
 from lma.errors import ContractError, InputError, LmaError
+from lma.fetch.line import Politeness
 from lma.warehouse import Warehouse
 
 
@@ -32,6 +35,12 @@ class Run:
     messages: list[str] = field(default_factory=list)
     checks: list[pd.DataFrame] = field(default_factory=list)
     assessments: dict[str, Any] = field(default_factory=dict)
+    outcomes: list[fetching.Outcome] = field(default_factory=list)
+    politeness: Politeness | None = None
+
+    def land(self, path: Path, source: Source, as_of: dt.date, url: str) -> snapshots.Landed:
+        """Land one fetched file."""
+        return land_file(self, path, source, as_of, url)
 
     def say(self, message: str) -> None:
         """Keep one line for the person who started the run."""
@@ -89,7 +98,7 @@ def land_files(run: Run, source_ids: Sequence[str] = ()) -> int:
         )
         n_landed += land_folder(run, contracts.sample_dir(), lacking)[1]
     if not run.request.offline:
-        n_landed += download_files(run, sources)
+        n_landed += fetching.fetch_files(run, sources)
     run.say(f"{n_landed} publishers' files landed")
     return n_landed
 
@@ -120,13 +129,15 @@ def vintage_of(
     return vintage
 
 
-def land_file(run: Run, path: Path, source: Source, as_of: dt.date) -> snapshots.Landed:
-    """Land one file."""
+def land_file(
+    run: Run, path: Path, source: Source, as_of: dt.date, url: str | None = None
+) -> snapshots.Landed:
+    """Land one file; its address is that of the source's page unless it was fetched from another."""
     landed = snapshots.land(
         path,
         source.source_id,
         path.name,
-        source.url,
+        url or source.url,
         as_of,
         run.request.raw_store,
         retrieved_at=run.started_at,
@@ -136,35 +147,53 @@ def land_file(run: Run, path: Path, source: Source, as_of: dt.date) -> snapshots
     return landed
 
 
-def download_files(run: Run, sources: Mapping[str, Source]) -> int:
-    """Fetch what publishers serve in the same layout; a publisher that cannot be reached leaves its last vintage in use."""
-    landed = 0
-    for source in sources.values():
-        if source.download is None:
-            continue
-        try:
-            downloaded = snapshots.download(source.download, run.request.raw_store / "incoming")
-            # Also what the publisher says has not changed: landing it again adds nothing, and a run that
-            # died between download and landing is made good.
-            land_file(run, downloaded.path, source, run.started_at.date())
-            landed += downloaded.is_new
-        except InputError as error:
-            run.say(f"{source.source_id}: the last landed vintage stays in use. {error}")
-    return landed
-
-
 # ---------------------------------------------------------------- loading
 
 
 def load_landed_files(run: Run) -> int:
-    """Parse, conform, correct, check and load every landed file not yet loaded; observations added."""
+    """Parse, conform, correct, check and load every landed file not yet loaded; observations added.
+
+    A file that this run fetched and that is not what its source declares is set aside and reported; any other
+    such file stops the run.
+    """
     run.warehouse.load_codelists()
-    parsed = (
-        parse_or_refuse(run, landed) for landed in list_unloaded(run)
-    )  # one after the other: they are large
-    added = sum(load_checked(run, batch) for batch in batches(parsed))
+    unloaded = list_unloaded(run)
+    by_origin = itertools.groupby(unloaded, lambda landed: find_outcome(run, landed) is not None)
+    added = sum(
+        load_fetched(run, files) if is_fetched else load_files(run, files) for is_fetched, files in by_origin
+    )
     run.say(f"{added:,} observations added")
+    fetching.say_outcomes(run)
+    fetching.warn_of_stale(run)
     return added
+
+
+def load_files(run: Run, files: Iterable[snapshots.Landed]) -> int:
+    """Parse and load files, one after the other, because they are large; observations added."""
+    parsed = (parse_or_refuse(run, landed) for landed in files)
+    return sum(load_checked(run, batch) for batch in batches(parsed))
+
+
+def find_outcome(run: Run, landed: snapshots.Landed) -> fetching.Outcome | None:
+    """The outcome of a landed file that this run fetched."""
+    return fetching.find_fetched(run, landed.source_id, landed.snapshot_sha)
+
+
+def load_fetched(run: Run, files: Iterable[snapshots.Landed]) -> int:
+    """Load fetched files, each on its own; observations added."""
+    return sum(load_or_set_aside(run, landed) for landed in files)
+
+
+def load_or_set_aside(run: Run, landed: snapshots.Landed) -> int:
+    """Load a fetched file, or leave the last vintage in use; observations added."""
+    try:
+        return load_files(run, [landed])
+    except LmaError as error:
+        outcome = find_outcome(run, landed)
+        if outcome is None or not discard_if_new(run, landed):
+            raise
+        outcome.fail(error)
+        return 0
 
 
 def list_unloaded(run: Run) -> list[snapshots.Landed]:
@@ -457,6 +486,7 @@ def refresh_sources(request: RunRequest, source_ids: list[str], step: Any) -> No
         step(check_observations)(run)
         step(derive_figures)(run)
         step(open_to_readers)(run)
+        fetching.raise_for_named(run, wanted)
 
 
 def ingest_files(

@@ -1,4 +1,4 @@
-"""Landing: a URL or a file becomes bytes in the raw store, named by their sha256.
+"""Landing: a file becomes bytes in the raw store, named by their sha256.
 
 The raw store is the truth from which the warehouse can be rebuilt: ``<raw store>/<sha256>`` holds the
 publisher's bytes unchanged, ``<sha256>.<source_id>.json`` beside it says what they are. Both are written
@@ -10,24 +10,16 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import hashlib
-import io
 import json
 import os
-import random
 import re
 import shutil
-import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO
 
-from lma.contracts import Download
 from lma.errors import InputError, OutputError
-
-if TYPE_CHECKING:
-    import httpx
 
 _CHUNK = 1 << 20
 
@@ -227,203 +219,3 @@ def find_files(folder: Path) -> list[Path]:
         raise InputError(f"{folder} is not a folder: check the name.")
     found = (path for path in folder.rglob("*") if path.is_file())
     return sorted(path for path in found if not path.name.startswith(".") and path.suffix != ".tmp")
-
-
-# ---------------------------------------------------------------- the network
-
-
-@dataclass(frozen=True)
-class Downloaded:
-    """A file got from its publisher; ``is_new`` is False when the publisher says it has not changed."""
-
-    path: Path
-    is_new: bool
-
-
-@dataclass(frozen=True)
-class Politeness:
-    """How hard to try. ``wait`` sleeps; the jitter keeps many ministries from calling in the same second."""
-
-    attempts: int = 4
-    first_wait_seconds: float = 2.0
-    timeout_seconds: float = 60.0
-    max_bytes: int = 2 << 30
-    min_share_of_last: float = 0.5
-    wait: Callable[[float], None] = time.sleep
-    seed: int = 0
-
-
-_REFUSALS = {
-    401: "the publisher asks for a login. Download the file by hand",
-    403: "the publisher refuses this program. Set download.user_agent in the source's YAML",
-    404: "source moved, there is nothing here any more. Find the new address on the publisher's page",
-    410: "source moved, the publisher has withdrawn this address. Find the new one on the publisher's page",
-    413: "the publisher finds the request too large. Ask for fewer countries or years in the address",
-    429: "the publisher asks to call less often. Try again in an hour",
-}
-_WORTH_RETRYING = {408, 425, 429, 500, 502, 503, 504}
-
-
-class _UnfinishedError(Exception):
-    """A failure that may pass; the text says what."""
-
-    def __init__(self, reason: str, wait_seconds: float = 0.0) -> None:
-        super().__init__(reason)
-        self.wait_seconds = wait_seconds
-
-
-def download(
-    wanted: Download,
-    destination: Path,
-    client: httpx.Client | None = None,
-    politeness: Politeness | None = None,
-) -> Downloaded:
-    """Get a publisher's file into the folder ``destination``, unless it has not changed since the last time.
-
-    A page instead of data, a truncated or broken body, a file out of proportion with the last one, and
-    every refusal of the server is an ``InputError`` that says what to do; the last file stays as it was.
-    """
-    import httpx
-
-    politeness = politeness or Politeness()
-    target = destination / Path(wanted.file_name).name
-    own = None if client else httpx.Client(timeout=politeness.timeout_seconds)
-    jitter = random.Random(f"{politeness.seed}:{wanted.url}")
-    try:
-        for attempt in range(1, politeness.attempts + 1):
-            try:
-                return _get_once(wanted, target, client or own, politeness)
-            except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
-                raise InputError(
-                    f"{wanted.url} is no usable address ({error}): correct download.url."
-                ) from error
-            except (_UnfinishedError, httpx.TransportError) as error:
-                if attempt == politeness.attempts:
-                    raise _give_up(wanted, attempt, error) from error
-                pause = politeness.first_wait_seconds * 2 ** (attempt - 1) * (0.5 + jitter.random())
-                politeness.wait(max(pause, getattr(error, "wait_seconds", 0.0)))
-    finally:
-        if own:
-            own.close()
-    raise AssertionError("a download ends with a file or an error")
-
-
-def _give_up(download: Download, attempts: int, error: Exception) -> InputError:
-    reason = str(error) or type(error).__name__
-    return InputError(
-        f"{download.url} could not be downloaded in {attempts} attempts: {reason}. Try again later, or "
-        f"download {download.file_name} by hand and give it to `lma ingest`; the last good file is kept."
-    )
-
-
-def _get_once(download: Download, target: Path, client: Any, politeness: Politeness) -> Downloaded:
-    headers = _request_headers(download, target)
-    with client.stream("GET", download.url, headers=headers, follow_redirects=True) as response:
-        if response.status_code == 304:
-            return Downloaded(target, is_new=False)
-        _check_status(download, response)
-        body = _read_body(download, response, politeness.max_bytes)
-    _check_body(download, body, target, politeness)
-    _write_whole(target, body)
-    _write_whole(_validators_path(target), json.dumps(_validators(download, response)).encode())
-    return Downloaded(target, is_new=True)
-
-
-def _request_headers(download: Download, target: Path) -> dict[str, str]:
-    """Bytes are asked for as they are, so that what is landed is what the publisher holds."""
-    headers = {"Accept-Encoding": "identity"}
-    if download.user_agent:
-        headers["User-Agent"] = download.user_agent
-    if target.is_file() and _validators_path(target).is_file():
-        known = json.loads(_validators_path(target).read_text(encoding="utf-8"))
-        if known.get("url") == download.url:
-            names = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
-            headers |= {names[name]: known[name] for name in names if name in known}
-    return headers
-
-
-def _validators_path(target: Path) -> Path:
-    return target.with_name(f".{target.name}.http.json")
-
-
-def _validators(download: Download, response: Any) -> dict[str, str]:
-    known = {name: response.headers[name] for name in ("ETag", "Last-Modified") if name in response.headers}
-    return {"url": download.url, **known}
-
-
-def _check_status(download: Download, response: Any) -> None:
-    status = response.status_code
-    if status in _WORTH_RETRYING or status >= 500:
-        reason = _REFUSALS.get(status, "the publisher's server has a fault of its own")
-        raise _UnfinishedError(f"HTTP {status}, {reason}", _retry_after(response.headers))
-    if status != 200:
-        reason = _REFUSALS.get(status, "an answer that is no data. Look at the address in a browser")
-        raise InputError(
-            f"{download.url} answers HTTP {status}: {reason}, then correct download.url in "
-            f"data_contracts/sources or give {download.file_name} to `lma ingest`."
-        )
-
-
-def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds the publisher asks to wait, at most a minute: an unattended run must end."""
-    asked = headers.get("Retry-After", "")
-    return min(float(asked), 60.0) if asked.isdigit() else 0.0
-
-
-def _read_body(download: Download, response: Any, max_bytes: int) -> bytes:
-    body = bytearray()
-    for chunk in _chunks(response):
-        body += chunk
-        if len(body) > max_bytes:
-            raise InputError(
-                f"{download.url} sends more than {max_bytes:,} bytes: ask for fewer countries or years."
-            )
-    return bytes(body)
-
-
-def _chunks(response: Any) -> Iterator[bytes]:
-    """Bytes as sent; the client itself holds their number against Content-Length."""
-    import httpx
-
-    try:
-        yield from response.iter_raw(_CHUNK)
-    except httpx.RemoteProtocolError as error:
-        raise _UnfinishedError(f"the file is truncated, the connection ended early ({error})") from error
-
-
-def _check_body(download: Download, body: bytes, target: Path, politeness: Politeness) -> None:
-    """Refuse what is no data. Nothing of the last good file has been touched yet."""
-    if not body.strip():
-        raise _UnfinishedError("the answer is empty")
-    if _is_page(body):
-        raise InputError(
-            f"{download.url} answers with a web page instead of data (it begins with {_beginning(body)!r}): "
-            "source moved, or the publisher asks for consent or a login. Look at the address in a browser."
-        )
-    if body[:2] == b"\x1f\x8b":
-        _check_gzip(body)
-    last = target.stat().st_size if target.is_file() else 0
-    if len(body) < last * politeness.min_share_of_last:
-        raise InputError(
-            f"{download.url} sends {len(body):,} bytes, the last file had {last:,}: probably cut by the "
-            f"publisher. Compare it with {target}; if the small file is right, remove that one and run again."
-        )
-
-
-def _is_page(body: bytes) -> bool:
-    beginning = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:512].lower()
-    return beginning.startswith(b"<") and (b"<html" in beginning or beginning.startswith(b"<!doctype html"))
-
-
-def _beginning(body: bytes) -> str:
-    return body.lstrip()[:40].decode("utf-8", "replace")
-
-
-def _check_gzip(body: bytes) -> None:
-    """Read through to the end, because only the end says whether the file is whole."""
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
-            while file.read(_CHUNK):
-                pass
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _UnfinishedError(f"the gzip file is truncated or broken ({error})") from error

@@ -13,17 +13,18 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted([*(ROOT / "lma").rglob("*.py"), *(ROOT / "flows").rglob("*.py")])
 FOUNDATION = {"lma", "lma.errors", "lma.contracts", "lma.contract_rules"}
 RIM = {
-    "lma.snapshots", "lma.releases", "lma.records", "lma.warehouse", "lma.validation", "lma.publish", "lma.user_tables",
+    "lma.snapshots", "lma.fetch", "lma.releases", "lma.records", "lma.warehouse", "lma.validation", "lma.publish", "lma.user_tables",
 }  # fmt: skip
 CORE = {
-    "lma.parsers", "lma.staging", "lma.published_text", "lma.classifications", "lma.forecasting", "lma.balance", "lma.shortages",
-    "lma.migration", "lma.disclosure", "lma.assessment", "lma.pushdown",
+    "lma.parsers", "lma.staging", "lma.published_text", "lma.classifications", "lma.levels", "lma.forecasting", "lma.balance", "lma.shortages",
+    "lma.migration", "lma.disclosure", "lma.assessment", "lma.pushdown", "lma.documentation",
 }  # fmt: skip
 OWNERS = {
     "duckdb": {"lma.warehouse"},
     "great_expectations": {"lma.validation"},
     "yaml": {"lma.contracts"},
-    "httpx": {"lma.snapshots"},
+    "httpx": {"lma.fetch.line"},
+    "sdmx": {"lma.fetch.structures"},
     "prefect": {"flows.deployments"},
     "typst": {"lma.publish.pdf"},
     "xlsxwriter": {"lma.publish.xlsx"},
@@ -39,6 +40,8 @@ HEAVY = {
     "xlsxwriter",
     "openpyxl",
     "scipy",
+    "httpx",
+    "sdmx",
 }
 CLOCKS = {"now", "today", "utcnow", "time", "time_ns"}
 

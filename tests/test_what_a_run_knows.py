@@ -58,7 +58,7 @@ def test_source_without_a_file_is_fetched_unless_offline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
-    monkeypatch.setattr(refresh, "download_files", lambda run, sources: 1)
+    monkeypatch.setattr(refresh.fetching, "fetch_files", lambda run, sources: 1)
     wanted = ["ilo_emp_age_reported"]
     monkeypatch.setattr(contracts, "sample_dir", lambda: tmp_path / "empty")
     with refresh.open_run(ask(tmp_path, offline=False)) as run:
