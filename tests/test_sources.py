@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from lma import contracts, staging
+from lma.classifications import check_codes
 from lma.parsers import PARSERS
 
 WRITTEN_BY_HAND = {"README.md"}
@@ -140,13 +141,17 @@ def test_crosswalks_give_known_codes():
     known = {"ref_area": set(contracts.codelist("areas")["area"])}
     known["counterpart_area"] = known["ref_area"] | {"_T", "_Z"}
     known["indicator"] = set(contracts.codelist("indicators")["indicator"])
-    known["economic_activity"] = set(contracts.codelist("economic_activities")["code"])
     known["unit_measure"] = set(contracts.codelist("units")["unit_measure"])
     known["age"] = set(contracts.codelist("ages")["age"])
     for path in sorted((contracts.codelists_dir() / "crosswalks").glob("*.csv")):
         table = contracts.crosswalk(path.stem)
         for concept in set(table.columns) & set(known) if "published" in table.columns else ():
             assert set(table[concept]) - {""} <= known[concept], f"{path.name}, {concept}"
+        if {"published", "economic_activity", "activity_revision"} <= set(table.columns):
+            kept = table[table["economic_activity"] != ""]
+            check_codes(
+                kept["economic_activity"], kept["activity_revision"], kept["published"], "activity", path.name
+            )
 
 
 def test_vintages_are_dates(observations):
