@@ -434,14 +434,121 @@ def trace(
 
 
 @app.command()
-def sources() -> None:
-    """List every source: publisher, table, licence, whether it is downloaded, title, address.
+def docs(
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")],
+) -> None:
+    """Write the data dictionary and the list of sources, made from the contracts.
+
+    Example: lma docs docs
+    """
+    from flows.documents import write_documents
+
+    write_documents(folder, out)
+
+
+# ---------------------------------------------------------------- sources
+
+
+sources_app = typer.Typer(no_args_is_help=False, invoke_without_command=True, rich_markup_mode=None)
+app.add_typer(sources_app, name="sources")
+
+
+@sources_app.callback()
+def sources(context: typer.Context, warehouse: WarehousePath = DEFAULT_WAREHOUSE) -> None:
+    """List every source: publisher, licence, last vintage, figures, stale or not, table.
 
     Example: lma sources
     """
-    from flows.summary import list_sources
+    if context.invoked_subcommand is None:
+        from flows.sources import list_sources
 
-    list_sources(out)
+        list_sources(warehouse, dt.date.today(), out)
+
+
+@sources_app.command("show")
+def show_source(
+    source_id: Annotated[str, typer.Argument(help="Source, see `lma sources`.")],
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+) -> None:
+    """Describe one source in words: licence, layout, vintages, what becomes of its columns, files landed.
+
+    Example: lma sources show mus_eoe
+    """
+    from flows.sources import show_source
+
+    show_source(warehouse, source_id, dt.date.today(), out)
+
+
+# ---------------------------------------------------------------- quarantine
+
+
+quarantine_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="""Rows that broke a contract: look at them, and release those whose figure is right.
+
+    Example: lma quarantine list""",
+)
+app.add_typer(quarantine_app, name="quarantine")
+
+
+@quarantine_app.command("list")
+def list_quarantined(
+    source: Annotated[
+        str | None, typer.Option("--source", help="Only rows of this source.", show_default=False)
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", help="Only rows that break this rule.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows shown.")] = 20,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+) -> None:
+    """List refused rows with the rule they break, and how many there are by source and rule.
+
+    Example: lma quarantine list --source arm_wages_monthly
+    """
+    from flows.quarantine import list_quarantine
+
+    list_quarantine(warehouse, source, rule, limit, out)
+
+
+@quarantine_app.command("show")
+def show_quarantined(
+    wanted: Annotated[
+        str, typer.Argument(metavar="ID|FILE", help="Id of a row, or a file (name or sha256).")
+    ],
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+) -> None:
+    """Show refused rows beside the publisher's own row, and whether a reviewer may release them.
+
+    Example: lma quarantine show 2888d6e1bff6:1736:wages
+    """
+    from flows.quarantine import show_quarantined
+
+    show_quarantined(warehouse, wanted, out)
+
+
+@quarantine_app.command("release")
+def release_quarantined(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of rows.")],
+    reason: Annotated[str, typer.Option("--reason", help="What was looked at, and why the figure is right.")],
+    reviewer: Annotated[
+        str | None,
+        typer.Option("--reviewer", envvar="LMA_REVIEWER", help="Name of the reviewer.", show_default=False),
+    ] = None,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+) -> None:
+    """Release rows after a person has looked: the figure is loaded with reviewer and reason in its note.
+
+    Only rules that judge the size of a figure can be set aside, never those about keys, codes or types. The
+    record stands beside the landed files; it applies to this row of this file with this figure only.
+
+    Example: lma quarantine release 2888d6e1bff6:7 --reason "revision, see bulletin"
+    """
+    from flows.quarantine import release_rows
+
+    request = _request(None, warehouse, "lma quarantine release", offline=True)
+    release_rows(request, ids, reason, reviewer, _narrate)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What a person reads on the terminal: a short summary of an edition, the sources, the environment."""
+"""What a person reads on the terminal: a short summary of an edition, the environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
 
 from lma import contracts
 from lma.errors import LmaError
@@ -25,24 +24,6 @@ def summarise(folder: Path, console: Console) -> None:
         console.print(f"  - {text}", markup=False)
     files = sorted(path.name for path in folder.iterdir() if path.is_file())
     console.print(f"  files: {', '.join(files)}, tables/*.csv", markup=False)
-
-
-def list_sources(console: Console) -> None:
-    """One line per source."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("source", "publisher", "table", "licence", "network", "title", "address"):
-        table.add_column(heading, overflow="fold")
-    for source in contracts.sources().values():
-        table.add_row(
-            source.source_id,
-            source.publisher,
-            source.table_code,
-            source.licence,
-            "yes" if source.download else "by file",
-            source.title,
-            source.url,
-        )
-    console.print(table)
 
 
 NEEDED = (

@@ -32,7 +32,7 @@ from lma.warehouse import Warehouse
 ROOT = Path(__file__).parent.parent
 COMMANDS = {
     "run", "refresh", "ingest", "check", "forecast", "forecast-panel", "backtest", "rate", "assess", "scenario", "compare",
-    "protect", "audit", "trace", "sources", "doctor",
+    "protect", "audit", "trace", "sources", "quarantine", "docs", "doctor",
 }  # fmt: skip
 HEAVY = ("pandas", "duckdb", "great_expectations", "sklearn", "statsforecast", "prefect", "pyarrow", "numpy")
 CASES = ROOT / "tests" / "cases" / "shortages"
@@ -311,13 +311,33 @@ def test_audit_and_protect_name_what_is_missing(world: World, tmp_path: Path) ->
 # ---------------------------------------------------------------- what the warehouse answers
 
 
-def test_sources_are_listed_whole(tmp_path: Path) -> None:
-    outcome = run_lma("sources", folder=tmp_path)
-    assert outcome.code == 0
-    lines = outcome.out.splitlines()[1:]
-    assert [line.split()[0] for line in lines] == list(contracts.sources())
-    for line, source in zip(lines, contracts.sources().values(), strict=True):
-        assert source.licence in line and source.url in line and "…" not in line
+def test_sources_are_listed_within_80_columns(world: World, tmp_path: Path) -> None:
+    """Before the first run, and after it with vintage, figures and age."""
+    before, after = run_lma("sources", folder=tmp_path), world.lma("sources")
+    assert before.code == after.code == 0
+    for text in (before.out, after.out):
+        assert max(map(len, text.splitlines())) <= 80 and "…" not in text
+        ids = [line.split()[0] for line in text.splitlines() if line.split()[0] in contracts.sources()]
+        assert sorted(ids) == sorted(contracts.sources())
+        whole = " ".join(text.split())
+        for source in contracts.sources().values():
+            assert f"{source.publisher}. Licence: {source.licence}" in whole
+    assert "no warehouse here yet" in before.out and "no warehouse" not in after.out
+    facts = {line.split()[0]: line.split()[1:4] for line in after.out.splitlines()}
+    assert facts["mus_eoe"][:2] == ["2025-12-31", "39"]
+    assert facts["etd"][2] == "stale"
+
+
+def test_one_source_is_described_in_words(world: World, tmp_path: Path) -> None:
+    outcome = world.lma("sources", "show", "mus_eoe")
+    assert outcome.code == 0 and max(map(len, outcome.out.splitlines())) <= 160
+    for words in (
+        "Statistics Mauritius",
+        "`economic_activity` is always `EOE`",
+        "13 rows, 39 figures, 0 in quarantine",
+    ):
+        assert words in " ".join(outcome.out.split()), words
+    assert_refused(run_lma("sources", "show", "nosuch", folder=tmp_path), 2, "nosuch", "mus_eoe")
 
 
 def test_doctor_tells_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
