@@ -22,6 +22,7 @@ CASES = Path(__file__).parent / "cases"
 RULES = rule_set("balance")
 COUNTRY = Country(ref_area="ARM", label="Testland", role="origin", partners=[])
 FIRST, LAST, ORIGIN = 2026, 2030, 2025
+SECTORS = ("A", "B", "C", "DE", "F", "G", "HJ", "I", "K", "LMN", "O", "P", "Q", "RSTU")
 # Shrinking a failing simulation takes minutes and shows little.
 QUICK = settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 POPULATION_AGES = (supply.CHILDREN, *supply.AGES[:-1], *supply.OLD_AGES)
@@ -39,11 +40,11 @@ def make_observations(seed: int = 0) -> pd.DataFrame:
 
 
 def make_employment(seed: int) -> list[dict[str, object]]:
-    steps = 0.01 + 0.03 * np.random.default_rng(seed).standard_normal((len(demand.SECTORS), ORIGIN - 2004))
-    levels = (20_000 + 7_000 * np.arange(len(demand.SECTORS)))[:, None] * np.exp(steps.cumsum(axis=1))
+    steps = 0.01 + 0.03 * np.random.default_rng(seed).standard_normal((len(SECTORS), ORIGIN - 2004))
+    levels = (20_000 + 7_000 * np.arange(len(SECTORS)))[:, None] * np.exp(steps.cumsum(axis=1))
     return [
         {"indicator": "EMP", "economic_activity": sector, "time_period": str(2005 + k), "obs_value": level}
-        for sector, row in zip(demand.SECTORS, levels, strict=True)
+        for sector, row in zip(SECTORS, levels, strict=True)
         for k, level in enumerate(row)
     ]
 
@@ -230,7 +231,7 @@ def test_accounting_holds_in_every_draw(drift: float, spread: float, seed: int) 
 
 
 @QUICK
-@given(low=st.floats(-5, 5), more=st.floats(0.01, 5), sector=st.sampled_from(demand.SECTORS))
+@given(low=st.floats(-5, 5), more=st.floats(0.01, 5), sector=st.sampled_from(SECTORS))
 def test_gap_grows_with_demand(low: float, more: float, sector: str) -> None:
     def total(points: float) -> np.ndarray:
         asked = Scenario(
@@ -238,7 +239,7 @@ def test_gap_grows_with_demand(low: float, more: float, sector: str) -> None:
         )
         return run(n_draws=40, scenario=asked).draws["GAP"].sum(axis=2)
 
-    before, after, i = total(low), total(low + more), demand.SECTORS.index(sector)
+    before, after, i = total(low), total(low + more), SECTORS.index(sector)
     assert (after[:, i] > before[:, i]).all()
     assert np.array_equal(np.delete(after, i, axis=1), np.delete(before, i, axis=1))
 
@@ -284,7 +285,7 @@ def test_usable_unemployed_are_counted_once() -> None:
 
 def test_draws_agree_with_published_quantiles() -> None:
     table = tabulate_balance(run(n_draws=2000), RULES)
-    for sector in demand.SECTORS:
+    for sector in SECTORS:
         for level in ("0.1", "0.5", "0.9"):
             published = FORECASTS.query(
                 "economic_activity == @sector and horizon == 3 and output_type_id == @level"
@@ -323,14 +324,14 @@ def test_sectors_that_moved_together_widen_the_national_interval() -> None:
 
 
 def test_no_change_is_measured_across_a_break() -> None:
-    employment = demand.select_employment(OBSERVATIONS, "ARM")
-    whole = demand.measure_changes(employment, demand.SECTORS)
+    employment = demand.select_sectors(OBSERVATIONS, "ARM", "modelled")
+    whole = demand.measure_changes(employment, SECTORS)
     broken = employment.assign(
         is_break=(employment["economic_activity"] == "C") & (employment["year"] == 2015)
     )
-    assert len(demand.measure_changes(broken, demand.SECTORS)) == len(whole) - 1
+    assert len(demand.measure_changes(broken, SECTORS)) == len(whole) - 1
     gap_year = employment[employment["year"] != 2015]
-    assert len(demand.measure_changes(gap_year, demand.SECTORS)) == len(whole) - 2
+    assert len(demand.measure_changes(gap_year, SECTORS)) == len(whole) - 2
 
 
 # ---------------------------------------------------------------- participation
@@ -362,7 +363,7 @@ def test_scenario_points_are_added_to_yearly_growth() -> None:
     )
     before, after = run(), run(scenario=everywhere)
     growth = [s.draws["EMP"][:, :, 1] / s.draws["EMP"][:, :, 0] - 1 for s in (before, after)]
-    points = np.where(np.array(demand.SECTORS) == "C", 0.02, 0.01)
+    points = np.where(np.array(SECTORS) == "C", 0.02, 0.01)
     np.testing.assert_allclose(growth[1] - growth[0], np.broadcast_to(points, growth[0].shape), atol=1e-6)
 
 

@@ -17,7 +17,6 @@ from lma.errors import InputError, UsageError
 from lma.forecasting import forecast_country, forecast_panel
 from lma.forecasting.backtest import list_origins, run_backtest
 from lma.forecasting.combine import choose_champions
-from lma.forecasting.country import SECTORS
 from lma.forecasting.features import build_windows
 from lma.forecasting.intervals import LEVELS, error_offsets, tidy_quantiles
 from lma.forecasting.models import FEWEST_WINDOWS, LABELS, MODELS
@@ -27,6 +26,11 @@ from lma.forecasting.series import FREQUENCIES, Absence, Series, format_period, 
 ROOT = Path(__file__).parent.parent
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 ANNUAL = FREQUENCIES["A"]
+
+SECTORS = {
+    "modelled": ("A", "B", "C", "DE", "F", "G", "HJ", "I", "K", "LMN", "O", "P", "Q", "RSTU"),
+    "reported": ("AGR", "MAN", "CON", "MEL", "MKT", "PUB", "X"),
+}
 
 
 def make_panel(n_series: int = 12, length: int = 24, seed: int = 1, start: int = 1996) -> pd.DataFrame:

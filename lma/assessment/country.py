@@ -17,7 +17,7 @@ from lma.assessment.migration import (
     decision_table,
     dependency_table,
 )
-from lma.assessment.profile import PROFILE_SPEC, SECTOR_SPEC, country_profile, sector_profile
+from lma.assessment.profile import PROFILE_SPEC, country_profile, sector_profile, sector_spec
 from lma.assessment.projections import (
     ACCURACY_SPEC,
     accuracy_table,
@@ -29,15 +29,17 @@ from lma.assessment.quality import QUALITY_SPEC, quality_table
 from lma.assessment.selection import select
 from lma.assessment.shortage import (
     INDICATOR_SPEC,
-    SHORTAGE_SPEC,
     balance_spec,
     balance_table,
     indicator_table,
+    shortage_spec,
     shortage_table,
 )
 from lma.contracts import Country, TableSpec
+from lma.levels import find_levels, find_main_level
 
 NOTES = {
+    "N_LEVEL": "The finest level of detail for which the sources have every activity. Levels are never mixed within a block of rows.",
     "N_MODELLED": "ILO modelled estimate, not a figure the country reported: it must not be used to rank countries.",
     "N_REPORTED": "Reported by the country to the ILO.",
     "N_BREAK": "Break in series: figures before and after it are not comparable; no growth is taken across it.",
@@ -116,16 +118,17 @@ def assess(country: Country, edition: str, marts: Marts) -> Assessment:
     )
     code, derived = country.ref_area, marts.indicators
     observed = select(marts.observations, ref_area=code)
+    level = find_main_level(observed, code)
     parts = [
         (PROFILE_SPEC, country_profile(code, edition, observed, derived, lineage)),
-        (SECTOR_SPEC, sector_profile(code, observed, derived, lineage)),
-        (SHORTAGE_SPEC, shortage_table(code, marts.shortages, marts.balances, span, lineage)),
-        (INDICATOR_SPEC, indicator_table(code, marts.shortages, lineage)),
+        (sector_spec(find_levels(observed, code)), sector_profile(code, observed, derived, lineage)),
+        (shortage_spec(level), shortage_table(code, marts.shortages, marts.balances, span, level, lineage)),
+        (INDICATOR_SPEC, indicator_table(code, marts.shortages, level, lineage)),
         (
             projection_spec(years[0], years[-1]),
             projection_table(code, years, observed, marts.forecasts, marts.forecast_scores, lineage),
         ),
-        (balance_spec(span), balance_table(code, marts.balances, span, lineage)),
+        (balance_spec(span), balance_table(code, marts.balances, span, level, lineage)),
         (DEPENDENCY_SPEC, dependency_table(country, observed, derived, lineage)),
         (corridor_spec(country), corridor_table(country, marts.corridors, lineage)),
         (DECISION_SPEC, decision_table(code, marts.decisions, lineage)),
@@ -142,13 +145,15 @@ def assess(country: Country, edition: str, marts: Marts) -> Assessment:
 
 
 def forecast_years(ref_area: str, forecasts: pd.DataFrame, otherwise: int = dt.date.min.year) -> list[int]:
-    """Years with a forecast of the total, or the empty year after the last origin, or the year given."""
-    mine = forecasts[
-        (forecasts["ref_area"] == ref_area)
-        & (forecasts["basis_kind"] == "modelled")
-        & (forecasts["horizon"] > 0)
-    ]
-    years = sorted({int(period) for period in mine["target_period"]})
+    """Forecast years after the newest figure, or the empty year after the last origin, or the year given.
+
+    The newest figure is that of the kind (modelled before reported) with the most activities forecast.
+    """
+    mine = forecasts[(forecasts["ref_area"] == ref_area) & (forecasts["horizon"] > 0)]
+    detail = mine.groupby("basis_kind")["economic_activity"].nunique()
+    mine = mine[mine["basis_kind"] == (detail.idxmax() if len(detail) else "modelled")]
+    ahead = mine[mine["target_period"] > str(mine["origin_date"].max())]
+    years = sorted({int(period) for period in ahead["target_period"]})
     return years or [max((int(p[:4]) + 1 for p in forecasts["origin_date"]), default=otherwise)]
 
 

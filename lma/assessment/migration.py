@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells, add_mart_number, fill_row
-from lma.assessment.profile import sector_rows
+from lma.assessment.profile import read_labels
 from lma.assessment.selection import latest, select, single
 from lma.contracts import Country, TableSpec, Zone
 from lma.migration.dependency import compute_headroom
@@ -340,9 +340,7 @@ def decision_table(ref_area: str, decisions: pd.DataFrame, lineage: Lineage) -> 
     """Cells of T10: one row per economic activity (and zone) with every test D0 to D8."""
     table = TableCells(ref_area, "T10", DECISION_COLUMNS, lineage)
     mine = select(decisions, ref_area=ref_area, occupation="_T")
-    labels = {key.id: key.label for key in sector_rows("ISIC4_14")} | {
-        key.id: key.label for key in sector_rows("NATIONAL")
-    }
+    labels = read_labels("economic_activities")
     order = [code for code in labels if code in set(mine["economic_activity"])]
     for code in order:
         _add_decision_row(table, Key(code, labels[code]), select(mine, economic_activity=code))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from lma.assessment.cells import Key, Lineage, TableCells, add_mart_number, fill_row
 from lma.assessment.selection import latest, select, single
 from lma.contracts import TableSpec, codelist, rule_set
+from lma.levels import Level, find_levels
 
 
 class ProfileRow(NamedTuple):
@@ -211,15 +213,23 @@ SECTOR_COLUMNS = tuple(
         ("informal", "Informal employment, %"),
         ("informal_period", "Period of informal employment"),
         ("migrant_share", "Foreign workers, %"),
+        ("level", "Level of detail"),
     )
 )
-SECTOR_SPEC = TableSpec(
-    "T2",
-    "Sector profile",
-    "Employment by economic activity: 14 groups of ISIC Rev. 4 from the ILO's modelled estimates, then the 7 groups the country itself reported.",
-    "Economic activity",
-    notes=("N_MODELLED", "N_REPORTED", "N_BREAK"),
-)
+
+
+def sector_spec(levels: Mapping[str, Level]) -> TableSpec:
+    """Heading of T2, which names the level of detail of both blocks."""
+    return TableSpec(
+        "T2",
+        "Sector profile",
+        f"Employment by economic activity, first {levels['modelled'].words}, then {levels['reported'].words}.",
+        "Economic activity",
+        notes=("N_LEVEL", "N_MODELLED", "N_REPORTED", "N_BREAK"),
+    )
+
+
+LEVEL_COLUMN = "level"
 ALTERNATIVE_GROUPS = {
     "MAN_MEL",
     "X",
@@ -243,21 +253,34 @@ def sector_rows(classification: str) -> list[Key]:
 def sector_profile(
     ref_area: str, observations: pd.DataFrame, indicators: pd.DataFrame, lineage: Lineage
 ) -> pd.DataFrame:
-    """Cells of T2: modelled rows (14 groups), then reported rows (7 groups, row ids starting REP_)."""
+    """Cells of T2: modelled rows, then reported rows (row ids starting REP_), each at its finest complete level."""
     table = TableCells(ref_area, "T2", SECTOR_COLUMNS, lineage)
     observed, derived = select(observations, ref_area=ref_area), select(indicators, ref_area=ref_area)
-    for activity in sector_rows("ISIC4_14"):
-        _add_sector_row(table, activity, activity, "modelled", observed, derived)
-    for row, activity in reported_rows(observed):
-        _add_sector_row(table, row, activity, "reported", observed, derived)
+    levels = find_levels(observed, ref_area)
+    for row, activity, kind in series_rows(observed, ref_area):
+        _add_sector_row(table, row, activity, kind, observed, derived)
+        table.text(row, LEVEL_COLUMN, levels[kind].detail.label)
     return table.frame()
 
 
-def reported_rows(observed: pd.DataFrame) -> list[tuple[Key, Key]]:
-    """(row, activity) of the reported block. Of the groups that publishers use as alternatives only those with figures."""
+def series_rows(observed: pd.DataFrame, ref_area: str) -> list[tuple[Key, Key, str]]:
+    """(row, activity, kind of figures) of every series a table lists: the modelled level, then the reported one.
+
+    Persons whose activity is not classified stand beside the reported level where they are published.
+    """
+    levels = find_levels(observed, ref_area)
+    modelled = [(key, key, "modelled") for key in level_rows(levels["modelled"])]
     published = set(select(observed, indicator="EMP", basis_kind="reported")["economic_activity"])
-    kept = [key for key in sector_rows("ISIC4_7") if key.id in published or key.id not in ALTERNATIVE_GROUPS]
-    return [(Key(f"REP_{key.id.strip('_')}", f"{key.label} (reported)"), key) for key in kept]
+    rest = [key for key in sector_rows("ISIC4_7") if key.id == "X" and key.id in published]
+    reported = [*level_rows(levels["reported"]), *(rest if levels["reported"].codes else [])]
+    rows = [(Key(f"REP_{key.id.strip('_')}", f"{key.label} (reported)"), key, "reported") for key in reported]
+    return modelled + rows
+
+
+def level_rows(level: Level) -> list[Key]:
+    """Code and label of each economic activity of a level, total first."""
+    labels = read_labels("economic_activities")
+    return [Key("_T", "All activities"), *(Key(code, labels[code]) for code in level.codes)]
 
 
 def _add_sector_row(
@@ -275,7 +298,8 @@ def _add_sector_row(
     )
     notes = ["N_MODELLED"] if kind == "modelled" else ["N_REPORTED"]
     if employment is None:
-        fill_row(table, row, SECTOR_COLUMNS, f"no {kind} employment of this activity in the loaded sources")
+        figures = [column for column in SECTOR_COLUMNS if column.id != LEVEL_COLUMN]
+        fill_row(table, row, figures, f"no {kind} employment of this activity in the loaded sources")
         return
     add_mart_number(table, row, "employment", employment, "observation_id", "", decimals=0, footnotes=notes)
     table.text(row, "period", employment["time_period"], [employment["observation_id"]])

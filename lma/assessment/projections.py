@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells
-from lma.assessment.profile import reported_rows, sector_rows
+from lma.assessment.profile import level_rows, series_rows
 from lma.assessment.selection import latest, select, single
 from lma.contracts import TableSpec
+from lma.levels import find_main_level
 
 PROJECTION_NOTES = ("N_PROJECTION", "N_MODELLED", "N_RECONCILED")
 
@@ -23,12 +24,6 @@ def projection_spec(first: int, last: int) -> TableSpec:
         "Economic activity",
         PROJECTION_NOTES,
     )
-
-
-def series_rows(observed: pd.DataFrame) -> list[tuple[Key, str, str]]:
-    """(row, economic activity, kind of basis) of every series that is forecast or refused."""
-    modelled = [(key, key.id, "modelled") for key in sector_rows("ISIC4_14")]
-    return modelled + [(row, activity.id, "reported") for row, activity in reported_rows(observed)]
 
 
 def projection_columns(years: list[int]) -> list[Key]:
@@ -73,18 +68,20 @@ def projection_table(
     """Cells of T5: champion's mean and intervals per series and year; a reason code where there is no forecast."""
     columns = projection_columns(years)
     table = TableCells(ref_area, "T5", columns, lineage)
-    for row, activity, kind in series_rows(select(observations, ref_area=ref_area)):
+    for row, activity, kind in series_rows(select(observations, ref_area=ref_area), ref_area):
         cell = {
             "ref_area": ref_area,
             "indicator": "EMP",
             "sex": "_T",
-            "economic_activity": activity,
+            "economic_activity": activity.id,
             "basis_kind": kind,
         }
         mine = select(forecasts, **cell)
         _add_base(table, row, latest(observations, age="_T", citizenship="_T", freq="A", **cell))
         _add_forecasts(table, row, mine, columns)
-        _add_score(table, row, select(scores, ref_area=ref_area, economic_activity=activity, basis_kind=kind))
+        _add_score(
+            table, row, select(scores, ref_area=ref_area, economic_activity=activity.id, basis_kind=kind)
+        )
     return table.frame()
 
 
@@ -211,8 +208,9 @@ def accuracy_table(
     mine = select(scores, ref_area=ref_area, horizon=0)
     columns = accuracy_columns(mine)
     table = TableCells(ref_area, "T12", columns, lineage)
-    for row, activity, kind in series_rows(select(observations, ref_area=ref_area)):
-        _add_accuracy_row(table, row, select(mine, economic_activity=activity, basis_kind=kind), columns)
+    for row, activity, kind in series_rows(select(observations, ref_area=ref_area), ref_area):
+        scored = select(mine, economic_activity=activity.id, basis_kind=kind)
+        _add_accuracy_row(table, row, scored, columns)
     return table.frame()
 
 
@@ -257,13 +255,17 @@ def _add_score_cell(
 
 
 def chart_series(ref_area: str, observations: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Tidy history and forecast of the modelled series for charts: economic_activity, label, time_period, measure, value."""
-    labels = {key.id: key.label for key in sector_rows("ISIC4_14")}
+    """Tidy history and forecast for charts: economic_activity, label, time_period, measure, value.
+
+    The series are those of the country's main level, of one kind of figures.
+    """
+    level = find_main_level(observations, ref_area)
+    labels = {key.id: key.label for key in level_rows(level)}
     cell = {
         "ref_area": ref_area,
         "indicator": "EMP",
         "sex": "_T",
-        "basis_kind": "modelled",
+        "basis_kind": level.basis_kind,
         "economic_activity": list(labels),
     }
     history = select(observations, freq="A", age="_T", citizenship="_T", **cell)

@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells
-from lma.assessment.profile import sector_rows
+from lma.assessment.profile import level_rows
 from lma.assessment.selection import select, single
 from lma.contracts import TableSpec, codelist, rule_set
+from lma.levels import Level
 
 METHODS = (("ba", "BA-style"), ("oecd", "OECD-style"))
 SHORTAGE_COLUMNS = (
@@ -33,24 +34,28 @@ SHORTAGE_COLUMNS = (
     Key("gap_share", "Median gap over employment, %"),
     Key("confidence", "Confidence"),
 )
-SHORTAGE_SPEC = TableSpec(
-    "T3",
-    "Shortage list by economic activity",
-    "Rating by two rule sets as far as the data allow, and by the projected gap. The loaded sources hold no occupation "
-    "figures for this country, so rows are economic activities.",
-    "Economic activity",
-    ("N_RATING", "N_GAP", "N_NO_MIGRATION"),
-)
+
+
+def shortage_spec(level: Level) -> TableSpec:
+    """Heading of T3, which names the level of detail of its rows."""
+    return TableSpec(
+        "T3",
+        "Shortage list by economic activity",
+        "Rating by two rule sets as far as the data allow, and by the projected gap. The loaded sources hold no occupation "
+        f"figures for this country, so rows are economic activities: {level.words}.",
+        "Economic activity",
+        ("N_LEVEL", "N_RATING", "N_GAP", "N_NO_MIGRATION"),
+    )
 
 
 def shortage_table(
-    ref_area: str, shortages: pd.DataFrame, balances: pd.DataFrame, span: str, lineage: Lineage
+    ref_area: str, shortages: pd.DataFrame, balances: pd.DataFrame, span: str, level: Level, lineage: Lineage
 ) -> pd.DataFrame:
-    """Cells of T3. ``span``: the cumulated period of the gap, such as 2026-2030."""
+    """Cells of T3. ``span``: the cumulated period of the gap, such as 2026-2030; ``level``: of its rows."""
     table = TableCells(ref_area, "T3", SHORTAGE_COLUMNS, lineage)
     mine = select(shortages, ref_area=ref_area, occupation="_T")
     gaps = select(balances, ref_area=ref_area, occupation="_T", time_period=span, scenario="baseline")
-    for row in sector_rows("ISIC4_14"):
+    for row in level_rows(level):
         ratings = select(mine, economic_activity=row.id)
         _add_methods(table, row, ratings)
         _add_final(table, row, ratings)
@@ -195,12 +200,12 @@ def indicator_names() -> dict[tuple[str, str], str]:
     }
 
 
-def indicator_table(ref_area: str, shortages: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
+def indicator_table(ref_area: str, shortages: pd.DataFrame, level: Level, lineage: Lineage) -> pd.DataFrame:
     """Cells of T4: one row per activity, rule set and indicator."""
     table = TableCells(ref_area, "T4", INDICATOR_COLUMNS, lineage)
     mine = select(shortages, ref_area=ref_area, occupation="_T")
     labels, names = dict(METHODS), indicator_names()
-    for activity in sector_rows("ISIC4_14"):
+    for activity in level_rows(level):
         rows = select(mine, economic_activity=activity.id, method=list(labels))
         for record in (
             rows[rows["indicator"] != "_SCORE"]
@@ -257,13 +262,15 @@ def balance_columns(present: set[str]) -> list[Key]:
     return [*terms, *(key for key in SHORTAGE_COLUMNS if key.id in {cell[0] for cell in GAP_CELLS})]
 
 
-def balance_table(ref_area: str, balances: pd.DataFrame, span: str, lineage: Lineage) -> pd.DataFrame:
+def balance_table(
+    ref_area: str, balances: pd.DataFrame, span: str, level: Level, lineage: Lineage
+) -> pd.DataFrame:
     """Cells of T6 for the cumulated period."""
     mine = select(balances, ref_area=ref_area, occupation="_T", time_period=span, scenario="baseline")
     columns = balance_columns(set(mine["measure"]))
     table = TableCells(ref_area, "T6", columns, lineage)
     gap_ids = {cell[0] for cell in GAP_CELLS}
-    for row in sector_rows("ISIC4_14"):
+    for row in level_rows(level):
         rows = select(mine, economic_activity=row.id)
         for column in columns:
             if column.id not in gap_ids:

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lma.levels import TOTAL, Level, select_employment
+
 Array = npt.NDArray[np.float64]
 
-SECTORS = ("A", "B", "C", "DE", "F", "G", "HJ", "I", "K", "LMN", "O", "P", "Q", "RSTU")
 NEEDED_LEVELS = (0.1, 0.5, 0.9)
 QUANTUM = 1024.0
 
@@ -26,11 +27,13 @@ QUANTUM = 1024.0
 class Demand:
     """Employment in every draw, and where it comes from.
 
+    ``activities``: what was asked for; ``sectors``: those of them with a forecast, or the economy as one (`_T`).
     ``employment``: (draws, sectors, years) in persons; the first year is the base year, before the first
     balance year. ``reasons``: sector without employment -> why. ``inputs``: (sector, year) -> ids.
     """
 
     sectors: tuple[str, ...]
+    activities: tuple[str, ...]
     base_year: int
     employment: Array
     reasons: dict[str, str]
@@ -43,30 +46,21 @@ def quantise(persons: Array) -> Array:
     return rounded
 
 
-def select_employment(observations: pd.DataFrame, ref_area: str) -> pd.DataFrame:
-    """Yearly modelled employment by activity of one country, sorted; one row per activity and year."""
-    o = observations
-    chosen = o[
-        (o["ref_area"] == ref_area)
-        & (o["indicator"] == "EMP")
-        & (o["freq"] == "A")
-        & (o["sex"] == "_T")
-        & (o["age"] == "_T")
-        & (o["citizenship"] == "_T")
-        & (o["basis_kind"] == "modelled")
-        & o["obs_value"].notna()
-    ]
+def select_sectors(observations: pd.DataFrame, ref_area: str, basis_kind: str) -> pd.DataFrame:
+    """Yearly employment by activity of one country, sorted; one row per activity and year."""
+    rows = select_employment(observations, ref_area)
+    chosen = rows[rows["basis_kind"] == basis_kind]
     return chosen.assign(year=chosen["time_period"].astype(int)).sort_values(["economic_activity", "year"])
 
 
-def select_forecasts(forecasts: pd.DataFrame, ref_area: str) -> pd.DataFrame:
+def select_forecasts(forecasts: pd.DataFrame, ref_area: str, basis_kind: str) -> pd.DataFrame:
     """Champion quantiles of employment of one country at the newest origin, sorted."""
     f = forecasts
     chosen = f[
         (f["ref_area"] == ref_area)
         & (f["indicator"] == "EMP")
         & (f["sex"] == "_T")
-        & (f["basis_kind"] == "modelled")
+        & (f["basis_kind"] == basis_kind)
         & (f["role"] == "champion")
         & (f["output_type"] == "quantile")
         & f["value"].notna()
@@ -200,6 +194,11 @@ def _draw_sector(
     return np.stack(drawn, axis=1), ids
 
 
+def choose_sectors(quantiles: pd.DataFrame, level: Level) -> tuple[str, ...]:
+    """Activities of the level; the economy as one where none of them is forecast."""
+    return level.sectors if set(level.sectors) & set(quantiles["economic_activity"]) else (TOTAL,)
+
+
 def draw_employment(
     observations: pd.DataFrame,
     forecasts: pd.DataFrame,
@@ -208,15 +207,17 @@ def draw_employment(
     last_year: int,
     n_draws: int,
     generator: np.random.Generator,
-    sectors: Sequence[str] = SECTORS,
+    level: Level,
 ) -> Demand:
     """Employment by sector and year in every draw, from the year before ``first_year`` to ``last_year``.
 
     The base year is the observed figure where there is one, else the forecast. A sector without a complete
-    forecast is left out with its reason.
+    forecast is left out with its reason; where no sector has one, the economy is drawn as one.
     """
-    employment, quantiles = select_employment(observations, ref_area), select_forecasts(forecasts, ref_area)
+    employment = select_sectors(observations, ref_area, level.basis_kind)
+    quantiles = select_forecasts(forecasts, ref_area, level.basis_kind)
     years = list(range(first_year - 1, last_year + 1))
+    sectors = choose_sectors(quantiles, level)
     parts = {
         s: (quantiles[quantiles["economic_activity"] == s], employment[employment["economic_activity"] == s])
         for s in sectors
@@ -229,5 +230,10 @@ def draw_employment(
         drawn[:, i, :], ids = _draw_sector(years, *parts[sector], scores[:, list(sectors).index(sector)])
         inputs.update({(sector, year): ids[k] for k, year in enumerate(years)})
     return Demand(
-        present, years[0], quantise(drawn), {s: r for s, r in found.items() if r is not None}, inputs
+        present,
+        tuple(sectors),
+        years[0],
+        quantise(drawn),
+        {s: r for s, r in found.items() if r is not None},
+        inputs,
     )

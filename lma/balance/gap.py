@@ -20,6 +20,7 @@ from lma.balance.scenarios import BASELINE, add_participants, apply_growth_point
 from lma.balance.supply import Supply, estimate_supply
 from lma.contracts import Country, RuleSet, Scenario
 from lma.errors import UsageError
+from lma.levels import find_main_level
 
 Array = npt.NDArray[np.float64]
 
@@ -204,7 +205,8 @@ def simulate_balance(
             "give a last year not before the first."
         )
     area, generator = country.ref_area, _seed_generator(seed, country.ref_area)
-    demand = draw_employment(observations, forecasts, area, first_year, last_year, n_draws, generator)
+    level = find_main_level(observations, area)
+    demand = draw_employment(observations, forecasts, area, first_year, last_year, n_draws, generator, level)
     points = find_growth_points(scenario, (*demand.sectors, *demand.reasons))[: len(demand.sectors)]
     employment = quantise(apply_growth_points(demand.employment, points))
     base = employment[:, :, 0]

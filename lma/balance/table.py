@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lma.balance.demand import SECTORS
 from lma.balance.gap import FLOWS, SEEKER_KINDS, Simulation, compute_balance, simulate_balance
 from lma.balance.scenarios import BASELINE
 from lma.contracts import Country, RuleSet, Scenario, codelist, table_contract
@@ -119,7 +118,7 @@ def _find_inputs(simulation: Simulation, activity: str, year: int, measure: str)
     base = [i for s in simulation.sectors for i in demand.inputs[(s, demand.base_year)]]
     here = demand.inputs.get((activity, demand.base_year), [])
     before = here if year - 1 == demand.base_year else [at("EMP", when=year - 1)]
-    if activity == "_T" and measure in LOCAL:
+    if activity == "_T" and measure in LOCAL and "_T" not in simulation.demand.activities:
         return [at(measure, sector) for sector in simulation.sectors]
     table = {
         "EMP": demand.inputs.get((activity, year), []),
@@ -297,7 +296,8 @@ def _walk_probabilities(
 
 def tabulate_balance(simulation: Simulation, rules: RuleSet) -> pd.DataFrame:
     """Rows of marts.balances in a fixed order, persons to 0.1; rows refer to each other by the median row."""
-    activities, summed = [*SECTORS, "_T"], cumulate_draws(simulation)
+    summed = cumulate_draws(simulation)
+    activities = list(dict.fromkeys([*simulation.demand.activities, "_T"]))
     cells = [
         *_walk_annual(simulation, activities),
         *_walk_national(simulation),

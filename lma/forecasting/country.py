@@ -20,17 +20,14 @@ from lma.forecasting.panel import DECIMALS, PanelForecast, run_panel
 from lma.forecasting.reconcile import FEWEST_ERRORS, reconcile_total, shrink_covariance
 from lma.forecasting.scores import Inside, Score, measure_coverage, score_series
 from lma.forecasting.series import Absence, Floats
+from lma.levels import KINDS, UNCLASSIFIED, find_level
 
 TOTAL = "_T"
-SECTORS = {
-    "modelled": ("A", "B", "C", "DE", "F", "G", "HJ", "I", "K", "LMN", "O", "P", "Q", "RSTU"),
-    "reported": ("AGR", "MAN", "CON", "MEL", "MKT", "PUB", "X"),
-}
 STANDARD = {
     "freq": "A", "indicator": "EMP", "sex": "_T", "age": "_T", "counterpart_area": "_Z",
     "occupation": "_T", "citizenship": "_T", "unit_measure": "PS",
 }  # fmt: skip
-REVISIONS = ("ISIC4", "_Z")
+REVISIONS = ("ISIC4", "ETD12", "_Z")
 LARGEST_GAP = 0.01
 NOTHING = "none"
 Row = dict[str, Any]
@@ -54,6 +51,7 @@ class Run:
     result: PanelForecast
     rows: dict[str, pd.DataFrame]
     target_year: int
+    sectors: dict[str, tuple[str, ...]]
 
 
 def forecast_country(
@@ -66,8 +64,8 @@ def forecast_country(
     """Forecasts and scorecard of employment (EMP, both sexes) of one country, in persons.
 
     ``observations``: rows of marts.observations of *all* countries: the pooled model learns from every
-    annual employment series. Two histories are forecast, each on its own: modelled (total and 14 groups)
-    and reported (total and 7 aggregates), nothing from before a series' last break. The last year is
+    annual employment series. Two histories are forecast, each on its own, modelled and reported: the total
+    and the finest complete level of each, nothing from before a series' last break. The last year is
     ``horizon_year``, or ``horizon`` years after the country's latest figure. Champion and naive stand side
     by side, with mean and quantiles .025 .1 .5 .9 .975; the sectors sum to the total for both. A series
     without a forecast has one row, role none, with a reason.
@@ -85,7 +83,8 @@ def forecast_country(
     )
     steps = target_year - (int(ends.min()) if len(ends) else target_year - 1)
     result = run_panel(own, steps, "A", history)
-    run = Run(result, {str(uid): rows for uid, rows in own.groupby("unique_id")}, target_year)
+    by_series = {str(uid): rows for uid, rows in own.groupby("unique_id")}
+    run = Run(result, by_series, target_year, find_sectors(history, ref_area))
     return _as_table(list_forecasts(run), "marts.forecasts"), _as_table(
         list_scores(run), "marts.forecast_scores"
     )
@@ -125,14 +124,27 @@ def select_history(observations: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(unique_id=ids, ds=rows["time_period"].astype(int), y=rows["obs_value"].astype(float))
 
 
+def find_sectors(history: pd.DataFrame, ref_area: str) -> dict[str, tuple[str, ...]]:
+    """Activities that are forecast beside the total, by kind of figures: the finest complete level.
+
+    Reported persons whose activity is not classified are a part of the reported total.
+    """
+    codes = {kind: find_level(history, ref_area, kind).codes for kind in KINDS}
+    return {
+        kind: (*found, UNCLASSIFIED) if found and kind == "reported" else found
+        for kind, found in codes.items()
+    }
+
+
 def own_history(history: pd.DataFrame, ref_area: str) -> pd.DataFrame:
     """Rows of the country's own series that are forecast; ``InputError`` where there is none."""
-    codes = history["basis_kind"].map({kind: (*sectors, TOTAL) for kind, sectors in SECTORS.items()})
-    mine = np.array(
-        [code in of_kind for code, of_kind in zip(history["economic_activity"], codes, strict=True)],
-        dtype=bool,
-    )
-    own = history[(history["ref_area"] == ref_area) & history["activity_revision"].isin(REVISIONS) & mine]
+    rows = history[(history["ref_area"] == ref_area) & history["activity_revision"].isin(REVISIONS)]
+    sectors = find_sectors(history, ref_area)
+    mine = [
+        code in (*sectors[kind], TOTAL)
+        for code, kind in zip(rows["economic_activity"], rows["basis_kind"], strict=True)
+    ]
+    own = rows[np.array(mine, dtype=bool)]
     if own.empty:
         raise InputError(
             f"{ref_area} has no annual employment (EMP, {TOTAL} or sectors) in marts.observations: "
@@ -166,7 +178,7 @@ def reconciled_paths(run: Run, models: list[str]) -> list[Path]:
         Path(result.mean(p, m), result.quantiles(p, m), "no sectors to reconcile with")
         for p, m in enumerate(models)
     ]
-    for kind, sectors in SECTORS.items():
+    for kind, sectors in run.sectors.items():
         group = _group(run, kind, sectors)
         obstacle = find_obstacle(run, kind, group)
         if obstacle:
