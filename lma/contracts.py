@@ -527,8 +527,9 @@ class Source(_Strict):
     expect: Expect = Expect(min_rows=1, max_quarantined_share=0.05, new_vintage_days=None)
     mapping: Mapping
     note: str = ""
-    draft: bool = Field(
-        False, description="Written by `lma sources new`, with guesses nobody has confirmed yet."
+    draft: Literal[False] = Field(
+        False,
+        description="True while guesses of `lma sources new` are not confirmed: then it is not read at all.",
     )
 
     def as_in(self, file: SourceFile) -> Source:
@@ -567,28 +568,39 @@ def user_sources_dir() -> Path:
 
 
 def user_sources() -> dict[str, Source]:
-    """A user's own sources by id, drafts among them; as strict as the shipped ones, which they never replace."""
+    """A user's own sources by id, drafts left out; as strict as the shipped ones, which they never replace."""
+    return {name: source for name, source in _user_definitions().items() if source is not None}
+
+
+def draft_sources() -> list[str]:
+    """Ids of the user's sources that are still drafts."""
+    return [name for name, source in _user_definitions().items() if source is None]
+
+
+def _user_definitions() -> dict[str, Source | None]:
     paths = sorted(user_sources_dir().glob("*.yaml"))
-    state = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
-    return dict(_read_user_sources(state))
+    return _read_user_sources(tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths))
 
 
 @functools.lru_cache(maxsize=4)
-def _read_user_sources(state: tuple[tuple[Path, int, int], ...]) -> dict[str, Source]:
+def _read_user_sources(state: tuple[tuple[Path, int, int], ...]) -> dict[str, Source | None]:
     return {path.stem: _read_user_source(path) for path, *_ in state}
 
 
-def _read_user_source(path: Path) -> Source:
+def _read_user_source(path: Path) -> Source | None:
+    """A user's source, or None where it is a draft, which may still hold anything."""
     if path.stem in shipped_sources():
         raise DefinitionError(
             f"{path}: {path.stem} is a source of the project itself, which nothing replaces: choose another source_id and file name."
         )
-    source = read_source(path)
-    if not source.draft and (open_keys := _open_keys(source.model_dump())):
+    raw = read_yaml(path)
+    if isinstance(raw, dict) and raw.get("draft") is True:
+        return None
+    if open_keys := _open_keys(raw):
         raise DefinitionError(
-            f"{path} still has no answer (?) for {', '.join(open_keys)}: write what is true there."
+            f'{path} still has no answer ("?") for {", ".join(open_keys)}: write what is true there.'
         )
-    return source
+    return read_source(path)
 
 
 def _open_keys(node: Any, at: str = "") -> list[str]:
@@ -605,13 +617,7 @@ def _open_keys(node: Any, at: str = "") -> list[str]:
 
 def sources() -> dict[str, Source]:
     """All sources that may be used, by id: the shipped ones in file order, then the user's, without drafts."""
-    own = {name: source for name, source in user_sources().items() if not source.draft}
-    return {**shipped_sources(), **own}
-
-
-def draft_sources() -> list[str]:
-    """Ids of the user's sources that are still drafts."""
-    return [name for name, source in user_sources().items() if source.draft]
+    return {**shipped_sources(), **user_sources()}
 
 
 def source(source_id: str) -> Source:
