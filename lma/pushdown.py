@@ -93,7 +93,6 @@ def reason_for_frames(source: Source, corrections: Sequence[Correction]) -> str 
         "unlisted codes stay as published": bool(source.mapping.unlisted),
         "its files differ in format": any(source.as_in(file) != source for file in source.files),
         "corrections are declared": own,
-        "the frequency differs by row": "freq" in source.mapping.source,
         "the period is a constant": "time_period" not in _given_by_rows(source),
         "several crosswalks have multipliers": _n_multipliers(source) > 1,
     }  # fmt: skip
@@ -164,6 +163,7 @@ class _Lookups:
     provider: dict[str, str] = field(default_factory=dict)
     unknown: list[tuple[Unknown, str]] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    codes: set[str] = field(default_factory=set)
     factors: list[str] = field(default_factory=list)
 
     def add(self, name: str, column: str, values: Any) -> str:
@@ -246,16 +246,22 @@ def _constants(lookups: _Lookups) -> dict[str, str]:
 
 
 def _read_periods(lookups: _Lookups, constants: dict[str, str]) -> None:
-    """SDMX period (None where the text is none) and basis beside the published period."""
-    freq, basis = constants["freq"], lookups.source.basis
-    name, texts = lookups.read(lookups.provider["time_period"])
-    periods = pd.Series([parse_period(text, freq) for text in texts], index=texts.index, dtype=object)
-    lookups.provider["published_period"] = lookups.provider["time_period"]
-    lookups.provider["time_period"] = lookups.add(name, "period", periods)
-    if basis.projection_from is None:
-        constants["basis"] = basis.default
-    else:
-        lookups.provider["basis"] = lookups.add(name, "basis", staging.read_basis(periods, lookups.source))
+    """SDMX period (None where the text is none) and basis of the published period, for each frequency it may have."""
+    basis = lookups.source.basis
+    address = lookups.provider["published_period"] = lookups.provider["time_period"]
+    name, texts = lookups.read(address)
+    frequencies = [constants["freq"]] if "freq" in constants else lookups.read(lookups.provider["freq"])[1]
+    periods, kinds = [], []
+    for freq in sorted({str(one) for one in frequencies if one}):
+        read = pd.Series([parse_period(text, freq) for text in texts], index=texts.index, dtype=object)
+        kind = staging.read_basis(read, lookups.source)
+        periods.append(f"when {_literal(freq)} then {lookups.add(name, 'period', read)}")
+        kinds.append(f"when {_literal(freq)} then {lookups.add(name, 'basis', kind)}")
+        lookups.codes.update(text for text in read if isinstance(text, str))
+    freq = lookups.provider.get("freq", _literal(constants.get("freq", "")))
+    lookups.provider["time_period"] = f"case {freq} {' '.join(periods)} end"
+    lookups.provider["basis"] = f"case {freq} {' '.join(kinds)} end"
+    lookups.codes |= {basis.default, "projection"}
 
 
 # ---------------------------------------------------------------- queries
@@ -285,7 +291,7 @@ def _write(lookups: _Lookups, constants: Mapping[str, str], stage: str, code_typ
         for column in OBSERVATION_COLUMNS
     )
     figures = f"select * from ({base}) where is_kept and not is_blank and not is_dropped"
-    reason = f"'not a period of frequency ' || {_literal(constants['freq'])}"
+    reason = "'not a period of frequency ' || freq"
     rejected = f"""
 select {fixed["observation_id"]} as observation_id, raw_row,
     case when is_bad_value then {_literal(value_column)} else {_literal(period_column)} end as "column",
@@ -425,8 +431,9 @@ def _status(source: Source) -> str:
 
 def _codes(lookups: _Lookups, constants: Mapping[str, str]) -> list[str]:
     """Every text that a code column may hold."""
-    given = [lookups.read(address)[1] for address in lookups.provider.values()]
-    texts = {str(text) for column in given for text in column if isinstance(text, str)}
+    own = [address for address in lookups.provider.values() if not address.startswith("case ")]
+    given = [lookups.read(address)[1] for address in own]
+    texts = lookups.codes | {str(text) for column in given for text in column if isinstance(text, str)}
     fixed = {"_Z", "_T", "M", "B", lookups.source.source_id, lookups.file.snapshot_sha}
     return sorted(texts | fixed | set(constants.values()))
 

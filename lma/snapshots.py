@@ -16,8 +16,8 @@ import re
 import shutil
 import zlib
 from dataclasses import dataclass, field, replace
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from lma.errors import InputError, OutputError
 
@@ -109,7 +109,7 @@ def _fingerprint(content: bytes | Path) -> tuple[str, int]:
         return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
 
-def _open_file(path: Path) -> BinaryIO:
+def _open_file(path: Path) -> BufferedReader:
     if not path.is_file():
         raise InputError(f"{path} does not exist or is not a file: check the name.")
     try:

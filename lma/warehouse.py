@@ -43,12 +43,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 # A large file is loaded on every core, within a fixed share of memory; its rows have addresses, so their
 # order does not matter, and nothing is summed.
-_LARGE_SETTINGS = {
-    "threads": str(os.cpu_count() or 1),
-    "memory_limit": "2GB",
-    "preserve_insertion_order": "true",
-}
-_USUAL_SETTINGS = {"threads": "1", "memory_limit": "80%", "preserve_insertion_order": "true"}
+_LARGE_SETTINGS = {"threads": str(os.cpu_count() or 1), "memory_limit": "2GB"}
 
 _CODELIST_TABLES = {
     "codelists.sources": "source_id varchar, priority integer, break_notes varchar",
@@ -705,15 +700,13 @@ class Warehouse:
     @contextlib.contextmanager
     def on_all_cores(self) -> Iterator[None]:
         """For the time of loading a large file: every core, and a bounded share of memory."""
-        self._set(_LARGE_SETTINGS)
+        for name, value in _LARGE_SETTINGS.items():
+            self._connection.execute(f"set {name} = {_literal(value)}")
         try:
             yield
         finally:
-            self._set(_USUAL_SETTINGS)
-
-    def _set(self, settings: Mapping[str, str]) -> None:
-        for name, value in settings.items():
-            self._connection.execute(f"set {name} = {_literal(value)}")
+            self._connection.execute("reset memory_limit")
+            self._connection.execute("set threads = 1")
 
     # ------------------------------------------------------------ building marts
 
@@ -1225,33 +1218,34 @@ class LargeFile:
         """Keys with different figures, in this file or in loaded ones: the key in words, both figures and ids."""
         contract = contracts.table_contract("staging.observations")
         same = " and ".join(f"a.{c} = b.{c}" for c in map(_quote, contract.primary_key))
-        others = f"(select * from {contract.name} where source_id = $source_id and as_of = $as_of)"
-        first = self.ask(f"select source_id, as_of from {self.observations} limit 1")
-        if first.empty:
-            return first
-        bound = {"source_id": str(first["source_id"].iloc[0]), "as_of": first["as_of"].iloc[0]}
-        pairs = [f"select * from {self._repeats()}", f"select * from {others}"]
+        pairs = [self._repeats(), self._loaded_before()]
         select = (
             "select concat_ws(' ', a.indicator, a.ref_area, a.counterpart_area, a.sex, a.age, a.economic_activity, "
             "a.time_period) as key, a.observation_id, a.obs_value, b.observation_id as loaded_id, b.obs_value as loaded_value"
         )
         queries = [
-            f"{select} from {self.observations} as a join ({other}) as b on {same} "
+            f"{select} from {self.observations} as a join {other} as b on {same} "
             "where a.obs_value is distinct from b.obs_value and a.observation_id > b.observation_id"
             for other in pairs
         ]
         query = f"from ({' union all '.join(queries)}) order by all limit 100"
-        return _to_pandas(self._connection.execute(query, bound).to_arrow_table())
+        return self.ask(query)
 
     def drop_what_is_loaded(self) -> int:
         """Rows taken out because another file of the same vintage brought their key and figure before."""
         contract = contracts.table_contract("staging.observations")
         same = " and ".join(f"t.{c} = s.{c}" for c in map(_quote, contract.primary_key))
         query = (
-            f"delete from {self.observations} as t using {contract.name} as s "
+            f"delete from {self.observations} as t using {self._loaded_before()} as s "
             f"where {same} and t.obs_value is not distinct from s.obs_value"
         )
         return int(self._connection.execute(query).fetchall()[0][0])
+
+    def _loaded_before(self) -> str:
+        """What other files of the same source and vintage have brought."""
+        own = f"select source_id from {self.observations} limit 1"
+        vintage = f"select as_of from {self.observations} limit 1"
+        return f"(select * from staging.observations where source_id = ({own}) and as_of = ({vintage}))"
 
     def _repeats(self) -> str:
         """Rows of the file that share their key with another row of it."""
