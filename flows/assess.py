@@ -123,16 +123,19 @@ def assess_country(run: Run, country: Country) -> int:
 
 def compose_assessment(run: Run, country: Country) -> Any:
     """The assessment of one country from the marts."""
-    from lma.assessment.country import Marts, assess
+    from lma.assessment.country import assess
+
+    return assess(country, run.request.edition, collect_marts(run, country))
+
+
+def collect_marts(run: Run, country: Country) -> Any:
+    """The frames one country is assessed from."""
+    from lma.assessment.country import Marts
 
     read, code = run.warehouse.read, country.ref_area
     names = ("indicators", "forecasts", "forecast_scores", "balances", "shortages", "decisions", "corridors")
     frames = {name: read(f"marts.{name}", code) for name in names}
-    return assess(
-        country,
-        run.request.edition,
-        Marts(observations=read("marts.observations"), snapshots=list_known_snapshots(run), **frames),
-    )
+    return Marts(observations=read("marts.observations"), snapshots=list_known_snapshots(run), **frames)
 
 
 def list_known_snapshots(run: Run) -> pd.DataFrame:
