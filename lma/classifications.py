@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lma.contracts import codelist
+from lma.contracts import codelist, crosswalk
 from lma.errors import ClassificationError, DefinitionError
 
 Texts: TypeAlias = "pd.Series[Any]"
@@ -28,8 +28,47 @@ _SHOWN = 5
 
 
 def areas() -> pd.DataFrame:
-    """Codelist of areas: ``area`` (ISO 3166-1 alpha-3), ``m49``, ``label_en``."""
+    """Codelist of areas: ``area`` (ISO 3166-1 alpha-3, or parts of countries), ``m49``, ``label_en``, ``parent``."""
     return codelist("areas")
+
+
+@functools.cache
+def _area_codes() -> pd.DataFrame:
+    systems, special = codelist("area_systems"), codelist("area_special")
+    parts = [
+        _read_area_crosswalk(name).assign(system=system)
+        for system, names in zip(systems["system"], systems["crosswalks"], strict=True)
+        for name in names.split()
+    ]
+    own = areas().rename(columns={"area": "code"})[["code"]]
+    parts.append(own.assign(area=own["code"], system="ISO3"))
+    known = pd.concat(parts).drop_duplicates(["system", "code"])
+    merged = known.merge(special.drop_duplicates(["system", "code"]), on=["system", "code"], how="outer")
+    merged = merged.fillna("")
+    is_plain = merged["kind"].isin(["", "country"]) & (merged["area"] != "")
+    renamed = merged["area"].where(merged["kind"] != "renamed", merged["members"])
+    return merged.assign(area=renamed, kind=merged["kind"].mask(is_plain, "country"))[list(AREA_COLUMNS)]
+
+
+def _read_area_crosswalk(name: str) -> pd.DataFrame:
+    """``code`` and ``area`` of one publisher's crosswalk; totals and other words of a table are left out."""
+    table = crosswalk(name)
+    concept = "counterpart_area" if "counterpart_area" in table.columns else "ref_area"
+    pairs = table[["published", concept]].set_axis(["code", "area"], axis="columns")
+    return pairs[~pairs["area"].isin(ANY_REVISION)]
+
+
+AREA_COLUMNS = ("system", "code", "area", "kind", "members", "valid_from", "valid_to", "note")
+
+
+def area_codes() -> pd.DataFrame:
+    """Every code and name of an area that a publisher uses: one row per system and code, ``AREA_COLUMNS``.
+
+    ``kind``: country; renamed (``area`` is its present code); aggregate, historic and unresolved have no
+    ``area`` but, where known, ``members``. ``valid_from`` and ``valid_to``: years, where known. Composed of
+    the crosswalks of the systems (codelists/area_systems.csv) and codelists/area_special.csv.
+    """
+    return _area_codes().copy()
 
 
 @functools.cache
@@ -39,28 +78,82 @@ def _area_index() -> dict[str, str]:
         str(label).casefold(): str(area) for area, label in zip(table["area"], table["label_en"], strict=True)
     }
     codes = {str(code): str(area) for area, code in zip(table["area"], table["m49"], strict=True) if code}
-    return (
+    own = (
         names
         | codes
         | {code.lstrip("0"): area for code, area in codes.items()}
         | {a.casefold(): a for a in table["area"]}
     )
+    return _unambiguous_codes() | own
+
+
+def _unambiguous_codes() -> dict[str, str]:
+    """Codes and names of the publishers that mean one area wherever they are used."""
+    table = _area_codes()
+    one = table[table["area"] != ""].assign(key=table["code"].str.casefold())
+    means = one.groupby("key")["area"].unique()
+    return {str(key): str(found[0]) for key, found in means.items() if len(found) == 1}
 
 
 def find_area(text: str) -> str:
-    """ISO 3166-1 alpha-3 code of a code (alpha-3 or M49, with or without zeros) or English name.
+    """ISO 3166-1 alpha-3 code of a code or name that any publisher of codelists/area_systems.csv uses.
 
-    Raises ``ClassificationError`` with the closest known name; nothing is matched approximately.
+    Raises ``ClassificationError`` with the closest known name; nothing is matched approximately. A historic
+    area, an aggregate and an unresolved name are refused with what is known of them.
     """
     index = _area_index()
     key = " ".join(text.split()).casefold()
-    if key not in index:
-        close = difflib.get_close_matches(key, index, n=1, cutoff=0.5)
-        hint = f"; closest known: {close[0]!r} ({index[close[0]]})" if close else ""
-        raise ClassificationError(
-            f"{text!r} is no area of codelists/areas.csv{hint}: use an ISO code or a listed name."
+    if key in index:
+        return index[key]
+    special = _area_codes()
+    special = special[(special["code"].str.casefold() == key) & (special["area"] == "")]
+    if len(special):
+        raise ClassificationError(f"{text!r} is no area of today: {_describe_special(special.iloc[0])}.")
+    close = difflib.get_close_matches(key, index, n=1, cutoff=0.5)
+    hint = f"; closest known: {close[0]!r} ({index[close[0]]})" if close else ""
+    raise ClassificationError(
+        f"{text!r} is no area of codelists/areas.csv{hint}: use an ISO code or a listed name."
+    )
+
+
+def _describe_special(row: Texts) -> str:
+    """An aggregate, historic or unresolved area in words."""
+    years = f" ({row['valid_from']}-{row['valid_to']})" if row["valid_to"] else ""
+    members = f", today {row['members']}" if row["members"] else ""
+    return f"{row['kind']}{years}{members}{'; ' if row['note'] else ''}{row['note']}"
+
+
+def list_unresolved_areas(crosswalks: Sequence[str] | None = None) -> pd.DataFrame:
+    """Areas that publishers count and that nobody has attributed to a country: rows of ``area_codes``.
+
+    ``crosswalks``: only those of the systems that these crosswalks belong to; None for all.
+    """
+    unresolved = _area_codes()[_area_codes()["kind"] == "unresolved"]
+    if crosswalks is None:
+        return unresolved.reset_index(drop=True)
+    systems = codelist("area_systems")
+    used = [bool(set(names.split()) & set(crosswalks)) for names in systems["crosswalks"]]
+    return unresolved[unresolved["system"].isin(systems.loc[used, "system"])].reset_index(drop=True)
+
+
+def check_corridor_areas(ref_area: str, partners: Sequence[str]) -> None:
+    """Refuse to assess a country where it, or a corridor country, is on the unresolved list.
+
+    ``ClassificationError`` names the entries: figures of the country may be hidden in them.
+    """
+    corridor = {ref_area, *partners}
+    unresolved = list_unresolved_areas()
+    hit = unresolved[[bool(corridor & set(members.split())) for members in unresolved["members"]]]
+    if len(hit):
+        shown = "; ".join(
+            f"{row['code']!r} of {row['system']} (may hold {' '.join(sorted(corridor & set(row['members'].split())))})"
+            for _, row in hit.head(_SHOWN).iterrows()
         )
-    return index[key]
+        raise ClassificationError(
+            f"{ref_area}: {len(hit)} area(s) of its corridors are unresolved in codelists/area_special.csv: {shown}. "
+            "Decide there what each is (aggregate, historic, renamed), or take the partner out of "
+            f"data_contracts/countries/{ref_area}.yaml."
+        )
 
 
 # ---------------------------------------------------------------- revisions
