@@ -13,7 +13,7 @@ import pandas as pd
 
 import lma
 from flows.forecast import empty_table
-from flows.refresh import Run, check_table
+from flows.refresh import Run, check_table, check_whole_table
 from flows.request import RunRequest
 from flows.trace import find_path
 from lma import contracts, validation
@@ -148,7 +148,7 @@ def list_known_snapshots(run: Run) -> pd.DataFrame:
 
 def check_marts(run: Run, countries: list[Country]) -> int:
     """Hold every mart of every country to its contract; a broken one stops the publish (exit 12)."""
-    results = [check_table(run, "marts.observations", run.warehouse.read("marts.observations"), "_T")]
+    results = [check_whole_table(run, "marts.observations")]
     for country in countries:
         for name in COUNTRY_MARTS:
             results.append(
@@ -165,6 +165,14 @@ def check_places(request: RunRequest, countries: list[Country]) -> None:
 
     for country in countries:
         check_place(request.out / country.ref_area)
+
+
+def check_corridors(countries: list[Country]) -> None:
+    """Stop where a country or a partner of its corridors is on the unresolved list of areas."""
+    from lma.classifications import check_corridor_areas
+
+    for country in countries:
+        check_corridor_areas(country.ref_area, country.partners)
 
 
 def publish_country(run: Run, country: Country) -> Path:

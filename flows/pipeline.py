@@ -17,6 +17,7 @@ def run_pipeline(request: RunRequest, step: Step = call_directly) -> list[Path]:
     """Folders of the editions, one per country. Nothing is published unless every check of every country holds."""
     countries = request.countries()
     assess.check_places(request, countries)
+    assess.check_corridors(countries)
     with refresh.open_run(request) as run:
         step(refresh.land_files)(run)
         step(refresh.load_landed_files)(run)
@@ -43,6 +44,7 @@ def assess_only(request: RunRequest, step: Step = call_directly) -> list[Path]:
     """The same from the figures the warehouse already holds; nothing is landed or loaded."""
     countries = request.countries()
     assess.check_places(request, countries)
+    assess.check_corridors(countries)
     with refresh.open_run(request) as run:
         refresh.require_figures(run)
         step(refresh.check_observations)(run)

@@ -9,7 +9,8 @@ import pandas as pd
 from lma.assessment.cells import Key, Lineage, TableCells
 from lma.assessment.profile import ALTERNATIVE_GROUPS, sector_rows
 from lma.assessment.selection import latest, select
-from lma.contracts import Country, TableSpec, Zone, rule_set
+from lma.classifications import list_unresolved_areas
+from lma.contracts import Country, TableSpec, Zone, rule_set, sources
 
 QUALITY_COLUMNS = tuple(
     Key(*pair)
@@ -47,6 +48,9 @@ def quality_table(
         _add_source_row(table, Key(str(source_id), str(source_id)), rows, facts, year)
     for conflict in find_conflicts(mine):
         _add_finding_row(table, conflict, "does not apply to a conflict between sources")
+    unresolved = find_unresolved_areas(mine)
+    if unresolved is not None:
+        _add_finding_row(table, unresolved, "does not apply to areas of other countries")
     for zone in country.zones:
         claim = check_claim(zone, mine, select(indicators, ref_area=country.ref_area))
         if claim is not None:
@@ -210,6 +214,29 @@ def _parts_against_total(mine: pd.DataFrame) -> Conflict | None:
     same_year = parts[parts["time_period"] == last["time_period"]]
     inputs = [last["observation_id"], *same_year["observation_id"]]
     return Conflict("CONFLICT_EMP_TOTAL", "Conflict: activities and total", last["time_period"], text, inputs)
+
+
+def find_unresolved_areas(mine: pd.DataFrame) -> Conflict | None:
+    """Areas in the sources used that are attributed to no country; None where there are none.
+
+    A country whose own corridors they touch is never assessed (check_corridor_areas).
+    """
+    known = sources()
+    found, users = [], set()
+    for source_id in sorted(set(mine["source_id"]) & set(known)):
+        names = [codes for codes in known[source_id].mapping.codes.values() if isinstance(codes, str)]
+        unresolved = list_unresolved_areas([name.removesuffix(".csv") for name in names])
+        found += [f"{row['code']} ({row['note'] or row['members']})" for _, row in unresolved.iterrows()]
+        users |= {source_id} if len(unresolved) else set()
+    if not found:
+        return None
+    rows = mine[mine["source_id"].isin(users)].sort_values("time_period", kind="stable")
+    text = (
+        f"Counted by {', '.join(sorted(users))}, but attributed to no country: {'; '.join(dict.fromkeys(found))}. None"
+        " is this country or one of its corridors."
+    )
+    last, inputs = rows.iloc[-1]["time_period"], list(rows["observation_id"].tail(5))
+    return Conflict("AREAS_UNRESOLVED", "Areas not attributed to a country", last, text, inputs)
 
 
 def _add_finding_row(table: TableCells, found: Conflict, elsewhere: str) -> None:
