@@ -94,6 +94,7 @@ Texts: TypeAlias = "pd.Series[Any]"
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
+_LOOKS_LIKE_A_DATE = re.compile(r"\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d{2}|\d{4}-\d{2}-\d{2}")
 _ROW, _COLUMN, _CELL = "__row__", "__column__", "value"
 _SHOWN = 5
 
@@ -548,6 +549,11 @@ def check_known(
 
 
 def _closest(value: str, known: Sequence[str]) -> str:
+    eaten = next((code for code in known if value and code != value and code.lstrip("0") == value), None)
+    if eaten is not None:
+        return f"; a spreadsheet programme took the zero from {eaten!r}"
+    if _LOOKS_LIKE_A_DATE.fullmatch(value):
+        return "; a spreadsheet programme makes such dates of codes such as 5-9 or 10-14"
     close = difflib.get_close_matches(value, known, n=1, cutoff=0.5)
     return f"; closest known: {close[0]!r}" if close else ""
 

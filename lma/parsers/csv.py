@@ -126,9 +126,8 @@ def _check_characters(text: str, encoding: str) -> None:
             f"line {line} holds {name}, which no table has: the file is not {encoding}, perhaps cp1252; "
             "set `encoding` in the source's options to what the publisher uses."
         )
-    raise InputError(
-        f"line {line} holds {name}: letters were lost before the file came here; download it again."
-    )
+    why = "letters were lost before the file came here" if sign in _CONTROL_NAMES else "no table has it"
+    raise InputError(f"line {line} holds {name}: {why}; download it again, or ask for a clean file.")
 
 
 def split_records(text: str, delimiter: str, quotechar: str = '"') -> tuple[list[list[str]], list[int]]:
@@ -189,7 +188,7 @@ def _check_widths(rows: Sequence[tuple[list[str], int]], width: int) -> None:
     if position == len(rows) - 1 and found < width:
         raise InputError(
             f"the last line ({line}) has {found} fields where the header has {width}: the file is cut "
-            "off; download it again."
+            "off (download it again), or has a note below the table (`skip_footer`, `stop_at`)."
         )
     raise InputError(
         f"line {line} has {found} fields where the header has {width} ({len(uneven)} such lines): the "

@@ -34,12 +34,22 @@ def read_parquet(content: bytes, options: Mapping[str, Any]) -> pd.DataFrame:
         file = pq.ParquetFile(io.BytesIO(content))
         check_size(len(content), _expanded_size(file.metadata))
         names = name_columns(file.schema_arrow.names)
+        _check_types(file.schema_arrow)
         _check_cells(file.metadata.num_rows, len(names))
         table = file.read()
         cells = [_cells_as_text(column) for column in table.columns]
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"the Parquet file is damaged ({error}): download it again.") from error
+        shown = " ".join("".join(filter(str.isprintable, str(error))).split())
+        raise InputError(f"the Parquet file is damaged ({shown}): download it again.") from error
     return pd.DataFrame(dict(zip(names, cells, strict=True)))
+
+
+def _check_types(schema: Any) -> None:
+    nested = [f"{column.name} ({column.type})" for column in schema if column.type.num_fields]
+    if nested:
+        raise InputError(
+            f"the cells of {', '.join(nested[:3])} hold lists or records, not single values: flatten the table."
+        )
 
 
 def _check_cells(n_rows: int, n_columns: int) -> None:

@@ -76,7 +76,7 @@ def check_options(options: Mapping[str, Any], known: set[str]) -> None:
 
 def check_not_page(content: bytes) -> None:
     """Refuse an empty file, and a web page or a server's message that carries a table's file name."""
-    start = content[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    start = content[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         raise InputError("the file is empty (0 bytes of content): download it again.")
     if start.startswith((b"<", b"{", b"[{")) and not start.startswith(b"{\\rtf"):
