@@ -395,9 +395,9 @@ def _retry_after(headers: Mapping[str, str]) -> float:
         until, now = (
             email.utils.parsedate_to_datetime(headers.get(name, "")) for name in ("Retry-After", "Date")
         )
+        return max((until - now).total_seconds(), 0.0)
     except (TypeError, ValueError):
         return 0.0
-    return max((until - now).total_seconds(), 0.0)
 
 
 def _pieces(response: httpx.Response) -> Iterator[bytes]:

@@ -405,7 +405,7 @@ def _wait_for_queue(job: Job, request: Request, queue_id: str, status: str) -> S
 
 def _read_status(job: Job, request: Request) -> str:
     body = job.line.read(replace(request, min_bytes=0)).body
-    found = re.search(rb"<(?:\w+:)?status>\s*(\w+)\s*<", body)
+    found = re.search(rb"<(?:\w+:)?status(?:\s[^>]*)?>\s*(\w+)\s*<", body)
     return found[1].decode() if found else ""
 
 
