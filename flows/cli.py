@@ -388,6 +388,39 @@ def compare(
 
 
 @app.command()
+def news(
+    ref_area: OneCountry,
+    first: Annotated[str, typer.Option("--from", help="Earlier date, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", help="Later date, YYYY-MM-DD.")],
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+    horizon: Horizon = DEFAULT_HORIZON,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="Table of all changes, .csv or .parquet.", show_default=False)
+    ] = None,
+    both_orders: Annotated[
+        bool | None,
+        typer.Option(
+            "--both-orders/--one-order",
+            help="Exchange the vintages in the reversed order too (default: where six sources or fewer moved).",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Which input moved which cell by how much between two dates; the warehouse is not changed.
+
+    Example: lma news ARM --from 2025-12-31 --to 2026-06-30 --out news.csv
+
+    The assessment is made as of both dates with the same code and parameters, then with one source's vintage
+    exchanged after the other. The parts of a cell sum to its change; how they split depends on the order.
+    """
+    from flows.news import print_news
+
+    dates = _parse_date(first, "--from"), _parse_date(last, "--to")
+    request = _request([ref_area], warehouse, "lma news", horizon=horizon, offline=True)
+    print_news(request, dates, out_file, both_orders, out, _narrate)  # type: ignore[arg-type]
+
+
+@app.command()
 def protect(
     table: InTable,
     result: OutTable,
@@ -477,6 +510,30 @@ def show_source(
     from flows.sources import show_source
 
     show_source(warehouse, source_id, dt.date.today(), out)
+
+
+@sources_app.command("new")
+def new_source(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A csv or Excel table of your own.")],
+    source_id: Annotated[
+        str | None,
+        typer.Option("--id", help="Name of the source (default: from the file).", show_default=False),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask: write every guess down, marked as one.")
+    ] = False,
+) -> None:
+    """Write a first description of a table of your own, which then goes in with `lma ingest`.
+
+    Example: lma sources new emploi.csv --id mus_emploi --yes
+
+    It is written to the folder `sources` (or $LMA_SOURCES), where your own sources live. It asks on a
+    terminal; with --yes each guess stands in the file as a comment, and no run reads the file before you
+    have checked them and removed the line `draft: true`.
+    """
+    from flows.sources import new_source
+
+    new_source(file, source_id, take_guesses=yes, console=out)
 
 
 # ---------------------------------------------------------------- quarantine

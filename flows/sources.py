@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import sys
 import textwrap
+import unicodedata
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ import pandas as pd
 from lma import contracts
 from lma import warehouse as warehouses
 from lma.contracts import Source
-from lma.errors import InputError
+from lma.errors import InputError, OutputError, UsageError
 
 WIDTH = 80
 
@@ -106,3 +109,78 @@ def _print(console: Any, text: str, indent: str) -> None:
         break_on_hyphens=False,
     )  # fmt: skip
     console.print("\n".join(lines), markup=False)
+
+
+# ---------------------------------------------------------------- a new one
+
+
+def new_source(file: Path, source_id: str | None, *, take_guesses: bool, console: Any) -> Path:
+    """Write a first YAML for a user's own table, asking on a terminal, or guessing visibly; its path."""
+    from lma.source_draft import draft_source
+
+    name = source_id or suggest_id(file.name)
+    path = contracts.user_sources_dir() / f"{name}.yaml"
+    _check_new(name, path, file)
+    if not take_guesses and not sys.stdin.isatty():
+        raise UsageError(
+            "there is no terminal to ask on: give --yes to have every guess written down and marked for you to check."
+        )
+    try:
+        content = file.read_bytes()
+        text = draft_source(content, file.name, name, _take_guess if take_guesses else ask_person)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except InputError as error:
+        raise InputError(f"{file.name}: {str(error).removeprefix(f'{file.name}: ')}") from error
+    except OSError as error:
+        raise OutputError(f"{error.filename}: {error.strerror}. Check the name, space and rights.") from error
+    _tell_new(text, path, name, file, console)
+    return path
+
+
+def suggest_id(file_name: str) -> str:
+    """A source_id out of a file name, without date, accents and signs."""
+    stem = re.sub(r"(19|20)\d\d[-_]?\d\d[-_]?\d\d", "", file_name.split(".")[0])
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+
+
+def _check_new(name: str, path: Path, file: Path) -> None:
+    if not file.is_file():
+        raise InputError(f"{file} does not exist: check the name.")
+    if not re.fullmatch(r"[a-z][a-z0-9_]+", name):
+        raise UsageError(
+            f"{name!r} cannot be a source_id: give one with --id, in lower case letters, digits and _."
+        )
+    if name in contracts.shipped_sources():
+        raise UsageError(f"{name} is a source of the project itself: give another id with --id.")
+    if path.exists():
+        raise UsageError(f"{path} exists and is not overwritten: remove it, or give another id with --id.")
+
+
+def _take_guess(question: Any) -> None:
+    """Nobody answers: the guess stays and is marked."""
+
+
+def ask_person(question: Any) -> str:
+    """The answer of the person at the terminal; Enter takes the guess, which is then confirmed."""
+    import typer
+
+    is_open = question.guess.value == "?"
+    shown = "\n".join(textwrap.wrap(f"{question.words}: {question.guess.why}", WIDTH))
+    hint = "leave open" if is_open else repr(question.guess.value)
+    answer = typer.prompt(
+        f"\n{shown}\n[Enter: {hint}]", default=question.guess.value, show_default=False, prompt_suffix=" "
+    )
+    return str(answer)
+
+
+def _tell_new(text: str, path: Path, name: str, file: Path, console: Any) -> None:
+    marked = [line.strip() for line in text.splitlines() if "# guessed" in line or "# unresolved" in line]
+    console.print(f"{path}", markup=False, style="bold")
+    for line in marked:
+        console.print(f"  {line}", markup=False)
+    if "\ndraft: true\n" in text:
+        words = f"A draft: check the {len(marked)} marked lines, then remove `draft: true`; no run reads it before. After that:"
+        console.print("\n".join(textwrap.wrap(words, WIDTH)), markup=False)
+    console.print(f"lma ingest {name} {file}", markup=False)

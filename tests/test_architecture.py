@@ -17,7 +17,7 @@ RIM = {
 }  # fmt: skip
 CORE = {
     "lma.parsers", "lma.staging", "lma.published_text", "lma.classifications", "lma.levels", "lma.forecasting", "lma.balance", "lma.shortages",
-    "lma.migration", "lma.disclosure", "lma.assessment", "lma.pushdown", "lma.documentation",
+    "lma.migration", "lma.disclosure", "lma.assessment", "lma.pushdown", "lma.documentation", "lma.source_draft", "lma.layout_guesses",
 }  # fmt: skip
 OWNERS = {
     "duckdb": {"lma.warehouse"},
