@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows import fetching
+from flows import bulk, fetching
 from flows.request import RunRequest
 from lma import contracts, releases, snapshots, staging, validation
 from lma import warehouse as warehouses
@@ -61,7 +61,10 @@ def _now() -> dt.datetime:
 @contextlib.contextmanager
 def open_run(request: RunRequest) -> Iterator[Run]:
     """The warehouse held for one run, with its entry in the ledger; a failed run says so there."""
-    with warehouses.open_for_writing(request.warehouse, request.wait_seconds, request.command) as warehouse:
+    opened = warehouses.open_for_writing(
+        request.warehouse, request.wait_seconds, request.command, request.raw_store
+    )
+    with opened as warehouse:
         run = Run(request, warehouse, uuid.uuid4().hex, _now())
         warehouse.start_run(run.run_id, request.command, request.parameters(), run.started_at)
         try:
@@ -169,9 +172,56 @@ def load_landed_files(run: Run) -> int:
 
 
 def load_files(run: Run, files: Iterable[snapshots.Landed]) -> int:
-    """Parse and load files, one after the other, because they are large; observations added."""
-    parsed = (parse_or_refuse(run, landed) for landed in files)
-    return sum(load_checked(run, batch) for batch in batches(parsed))
+    """Load files in their order, large ones by SQL and the others as frames; observations added."""
+    added = 0
+    for by_sql, group in itertools.groupby(files, goes_by_sql):
+        if by_sql:
+            added += sum(load_large(run, landed) for landed in group)
+        else:
+            # A generator: the files are parsed one after the other, so that one batch is in memory at a time.
+            added += sum(
+                load_checked(run, batch)
+                for batch in batches(parse_or_refuse(run, landed) for landed in group)
+            )
+    return added
+
+
+def goes_by_sql(landed: snapshots.Landed) -> bool:
+    """Whether a landed file is too large for a frame, and its source one that SQL can conform."""
+    return bulk.goes_by_sql(landed, describe_file(landed)[0])
+
+
+def load_large(run: Run, landed: snapshots.Landed) -> int:
+    """Load one file too large for a frame; observations added."""
+    source, facts = describe_file(landed)
+    large = run.warehouse.large_file(source.source_id, landed.snapshot_sha)
+    try:
+        result = bulk.conform_large(run.warehouse, run.request.raw_store, source, facts)
+        refuse_if_too_many(result.quarantine, landed, source, result.n_observations)
+        refuse_conflicts(result.conflicts, landed)
+    except LmaError as error:
+        large.forget()
+        raise refuse(run, landed, error) from error
+    except BaseException:
+        large.forget()
+        discard_if_new(run, landed)
+        raise
+    run.keep_checks(result.checks)
+    large.show()
+    n_refused = keep_quarantine(run, result.quarantine, landed)
+    run.warehouse.write_snapshot_facts(
+        snapshot_facts(run, landed, result.n_rows, result.n_observations, n_refused)
+    )
+    return result.n_observations
+
+
+def describe_file(landed: snapshots.Landed) -> tuple[Source, staging.FileFacts]:
+    """The source as it reads one landed file, and what is known of the file besides its rows."""
+    source = contracts.source(landed.source_id)
+    match = staging.match_file({source.source_id: source}, landed.file_name)
+    groups, constant = (match[2], match[1].constant) if match else ({}, {})
+    facts = staging.FileFacts(landed.snapshot_sha, landed.file_name, landed.as_of, groups, constant)
+    return (source.as_in(match[1]) if match else source), facts
 
 
 def find_outcome(run: Run, landed: snapshots.Landed) -> fetching.Outcome | None:
@@ -247,9 +297,8 @@ class ParsedFile:
 
 def parse_or_refuse(run: Run, landed: snapshots.Landed) -> ParsedFile:
     """Parse one landed file; a file that this run brought and that is refused does not stay in the raw store."""
-    source = contracts.source(landed.source_id)
     try:
-        raw, conformed = read_observations(run.request.raw_store, landed, source)
+        source, raw, conformed = read_observations(run.request.raw_store, landed)
         observations, _ = staging.apply_corrections(conformed.observations, contracts.corrections())
         return ParsedFile(landed, source, raw, observations, conformed.rejected)
     except LmaError as error:
@@ -308,8 +357,12 @@ def load_checked(run: Run, batch: list[ParsedFile]) -> int:
     run.keep_checks(checked.checks)
     verdicts = [judge_file(run, file, checked) for file in batch]
     for file, verdict in zip(batch, verdicts, strict=True):
-        refuse_if_too_many(run, verdict.refused, file)
-        refuse_conflicts(run, verdict.passed, file)
+        try:
+            n_rows = len(file.observations) + len(file.rejected)
+            refuse_if_too_many(verdict.refused, file.landed, file.source, n_rows)
+            refuse_conflicts(run.warehouse.find_conflicts(verdict.passed), file.landed)
+        except LmaError as error:
+            raise refuse(run, file.landed, error) from error
     return sum(map(load_file, [run] * len(batch), batch, verdicts))
 
 
@@ -328,37 +381,40 @@ def _part(frame: pd.DataFrame, file: ParsedFile) -> pd.DataFrame:
 
 def load_file(run: Run, file: ParsedFile, verdict: releases.Verdict) -> int:
     """Load one file's rows as published, its observations, quarantine and releases; observations added."""
-    passed, quarantine = verdict.passed, verdict.refused
-    n_refused = quarantine["observation_id"].nunique()
     run.warehouse.load_raw(file.source.source_id, file.raw, file.landed.snapshot_sha)
-    added = run.warehouse.append_observations(passed)
-    if n_refused:
-        run.warehouse.write_quarantine(quarantine)
-        run.say(
-            f"{file.landed.file_name}: {n_refused} row(s) in quarantine, such as {_describe_refused(quarantine)}"
-        )
+    added = run.warehouse.append_observations(verdict.passed)
+    n_refused = keep_quarantine(run, verdict.refused, file.landed)
     if len(verdict.released):
         run.warehouse.write_releases(verdict.released)
     for words in verdict.idle:
         run.say(f"{file.landed.file_name}: {words}")
-    facts = snapshot_facts(file, len(passed), n_refused)
-    definition = current_definition(run, file.source.source_id, file.landed.snapshot_sha)
-    run.warehouse.write_snapshot_facts(facts.assign(definition_sha=definition))
+    facts = snapshot_facts(run, file.landed, len(file.raw), len(verdict.passed), n_refused)
+    run.warehouse.write_snapshot_facts(facts)
     return added
 
 
-def read_observations(
-    raw_store: Path, landed: snapshots.Landed, source: Source
-) -> tuple[pd.DataFrame, staging.Conformed]:
-    """Rows as published and as conformed of one landed file; errors name the file as the publisher named it."""
-    from lma.parsers import find_parser
+def keep_quarantine(run: Run, quarantine: pd.DataFrame, landed: snapshots.Landed) -> int:
+    """Write what a file has in quarantine and say so; the number of refused rows."""
+    n_refused = int(quarantine["observation_id"].nunique())
+    if n_refused:
+        run.warehouse.write_quarantine(quarantine)
+        run.say(
+            f"{landed.file_name}: {n_refused} row(s) in quarantine, such as {_describe_refused(quarantine)}"
+        )
+    return n_refused
 
-    match = staging.match_file({source.source_id: source}, landed.file_name)
-    groups, constant = (match[2], match[1].constant) if match else ({}, {})
-    source = source.as_in(match[1]) if match else source
-    facts = staging.FileFacts(landed.snapshot_sha, landed.file_name, landed.as_of, groups, constant)
-    content = snapshots.read_landed(raw_store, landed.snapshot_sha)
+
+def read_observations(
+    raw_store: Path, landed: snapshots.Landed
+) -> tuple[Source, pd.DataFrame, staging.Conformed]:
+    """Source, rows as published and as conformed of one landed file; errors name the file as its publisher does."""
+    from lma.parsers import find_parser
+    from lma.parsers.safety import check_fits
+
+    source, facts = describe_file(landed)
     try:
+        check_fits(landed.n_bytes)
+        content = snapshots.read_landed(raw_store, landed.snapshot_sha)
         parsed = find_parser(source.format)(content, source.options)
     except InputError as error:
         raise InputError(f"{landed.file_name} (source {source.source_id}): {error}") from error
@@ -368,7 +424,7 @@ def read_observations(
             f"{landed.file_name} has {len(raw)} rows, source {source.source_id} expects at least {source.expect.min_rows}: "
             "the file is probably truncated; fetch it again, or lower expect.min_rows if the table really shrank."
         )
-    return raw, staging.conform(raw, source, facts)
+    return source, raw, staging.conform(raw, source, facts)
 
 
 def list_quarantine(failed: pd.DataFrame, file: ParsedFile) -> pd.DataFrame:
@@ -395,43 +451,43 @@ def _describe_refused(quarantine: pd.DataFrame) -> str:
     return f"{first['observation_id']}, {first['column_name']} = {first['value']!r}: {first['reason'].rstrip('.')}."
 
 
-def refuse_if_too_many(run: Run, quarantine: pd.DataFrame, file: ParsedFile) -> None:
+def refuse_if_too_many(
+    quarantine: pd.DataFrame, landed: snapshots.Landed, source: Source, n_rows: int
+) -> None:
     """Refuse a file in which more rows break the contract than its source allows."""
-    source, refused = file.source, quarantine["observation_id"].nunique()
-    n_rows = len(file.observations) + len(file.rejected)
+    refused = quarantine["observation_id"].nunique()
     if refused <= source.expect.max_quarantined_share * max(n_rows, 1):
         return
-    error = ContractError(
-        f"{file.landed.file_name} (source {source.source_id}): {refused} of {n_rows} rows break the contract of staging.observations, "
+    raise ContractError(
+        f"{landed.file_name} (source {source.source_id}): {refused} of {n_rows} rows break the contract of staging.observations, "
         f"more than {source.expect.max_quarantined_share:.0%}. First: row {_describe_refused(quarantine)} "
         f"Nothing of the file was loaded; correct the mapping in sources/{source.source_id}.yaml or ask the publisher."
     )
-    raise refuse(run, file.landed, error)
 
 
-def refuse_conflicts(run: Run, passed: pd.DataFrame, file: ParsedFile) -> None:
+def refuse_conflicts(conflicts: pd.DataFrame, landed: snapshots.Landed) -> None:
     """Refuse a file that gives other figures than a file of the same source and vintage loaded before it."""
-    conflicts = run.warehouse.find_conflicts(passed)
     if conflicts.empty:
         return
-    first, source_id = conflicts.iloc[0], file.source.source_id
-    error = ContractError(
-        f"{file.landed.file_name} (source {source_id}): {len(conflicts)} figures differ from those loaded before of the same vintage, "
-        f"{file.landed.as_of}. First: {first['key']} is {first['obs_value']:.15g} (row {first['observation_id']}), loaded is "
+    first, source_id = conflicts.iloc[0], landed.source_id
+    raise ContractError(
+        f"{landed.file_name} (source {source_id}): {len(conflicts)} figures differ from those loaded before of the same vintage, "
+        f"{landed.as_of}. First: {first['key']} is {first['obs_value']:.15g} (row {first['observation_id']}), loaded is "
         f"{first['loaded_value']:.15g} (row {first['loaded_id']}). Nothing of the file was loaded; if the publisher revised the table, give "
         f"the date with `lma ingest {source_id} FILE --vintage YYYY-MM-DD` or in files.as_of of sources/{source_id}.yaml."
     )
-    raise refuse(run, file.landed, error)
 
 
-def snapshot_facts(file: ParsedFile, n_observations: int, n_quarantined: int) -> pd.DataFrame:
+def snapshot_facts(
+    run: Run, landed: snapshots.Landed, n_rows: int, n_observations: int, n_quarantined: int
+) -> pd.DataFrame:
     """One row of meta.snapshots."""
-    landed, source = file.landed, file.source
+    source = contracts.source(landed.source_id)
     facts: dict[str, Any] = {
         "snapshot_sha": landed.snapshot_sha, "source_id": source.source_id, "file_name": landed.file_name, "publisher": source.publisher,
         "table_code": source.table_code, "title": source.title, "url": landed.url, "licence": source.licence, "as_of": landed.as_of,
-        "retrieved_at": landed.retrieved_at, "n_bytes": landed.n_bytes, "n_rows": len(file.raw), "n_observations": n_observations,
-        "n_quarantined": n_quarantined, "definition_sha": contracts.fingerprint_source(source.source_id),
+        "retrieved_at": landed.retrieved_at, "n_bytes": landed.n_bytes, "n_rows": n_rows, "n_observations": n_observations,
+        "n_quarantined": n_quarantined, "definition_sha": current_definition(run, source.source_id, landed.snapshot_sha),
     }  # fmt: skip
     return pd.DataFrame([facts], columns=contracts.table_contract("meta.snapshots").column_names)
 
@@ -439,11 +495,25 @@ def snapshot_facts(file: ParsedFile, n_observations: int, n_quarantined: int) ->
 # ---------------------------------------------------------------- checking and deriving
 
 
+LARGE_ROWS = 200_000
+"""Above this a table is held to its contract by SQL: Great Expectations would need the whole of it in memory."""
+
+
 def check_table(run: Run, name: str, frame: pd.DataFrame, subject: str) -> pd.DataFrame:
     """Every rule of one table's contract on one batch; results go to the ledger and come back."""
     contract = contracts.table_contract(name)
     by_sql = run.warehouse.run_sql_rules(contract, subject)
     checks = pd.concat([validation.check_table(frame, contract, subject), by_sql], ignore_index=True)
+    run.keep_checks(checks)
+    return checks
+
+
+def check_whole_table(run: Run, name: str) -> pd.DataFrame:
+    """Every rule of a table's contract on all of it: as a batch, or by SQL where it is too large for one."""
+    if run.warehouse.count_rows(name) <= LARGE_ROWS:
+        return check_table(run, name, run.warehouse.read(name), "_T")
+    with run.warehouse.on_all_cores():
+        checks = run.warehouse.run_rules(contracts.table_contract(name))
     run.keep_checks(checks)
     return checks
 
@@ -459,7 +529,7 @@ def require_figures(run: Run) -> None:
 
 def check_observations(run: Run) -> int:
     """Hold staging.observations to its contract; a broken one stops the run (exit 12)."""
-    checks = check_table(run, "staging.observations", run.warehouse.read("staging.observations"), "_T")
+    checks = check_whole_table(run, "staging.observations")
     validation.require(checks)
     return len(checks)
 
@@ -528,7 +598,7 @@ def check_warehouse(request: RunRequest, tables: list[str], console: Any) -> Non
         )
     with open_run(request) as run:
         names = asked or list_filled_tables(run, console)
-        results = [check_table(run, name, run.warehouse.read(name), "_T") for name in names]
+        results = [check_whole_table(run, name) for name in names]
     checks = pd.concat(results, ignore_index=True)
     for name, results in checks.groupby("table_name", sort=True):
         console.print(
