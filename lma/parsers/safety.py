@@ -108,6 +108,15 @@ def check_is_text(content: bytes) -> None:
     check_lines(content)
 
 
+def check_fits(n_bytes: int) -> None:
+    """Refuse a file too large to be one piece in memory, before it is read."""
+    if n_bytes > MAX_TEXT_BYTES:
+        raise InputError(
+            f"the file has {n_bytes:,} bytes, {MAX_TEXT_BYTES:,} are read into memory at most (larger ones only of "
+            "plain csv sources): split it, or keep only the rows that are needed."
+        )
+
+
 def check_lines(content: bytes) -> None:
     """Refuse a line of more than 4 MB: no table has one, and one cell would fill the memory."""
     start = 0
