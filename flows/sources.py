@@ -135,6 +135,7 @@ def new_source(file: Path, source_id: str | None, *, take_guesses: bool, console
     except OSError as error:
         raise OutputError(f"{error.filename}: {error.strerror}. Check the name, space and rights.") from error
     _tell_new(text, path, name, file, console)
+    contracts.sources()  # a wrong answer is told now, not at the first file
     return path
 
 
