@@ -125,7 +125,7 @@ def send(handler: BaseHTTPRequestHandler, reply: Reply, stopping: threading.Even
     else:
         handler.send_response(reply.status)
     length = {} if reply.pieces or reply.status == 304 else {"Content-Length": str(len(reply.body))}
-    for name, value in (length | dict(reply.headers)).items():
+    for name, value in ({"Connection": "close"} | length | dict(reply.headers)).items():
         handler.send_header(name, value)
     handler.end_headers()
     try:
