@@ -16,13 +16,23 @@ from lma.classifications import (
     activity_ancestors,
     activity_children,
     activity_sections,
+    area_codes,
     areas,
+    check_codes,
+    check_corridor_areas,
+    classifications,
     convert,
+    convert_revision,
+    correspondence,
+    correspondence_names,
     find_area,
     find_group,
+    find_revisions,
     group_activities,
+    join_revisions,
+    list_unresolved_areas,
 )
-from lma.contracts import codelist, source
+from lma.contracts import codelist, codelists_dir, countries, crosswalk, source
 from lma.errors import ClassificationError, DefinitionError
 from lma.parsers import find_parser
 from lma.staging import FileFacts, conform
@@ -70,6 +80,160 @@ def test_an_unknown_area_is_refused_with_the_closest() -> None:
 def test_codelist_names_find_their_own_code() -> None:
     table = areas()
     assert [find_area(label) for label in table["label_en"]] == table["area"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "area"),
+    [
+        ("EL", "GRC"),  # Eurostat
+        ("UK", "GBR"),
+        ("XK", "XKX"),
+        ("MOR", "MAR"),  # Groningen Growth and Development Centre
+        ("ROM", "ROU"),  # a code of ISO 3166-3 for the same country
+        ("Bahamas, The", "BHS"),  # World Bank
+        ("IN", "IND"),  # ISO 3166-1 alpha-2
+    ],
+)
+def test_codes_of_every_publisher_find_their_area(text: str, area: str) -> None:
+    assert find_area(text) == area
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("SUN", "historic \\(1922-1991\\), today ARM AZE BLR"),
+        ("CSK", "historic \\(1918-1992\\), today CZE SVK"),
+        ("ANT", "historic \\(1954-2010\\), today BES CUW SXM"),
+        ("DEW", "historic \\(1949-1990\\), today DEU"),
+        ("X36", "aggregate"),
+        ("Channel Islands", "unresolved, today GGY JEY"),
+    ],
+)
+def test_what_is_no_country_of_today_is_refused_with_what_is_known(text: str, words: str) -> None:
+    with pytest.raises(ClassificationError, match=words):
+        find_area(text)
+
+
+def test_one_code_means_one_area_in_every_system() -> None:
+    table = area_codes()
+    assert not table.duplicated(["system", "code"]).any()
+    assert (table["kind"] != "").all(), table[table["kind"] == ""]
+    known = set(areas()["area"])
+    assert set(table["area"]) - {""} <= known
+    members = {code for text in table["members"] for code in text.split()}
+    assert members <= known
+    found = table[table["area"] != ""].groupby(table["code"].str.casefold())["area"].nunique()
+    assert found[found > 1].empty
+
+
+def test_every_area_that_a_crosswalk_leaves_out_is_explained() -> None:
+    explained = codelist("area_special")
+    systems = codelist("area_systems")
+    for system, names in zip(systems["system"], systems["crosswalks"], strict=True):
+        listed = set(explained.loc[explained["system"] == system, "code"])
+        for name in names.split():
+            table = crosswalk(name)
+            concept = "counterpart_area" if "counterpart_area" in table.columns else "ref_area"
+            assert set(table.loc[table[concept] == "", "published"]) <= listed, name
+
+
+def test_an_unresolved_corridor_country_stops_the_run() -> None:
+    with pytest.raises(ClassificationError, match="MUS: .*'Channel Islands' of UN_NAME \\(may hold JEY\\)"):
+        check_corridor_areas("MUS", ["IND", "JEY"])
+    with pytest.raises(ClassificationError, match="CYP: 1 area\\(s\\).*NORTHERN CYPRUS"):
+        check_corridor_areas("CYP", ["GRC"])
+    for country in countries().values():
+        check_corridor_areas(country.ref_area, country.partners)
+
+
+def test_unresolved_areas_of_the_crosswalks_in_use() -> None:
+    assert set(list_unresolved_areas(["undesa_origins"])["system"]) == {"UN_NAME"}
+    assert list_unresolved_areas(["ilo_age_codes"]).empty
+
+
+# ---------------------------------------------------------------- revisions
+
+
+def check_one(code: str, revision: str, concept: str = "activity") -> None:
+    one = [pd.Series([text], dtype=object) for text in (code, revision, 7)]
+    check_codes(*one, concept, "file.csv (source s)")  # type: ignore[arg-type]
+
+
+POSSIBLE = {
+    "ISIC2": ("1", "9", "0", "39", "AGR", "X", "_T"),
+    "ISIC3": ("A", "Q", "37", "99", "MKT"),
+    "ISIC31": ("Q", "97", "96"),
+    "ISIC4": ("A", "U", "DE", "HJ", "LMN", "RSTU", "AGR", "MAN_MEL", "SEC_IND", "X", "01", "45", "99", "_T"),
+    "ISIC5": ("V", "K", "46", "SEC_SER"),
+    "NACE2": ("A", "U", "LMN", "DE", "45"),
+    "ETD12": ("ETD_AGR", "ETD_OTH"),
+    "NATIONAL": ("EOE",),
+}
+IMPOSSIBLE = {
+    "ISIC2": ("A", "10", "HJ"),
+    "ISIC3": ("R", "38", "96", "DE", "HJ"),
+    "ISIC31": ("R", "98", "LMN"),
+    "ISIC4": ("V", "34", "67", "ETD_AGR", "EOE", "a", "1", "", " A"),
+    "ISIC5": ("W", "45", "DE"),
+    "NACE2": ("V", "ETD_AGR"),
+    "ETD12": ("A", "AGR"),
+    "NATIONAL": ("A", "ETD_AGR"),
+    "_Z": ("A",),
+}
+
+
+@pytest.mark.parametrize(("revision", "code"), [(r, c) for r, codes in POSSIBLE.items() for c in codes])
+def test_codes_of_the_declared_revision_pass(revision: str, code: str) -> None:
+    check_one(code, revision)
+
+
+@pytest.mark.parametrize(("revision", "code"), [(r, c) for r, codes in IMPOSSIBLE.items() for c in codes])
+def test_codes_impossible_in_the_declared_revision_are_refused(revision: str, code: str) -> None:
+    with pytest.raises(ClassificationError, match="file.csv \\(source s\\): 1 activity code"):
+        check_one(code, revision)
+
+
+def test_the_refusal_names_value_row_revision_and_where_it_would_be_possible() -> None:
+    with pytest.raises(ClassificationError, match="'V' \\(row 7\\) in ISIC4; possible in ISIC5"):
+        check_one("V", "ISIC4")
+    with pytest.raises(ClassificationError, match="'HJ' .* in ISIC3; possible in ISIC4, NACE2"):
+        check_one("HJ", "ISIC3")
+    with pytest.raises(ClassificationError, match="under 'ISIC9', which is no registered revision"):
+        check_one("A", "ISIC9")
+    assert find_revisions("R") == ("ISIC4", "ISIC5", "NACE2")
+
+
+def test_occupations_keep_to_the_structure_of_their_revision() -> None:
+    for code in ("0", "9", "25", "251", "2511", "96", "_T", "_X"):
+        check_one(code, "ISCO08", "occupation")
+    for code in ("27", "219", "2271", "10", "A", "25110", "131a"):
+        with pytest.raises(ClassificationError, match="impossible in the revision"):
+            check_one(code, "ISCO08", "occupation")
+    check_one("348", "ISCO88", "occupation")
+    with pytest.raises(ClassificationError, match="'348' .* in ISCO08; possible in ISCO88"):
+        check_one("348", "ISCO08", "occupation")
+    check_one("11-1011", "SOC2018", "occupation")
+    with pytest.raises(ClassificationError, match="possible in SOC2010, SOC2018"):
+        check_one("11-1011", "ISCO08", "occupation")
+    check_one("21232", "NOC2021", "occupation")
+    with pytest.raises(ClassificationError, match="'27232' .* in NOC2021"):
+        check_one("27232", "NOC2021", "occupation")
+
+
+def test_the_numbers_of_divisions_are_those_of_the_standards() -> None:
+    divisions = [f"{number:02d}" for number in range(100)]
+    counted = {
+        name: sum(classifications("activity")[name].allows(code) for code in divisions)
+        for name in ("ISIC3", "ISIC31", "ISIC4", "ISIC5")
+    }
+    assert counted == {"ISIC3": 60, "ISIC31": 62, "ISIC4": 88, "ISIC5": 87}
+    groups = [f"{number:03d}" for number in range(1000)]
+    majors = [f"{number:02d}" for number in range(100)]
+    isco = {
+        name: tuple(sum(map(classifications("occupation")[name].allows, codes)) for codes in (majors, groups))
+        for name in ("ISCO88", "ISCO08")
+    }
+    assert isco == {"ISCO88": (28, 116), "ISCO08": (43, 130)}
 
 
 # ---------------------------------------------------------------- activities
@@ -144,13 +308,13 @@ def test_grouping_conserves_the_total(values: list[float], unclassified: float) 
 # ---------------------------------------------------------------- correspondences
 
 
-def correspondence(rows: list[tuple[str, str, float]]) -> pd.DataFrame:
+def make_weights(rows: list[tuple[str, str, float]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["source", "target", "weight"])
 
 
 def test_convert_splits_by_weight_within_each_key() -> None:
     frame = pd.concat([activities({"D": 10.0, "E": 5.0}, sex="M"), activities({"D": 100.0}, sex="F")])
-    table = correspondence([("D", "B", 0.25), ("D", "DE", 0.75), ("E", "DE", 1.0)])
+    table = make_weights([("D", "B", 0.25), ("D", "DE", 0.75), ("E", "DE", 1.0)])
     found = convert(frame, table).set_index(["sex", "economic_activity"])["obs_value"].to_dict()
     assert found == {("M", "B"): 2.5, ("M", "DE"): 12.5, ("F", "B"): 25.0, ("F", "DE"): 75.0}
 
@@ -164,7 +328,7 @@ def test_convert_conserves_the_total(parts: list[tuple[float, float]]) -> None:
         for at, (_, w) in enumerate(parts)
         for row in ((f"s{at}", "t1", w), (f"s{at}", f"t{at % 3}2", 1 - w))
     ]
-    assert convert(frame, correspondence(rows))["obs_value"].sum() == pytest.approx(
+    assert convert(frame, make_weights(rows))["obs_value"].sum() == pytest.approx(
         frame["obs_value"].sum(), rel=1e-9, abs=1e-9
     )
 
@@ -172,11 +336,124 @@ def test_convert_conserves_the_total(parts: list[tuple[float, float]]) -> None:
 def test_convert_refuses_lost_totals_and_unknown_codes() -> None:
     frame = activities({"D": 10.0})
     with pytest.raises(DefinitionError, match="do not sum to one: 'D' \\(0.9\\)"):
-        convert(frame, correspondence([("D", "DE", 0.9)]))
+        convert(frame, make_weights([("D", "DE", 0.9)]))
     with pytest.raises(DefinitionError, match="weights lie between 0 and 1"):
-        convert(frame, correspondence([("D", "B", -0.5), ("D", "DE", 1.5)]))
+        convert(frame, make_weights([("D", "B", -0.5), ("D", "DE", 1.5)]))
     with pytest.raises(ClassificationError, match="not in the correspondence: 'D'"):
-        convert(frame, correspondence([("E", "DE", 1.0)]))
+        convert(frame, make_weights([("E", "DE", 1.0)]))
+
+
+# ---------------------------------------------------------------- the correspondences that ship
+
+
+CONVERSIONS = Path(__file__).parent / "cases" / "correspondences"
+
+
+@pytest.mark.parametrize("case", sorted(CONVERSIONS.glob("[0-9]*")), ids=lambda path: path.name)
+def test_golden_conversion(case: Path) -> None:
+    given, expected = (
+        pd.read_csv(case / f"{name}.csv", dtype=str, keep_default_na=False).assign(
+            obs_value=lambda table: pd.to_numeric(table["obs_value"])
+        )
+        for name in ("input", "expected")
+    )
+    name = given["table"].iloc[0]
+    found = convert_revision(given.drop(columns="table"), name)
+    keys = [column for column in expected.columns if column != "obs_value"]
+    both = expected.merge(found, on=keys, how="outer", suffixes=("", "_found"), indicator=True)
+    assert (both["_merge"] == "both").all(), both
+    assert both["obs_value_found"].tolist() == pytest.approx(
+        both["obs_value"].tolist(), abs=1e-9, nan_ok=True
+    )
+
+
+@pytest.mark.parametrize("name", correspondence_names())
+def test_correspondences_join_registered_revisions(name: str) -> None:
+    table = correspondence(name)
+    concept = "occupation" if table.concept == "occupation" else "activity"
+    revisions = classifications(concept)  # type: ignore[arg-type]
+    for side in ("source", "target"):
+        codes = set(table.weights[side]) - {"_T", "_X", "_Z", "X"}
+        revision = revisions[getattr(table, side)]
+        assert [code for code in sorted(codes) if not revision.allows(code)] == []
+    assert not table.weights.duplicated(["source", "target"]).any()
+    assert set(table.weights["weight_basis"].str.split(":").str[0]) <= {"exact", "assumed"}
+    parts = table.weights.groupby("source")["target"].transform("size")
+    assert (table.weights.loc[parts > 1, "weight_basis"].str.startswith("assumed")).all()
+    assert table.citation and (codelists_dir() / "correspondences" / f"{name}.csv").is_file()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.sampled_from(correspondence_names()), st.data())
+def test_every_shipped_correspondence_conserves_the_total(name: str, data: st.DataObject) -> None:
+    table = correspondence(name)
+    column = table.concept
+    revision = {"economic_activity": "activity_revision", "occupation": "occupation_revision"}[column]
+    codes = sorted(set(table.weights["source"]) - {"_T"})
+    values = data.draw(st.lists(st.floats(0, 1e9), min_size=len(codes), max_size=len(codes)))
+    frame = pd.DataFrame({column: codes, revision: table.source, "obs_value": values})
+    found = convert_revision(frame, name)
+    assert found["obs_value"].sum() == pytest.approx(frame["obs_value"].sum(), rel=1e-9, abs=1e-9)
+    assert set(found[revision]) <= {table.target, "_Z"}
+
+
+def test_a_conversion_is_visible_and_never_from_another_revision() -> None:
+    frame = activities({"D": 10.0, "_T": 10.0}).assign(activity_revision=["ISIC3", "_Z"])
+    found = convert_revision(frame, "isic3_isic4").set_index("economic_activity")
+    assert found.loc["C", "activity_revision"] == "ISIC4"
+    assert found.loc["C", "step"] == "converted from ISIC3 by isic3_isic4, weights assumed"
+    assert found.loc["_T", ["activity_revision", "step"]].tolist() == ["_Z", ""]
+    assert correspondence("nace2_isic4").step == "converted from NACE2 by nace2_isic4, exact"
+    with pytest.raises(ClassificationError, match="isic4_isic5 converts ISIC4, the figures declare ISIC3"):
+        convert_revision(frame, "isic4_isic5")
+    with pytest.raises(DefinitionError, match="there is no correspondence 'isic3_isic9'"):
+        convert_revision(frame, "isic3_isic9")
+
+
+def test_letters_of_another_revision_are_never_grouped_as_isic4() -> None:
+    frame = activities({"D": 10.0}).assign(activity_revision="ISIC3")
+    with pytest.raises(ClassificationError, match="activities of ISIC3 cannot be grouped"):
+        group_activities(frame, "ISIC4_7", allow_absent=True)
+
+
+def test_a_series_that_changes_revision_is_a_break() -> None:
+    old = pd.concat([activities({"D": 10.0}, time_period=year) for year in ("2007", "2008", "2009")])
+    converted = convert_revision(old.assign(activity_revision="ISIC3"), "isic3_isic4")
+    native = pd.concat([activities({"C": 12.0}, time_period=year) for year in ("2009", "2010")])
+    native = native.assign(activity_revision="ISIC4", step="")
+    series = ["ref_area", "economic_activity", "activity_revision"]
+    joined = join_revisions([native, converted], series)
+    assert joined["time_period"].tolist() == ["2007", "2008", "2009", "2010"]
+    assert joined["obs_value"].tolist() == [10, 10, 12, 12]
+    assert joined["is_break"].tolist() == [False, False, True, False]
+    assert joined.loc[2, "break_reason"] == "the classification of the figures changes"
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.floats(0, 1e7), min_size=14, max_size=14))
+def test_grouping_twice_is_grouping_once(values: list[float]) -> None:
+    frame = activities(dict(zip(FOURTEEN, values, strict=True)))
+    seven = group_activities(frame, "ISIC4_7")
+    pd.testing.assert_frame_equal(group_activities(seven, "ISIC4_7"), seven)
+    straight, by_seven = (
+        by_activity(group_activities(table, "ISIC4_3").sort_values("economic_activity"))
+        for table in (frame, seven)
+    )
+    assert by_seven == pytest.approx(straight, rel=1e-9, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(codelist("economic_activities").query("sections != '' and code != '_T'")["code"].tolist())
+)
+def test_whatever_is_above_holds_all_that_is_below(code: str) -> None:
+    held = set(activity_sections(code))
+    for ancestor in activity_ancestors(code):
+        above = set(activity_sections(ancestor)) or held  # national groups may not be made of whole sections
+        assert held <= above
+        held = above
+    for child in activity_children(code):
+        assert set(activity_sections(child)) <= set(activity_sections(code))
 
 
 # ---------------------------------------------------------------- the publisher's own figures
