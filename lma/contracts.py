@@ -348,6 +348,9 @@ class SourceFile(_Strict):
     columns: str | None = Field(
         None, description="`wide.columns` of this file, where it is not the source's."
     )
+    min_rows: int | None = Field(
+        None, description="`expect.min_rows` of this file, where its layout has fewer rows."
+    )
 
     @field_validator("name")
     @classmethod
@@ -539,6 +542,9 @@ class Source(_Strict):
             update={
                 "format": file.format or self.format,
                 "options": dict(file.options) if own_format else self.options | file.options,
+                "expect": self.expect
+                if file.min_rows is None
+                else self.expect.model_copy(update={"min_rows": file.min_rows}),
                 "wide": self.wide
                 if file.columns is None
                 else Wide(columns=file.columns, beside=self.wide.beside if self.wide else {}),
