@@ -1,0 +1,201 @@
+"""Refreshing over the network, from the publisher's server to the warehouse: what failed does not stop the rest."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from publishers_server import PublishersServer, RangeFile, Reply
+
+from flows import fetching, refresh
+from flows.refresh import Run, open_run
+from flows.request import RunRequest
+from lma import contracts, snapshots
+from lma.contracts import Download, Source, SourceFile
+from lma.errors import InputError, SourceMovedError
+from lma.fetch import Politeness
+
+pytestmark = pytest.mark.usefixtures("loopback")
+
+BULLETIN = contracts.sample_dir() / "mus_eoe_employment.csv"
+GOOD = BULLETIN.read_bytes()
+
+
+@pytest.fixture
+def server() -> Iterator[PublishersServer]:
+    started = PublishersServer()
+    yield started
+    started.stop()
+
+
+class Office:
+    """A ministry's weekly refresh of two sources, one of them fetched from the played server."""
+
+    def __init__(self, folder: Path, server: PublishersServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.server, self.monkeypatch = folder, server, monkeypatch
+        (folder / "data").mkdir()
+        self.now = dt.datetime(2026, 2, 2, 5)
+        monkeypatch.setattr(refresh, "_now", lambda: self.now)
+        monkeypatch.setattr(contracts, "sample_dir", lambda: folder / "data")  # nothing but what is fetched
+        self.use(self.eoe())
+
+    def eoe(self, path: str = "/eoe.csv", source_id: str = "mus_eoe", **download: Any) -> Source:
+        """The export zone's bulletin, served over the network and new about every hundred days."""
+        file_name = "mus_eoe_employment.csv" if source_id == "mus_eoe" else f"{source_id}.csv"
+        wanted = {"url": f"{self.server.url}{path}", "file_name": file_name, "pause_seconds": 0} | download
+        source = contracts.read_source(contracts.contracts_dir() / "sources" / "mus_eoe.yaml")
+        changes = {
+            "source_id": source_id,
+            "files": [SourceFile(name=re.escape(file_name), as_of=dt.date(2025, 12, 31))],
+            "expect": source.expect.model_copy(update={"new_vintage_days": 100}),
+            "download": Download.model_validate(wanted),
+        }
+        return source.model_copy(update=changes)
+
+    def use(self, *sources: Source) -> None:
+        self.monkeypatch.setattr(
+            contracts, "sources", lambda: {source.source_id: source for source in sources}
+        )
+
+    def run(self) -> Run:
+        """One refresh, as far as the loading: the run with all that it said."""
+        request = RunRequest(
+            (), self.folder / "out", self.folder / "lma.duckdb", "2026-02", data=self.folder / "data"
+        )
+        with open_run(request) as run:
+            run.politeness = Politeness(attempts=2, wait=lambda seconds: None)
+            refresh.land_files(run)
+            refresh.load_landed_files(run)
+            self.observations = run.warehouse.read("staging.observations")
+        return run
+
+    def landed(self) -> list[snapshots.Landed]:
+        return snapshots.list_landed(self.folder / "raw")
+
+
+@pytest.fixture
+def office(tmp_path: Path, server: PublishersServer, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, server, monkeypatch)
+
+
+def states(run: Run) -> list[str]:
+    return [outcome.state for outcome in run.outcomes]
+
+
+def test_fetched_file_is_loaded_with_the_publishers_date_as_vintage(
+    office: Office, server: PublishersServer
+) -> None:
+    server.on(
+        "/eoe.csv",
+        Reply(body=GOOD, headers={"Last-Modified": "Fri, 30 Jan 2026 08:00:00 GMT", "ETag": '"v1"'}),
+    )
+    office.use(office.eoe(last_update={"reads": "header", "name": "Last-Modified"}))
+    run = office.run()
+    assert states(run) == ["fetched"]
+    assert (
+        f"mus_eoe: fetched mus_eoe_employment.csv: {len(GOOD)} bytes, last updated 2026-01-30 by the publisher"
+        in run.messages
+    )
+    assert "network: 1 fetched, 0 unchanged, 0 failed" in run.messages
+    assert set(office.observations["as_of"].astype(str)) == {"2026-01-30"}
+    [landed] = office.landed()
+    assert (landed.as_of, landed.url) == (dt.date(2026, 1, 30), f"{server.url}/eoe.csv")
+    assert [path.name for path in (office.folder / "raw" / "incoming" / "mus_eoe").glob("[!.]*")] == []
+
+
+def test_unchanged_file_lands_nothing_and_a_changed_one_becomes_a_vintage(
+    office: Office, server: PublishersServer
+) -> None:
+    server.on("/eoe.csv", RangeFile(GOOD))
+    office.run()
+    n_first = len(office.observations)
+    office.now += dt.timedelta(days=7)
+    assert states(office.run()) == ["unchanged"]
+    assert len(office.landed()) == 1
+    server.on("/eoe.csv", RangeFile(GOOD.replace(b"54417,31466,22951", b"54418,31466,22952"), '"v2"'))
+    office.now += dt.timedelta(days=7)
+    assert states(office.run()) == ["fetched"]
+    assert [str(landed.as_of) for landed in office.landed()] == ["2026-02-02", "2026-02-16"]
+    assert len(office.observations) > n_first
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (GOOD.replace(b"quarter,total", b"quarter,sum"), "sum"),
+        (b"\n".join(GOOD.splitlines()[:9]), "expects at least 13"),
+        (GOOD.replace(b",2", b",x2"), "x2"),
+    ],
+)
+def test_file_that_is_not_what_its_source_declares_leaves_the_last_vintage_in_use(
+    office: Office, server: PublishersServer, bad: bytes, reason: str
+) -> None:
+    server.on("/eoe.csv", Reply(body=GOOD), Reply(body=bad))
+    office.run()
+    before, n_before = office.landed(), len(office.observations)
+    office.now += dt.timedelta(days=7)
+    run = office.run()
+    assert states(run) == ["failed"]
+    assert reason in run.outcomes[0].detail
+    assert any(message.startswith("mus_eoe: failed mus_eoe_employment.csv: ") for message in run.messages)
+    assert office.landed() == before
+    assert len(office.observations) == n_before
+    # The file was not remembered as good: it is asked for, and refused, again.
+    assert states(office.run()) == ["failed"]
+
+
+def test_one_publisher_that_fails_does_not_stop_the_others(office: Office, server: PublishersServer) -> None:
+    server.on("/eoe.csv", Reply(body=GOOD))
+    moved, down = office.eoe("/gone.csv", "a_moved"), office.eoe("/down.csv", "b_down")
+    unset = office.eoe(source_id="c_unset", secret={"key": "LMA_NOT_SET"})
+    server.on("/down.csv", Reply(503))
+    office.use(moved, down, unset, office.eoe())
+    run = office.run()
+    assert states(run) == ["failed", "failed", "failed", "fetched"]
+    assert "network: 1 fetched, 0 unchanged, 3 failed" in run.messages
+    assert len(office.observations) == 39
+    fetching.raise_for_named(run, ["mus_eoe"])
+    fetching.raise_for_named(run, [])
+    with pytest.raises(SourceMovedError, match="source moved"):
+        fetching.raise_for_named(run, ["mus_eoe", "a_moved"])
+    with pytest.raises(InputError, match="HTTP 503"):
+        fetching.raise_for_named(run, ["b_down"])
+
+
+def test_a_source_that_stays_the_same_for_too_long_is_told(office: Office, server: PublishersServer) -> None:
+    server.on("/eoe.csv", RangeFile(GOOD))
+    assert not [message for message in office.run().messages if "stale" in message]
+    for days, expected in (
+        (120, []),
+        (6, ["warning: mus_eoe is due but unchanged, stale since 2026-05-13"]),
+        (365, ["warning: mus_eoe is due"]),
+    ):
+        office.now += dt.timedelta(days=days)
+        run = office.run()
+        assert states(run) == ["unchanged"]
+        told = [message for message in run.messages if "stale" in message]
+        assert [message[: len(start)] for message, start in zip(told, expected, strict=True)] == expected
+
+
+def test_every_download_has_a_name_that_its_source_reads() -> None:
+    from lma import staging
+
+    for source in contracts.sources().values():
+        for wanted in source.download.files() if source.download else []:
+            match = staging.match_file({source.source_id: source}, wanted.file_name)
+            assert match is not None, f"{source.source_id}: no pattern under files matches {wanted.file_name}"
+            other = staging.match_file(contracts.sources(), wanted.file_name)
+            assert other is not None and other[0].source_id == source.source_id, (
+                f"{wanted.file_name}: {other}"
+            )
+
+
+def test_no_source_fetches_over_unprotected_http_or_names_a_host_of_its_own_machine() -> None:
+    for source in contracts.sources().values():
+        if source.download:
+            assert source.download.url.startswith("https://"), source.source_id
+            assert not {"localhost", "127.0.0.1"} & set(source.download.hosts), source.source_id
