@@ -12,6 +12,7 @@ import pytest
 from lma import contracts
 from lma.contracts import Source, SourceFile
 from lma.errors import ClassificationError, DefinitionError
+from lma.forecasting.country import STANDARD, select_history
 from lma.staging import Conformed, FileFacts, conform, name_columns_as_declared
 
 FACTS = FileFacts("a" * 64, "table.csv", dt.date(2026, 1, 31))
@@ -145,3 +146,15 @@ def test_parts_of_countries_name_their_country_and_are_none() -> None:
     assert not set(parts.index) & contracts.known_country_codes()
     assert parts["CA-5910"] == "CA-BC" and parts["AU-NSW"] == "AUS"
     assert {area for area in areas.index if "-" in area} == set(parts.index)
+
+
+def test_parts_of_countries_do_not_teach_the_forecasts_of_countries() -> None:
+    national = {"basis_kind": "reported", "time_period": "2020", "obs_value": 1.0, "activity_revision": "_Z"}
+    rows = pd.DataFrame(
+        [
+            {**STANDARD, **national, "economic_activity": "_T", "ref_area": area}
+            for area in ("CAN", "CA-BC", "CA-X")
+        ]
+    )
+    assert select_history(rows)["ref_area"].tolist() == ["CAN"]
+    assert select_history(rows.iloc[:0]).empty

@@ -113,12 +113,14 @@ def _as_table(rows: list[Row], name: str) -> pd.DataFrame:
 
 def select_history(observations: pd.DataFrame) -> pd.DataFrame:
     """Annual employment series of all countries as a panel: unique_id, ds (year), y, is_break, and the
-    row's own columns.
+    row's own columns. Parts of countries (``CA-BC``) are not among them.
 
     unique_id is basis_kind/ref_area/activity_revision/economic_activity.
     """
     wanted = np.logical_and.reduce([observations[column] == value for column, value in STANDARD.items()])
-    rows = observations[wanted]
+    rows: pd.DataFrame = observations[
+        wanted & ~observations["ref_area"].str.contains("-", regex=False, na=False)
+    ]
     series = ["basis_kind", "ref_area", "activity_revision", "economic_activity"]
     ids = rows[series].astype(str).agg("/".join, axis=1) if len(rows) else pd.Series([], dtype=str)
     return rows.assign(unique_id=ids, ds=rows["time_period"].astype(int), y=rows["obs_value"].astype(float))
