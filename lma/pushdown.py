@@ -19,8 +19,8 @@ from lma.contracts import Correction, Source, crosswalk
 from lma.published_text import number_pattern, parse_period, power_of_ten
 from lma.staging import DEFAULTS, OBSERVATION_COLUMNS, FileFacts
 
-_BLANK = "".join(chr(n) for n in range(0x3001) if chr(n).isspace())
-"""What ``str.strip`` takes off, for SQL's ``trim``."""
+_BLANK = r"[\x09-\x0d\x1c-\x20\x85\xa0\p{Z}]"
+"""What ``str.strip`` takes off, as a class of a regular expression in SQL."""
 
 _CSV_OPTIONS = {"delimiter", "encoding", "quotechar", "header_row"}
 _FREE_TEXT = {"note", "obs_value"}
@@ -63,8 +63,8 @@ class Plan:
 
     ``tables``: lookups by name; their columns ``key_<n>`` are matched to ``joins[name]``. ``base`` is one row
     per published row; ``observations`` has the columns of staging.observations, in order. ``codes`` is every
-    text a code column can hold. ``unknown``: for each code map with texts it does not list, what
-    ``staging.check_known`` needs.
+    text a code column can hold. ``unknown``: one entry for each code map that meets a text
+    it does not list.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -305,9 +305,11 @@ select count(*) as n_cells, count(*) filter (where is_kept) as n_kept,
     count(*) filter (where is_kept and not is_blank and not is_dropped
         and (is_bad_value or time_period is null)) as n_rejected
 from ({base})"""
-    met = f"{_kept(lookups)} and not ({_dropped(lookups)}) and not ({_blank(lookups)})"
+    figured = f"raw.rowid + 1 in (select raw_row from ({figures}))"
     unknown = [
-        replace(one, rows=f"{one.rows} {_joined(lookups, stage)} where {strange} and {met} order by raw_row")
+        replace(
+            one, rows=f"{one.rows} {_joined(lookups, stage)} where {strange} and {figured} order by raw_row"
+        )
         for one, strange in lookups.unknown
     ]
     return Plan(
@@ -321,24 +323,44 @@ from ({base})"""
 
 
 def _base_query(lookups: _Lookups, constants: Mapping[str, str], stage: str) -> str:
-    """One row per published row: its concepts, its figure, and what the steps of conform say of it."""
+    """One row per published row: its concepts, its figure, and what the steps of conform say of it.
+
+    Nested, so that each step is worked out once; a cell that is a plain number needs no stripping.
+    """
+    source = lookups.source
     concepts = {
         c: lookups.provider.get(c, _literal(constants.get(c, "")))
         for c in (*staging.SERIES_KEY, "obs_status", "basis", "published_period")
     }
     listed = ", ".join(f"{expression} as {concept}" for concept, expression in concepts.items())
-    cell, source = _cell(lookups), lookups.source
-    is_missing = f"{cell} in ({', '.join(map(_literal, source.missing)) or 'null'})"
-    is_number = f"regexp_full_match({cell}, {_literal(number_pattern().pattern)})"
-    note = _note(lookups)
+    value = _text(lookups, source.mapping.source.get("obs_value", "obs_value"))
+    number = _literal(number_pattern().pattern)
+    missing, blank = (", ".join(map(_literal, cells)) for cells in (source.missing, source.not_applicable))
+    multiplier, power = _multiplier(lookups)
     return f"""
     select *, not is_missing and (not is_number or figure is null or isinf(figure)) as is_bad_value
     from (
-        select raw.rowid + 1 as raw_row, {cell} as cell, {note} as note, {listed},
-            {_kept(lookups)} as is_kept, {_blank(lookups)} as is_blank, {_dropped(lookups)} as is_dropped,
-            coalesce({is_missing}, false) as is_missing, {is_number} as is_number, {_figure(lookups, cell)} as figure
-        {_joined(lookups, stage)}
+        select *, cell in ({missing or "null"}) is true as is_missing, cell in ({blank or "null"}) is true as is_blank,
+            is_plain or regexp_full_match(cell, {number}) as is_number,
+            case when power <> '' and not contains(lower(cell), 'e') then try_cast(cell || power as double)
+                else try_cast(cell as double) * multiplier end as figure
+        from (
+            select *, case when is_plain then published else {_stripped("published")} end as cell
+            from (
+                select *, regexp_full_match(published, {number}) as is_plain
+                from (
+                    select raw.rowid + 1 as raw_row, {value} as published, {_note(lookups)} as note, {listed},
+                        {multiplier} as multiplier, {power} as power,
+                        {_kept(lookups)} as is_kept, {_dropped(lookups)} as is_dropped
+                    {_joined(lookups, stage)}
+                )
+            )
+        )
     )"""
+
+
+def _stripped(text: str) -> str:
+    return f"regexp_replace({text}, '^{_BLANK}+|{_BLANK}+$', '', 'g')"
 
 
 def _joined(lookups: _Lookups, stage: str) -> str:
@@ -351,11 +373,6 @@ def _joined(lookups: _Lookups, stage: str) -> str:
         ]
         joins.append(f"left join {name} on {' and '.join(matched) or 'true'}")
     return f"from {stage} as raw " + " ".join(joins)
-
-
-def _cell(lookups: _Lookups) -> str:
-    name = lookups.source.mapping.source.get("obs_value", "obs_value")
-    return f"trim({_text(lookups, name)}, {_literal(_BLANK)})"
 
 
 def _text(lookups: _Lookups, name: str) -> str:
@@ -385,7 +402,7 @@ def _note(lookups: _Lookups) -> str:
     if "note" in lookups.provider:  # a crosswalk gives it
         return f"cast({lookups.provider['note']} as varchar)"
     name = lookups.source.mapping.source.get("note")
-    return "''" if name is None else f"trim({_text(lookups, name)}, {_literal(_BLANK)})"
+    return "''" if name is None else _stripped(_text(lookups, name))
 
 
 def _kept(lookups: _Lookups) -> str:
@@ -396,30 +413,19 @@ def _kept(lookups: _Lookups) -> str:
     return f"({' and '.join(conditions) or 'true'})"
 
 
-def _blank(lookups: _Lookups) -> str:
-    listed = lookups.source.not_applicable
-    return f"({_cell(lookups)} in ({', '.join(map(_literal, listed))}))" if listed else "false"
-
-
 def _dropped(lookups: _Lookups) -> str:
     return " or ".join(lookups.dropped) or "false"
 
 
-def _figure(lookups: _Lookups, cell: str) -> str:
-    """The number of a cell times its multiplier; powers of ten are exact, as in ``scale_numbers``."""
+def _multiplier(lookups: _Lookups) -> tuple[str, str]:
+    """What a figure is multiplied with, and the power of ten (``e3``) that does it exactly, as in ``scale_numbers``."""
     multiplier = lookups.source.mapping.unit_multiplier
-    factor, power = repr(float(multiplier)), _literal(power_of_ten(multiplier))
-    if lookups.factors:
-        name, own = lookups.read(lookups.factors[0])
-        factors = multiplier * own.to_numpy(dtype=float)
-        factor = lookups.add(name, "multiplier", factors)
-        power = lookups.add(name, "power", [power_of_ten(float(one)) for one in factors])
-    has_exponent = f"contains(lower({cell}), 'e')"
-    exact = f"try_cast({cell} || {power} as double)"
-    return (
-        f"case when {power} <> '' and not {has_exponent} then {exact} "
-        f"else try_cast({cell} as double) * {factor} end"
-    )
+    if not lookups.factors:
+        return repr(float(multiplier)), _literal(power_of_ten(multiplier))
+    name, own = lookups.read(lookups.factors[0])
+    factors = multiplier * own.to_numpy(dtype=float)
+    factor = lookups.add(name, "multiplier", factors)
+    return factor, lookups.add(name, "power", [power_of_ten(float(one)) for one in factors])
 
 
 def _status(source: Source) -> str:
