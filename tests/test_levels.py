@@ -153,8 +153,8 @@ def test_the_sector_table_names_the_level_of_every_row() -> None:
     cells = profile_of(observations)
     levels = cells[cells["column_id"] == "level"].set_index("row_id")["text"]
     assert list(levels.index) == ["_T", "REP_T", *(f"REP_{code}" for code in SIX), "REP_X"]
-    assert levels["_T"] == "the total only, because no source has every activity"
-    assert set(levels.iloc[1:]) == {"6 aggregate groups of ISIC Rev. 4"}
+    assert levels["_T"] == levels["REP_T"] == "total"
+    assert set(levels.iloc[2:]) == {"6 aggregate groups of ISIC Rev. 4"}
     words = sector_spec(find_levels(observations, "GEO")).description
     assert "first the total only" in words
     assert words.endswith("then 6 aggregate groups of ISIC Rev. 4 (reported figures).")
@@ -218,7 +218,7 @@ def test_a_country_with_a_total_only_is_balanced_as_one() -> None:
 
 
 def test_groups_that_cannot_be_forecast_leave_the_balance_of_the_whole() -> None:
-    observations = join(employ(("_T",)), employ(SIX, years=[2018, 2019, 2020]))
+    observations = join(employ(("_T",)), employ(SIX, "reported", years=[2018, 2019, 2020]))
     _, balances = forecast_and_balance(observations)
     assert find_main_level(observations, "GEO").codes == SIX
     assert median_of(balances, "EXPANSION", "2021")["_T"] > 0

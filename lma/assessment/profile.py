@@ -259,7 +259,7 @@ def sector_profile(
     levels = find_levels(observed, ref_area)
     for row, activity, kind in series_rows(observed, ref_area):
         _add_sector_row(table, row, activity, kind, observed, derived)
-        table.text(row, LEVEL_COLUMN, levels[kind].detail.label)
+        table.text(row, LEVEL_COLUMN, "total" if activity.id == "_T" else levels[kind].detail.label)
     return table.frame()
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lma.levels import TOTAL, Level, select_employment
+from lma.levels import KINDS, TOTAL, Level, select_employment
 
 Array = npt.NDArray[np.float64]
 
@@ -194,9 +194,13 @@ def _draw_sector(
     return np.stack(drawn, axis=1), ids
 
 
-def choose_sectors(quantiles: pd.DataFrame, level: Level) -> tuple[str, ...]:
-    """Activities of the level; the economy as one where none of them is forecast."""
-    return level.sectors if set(level.sectors) & set(quantiles["economic_activity"]) else (TOTAL,)
+def choose_sectors(forecasts: pd.DataFrame, ref_area: str, level: Level) -> tuple[tuple[str, ...], str]:
+    """Activities and kind of figures to draw: those of the level, or the economy as one where none is forecast."""
+    forecast = {kind: set(select_forecasts(forecasts, ref_area, kind)["economic_activity"]) for kind in KINDS}
+    if forecast[level.basis_kind] & set(level.sectors):
+        return level.sectors, level.basis_kind
+    whole = [kind for kind in KINDS if TOTAL in forecast[kind]]
+    return ((TOTAL,), whole[0]) if whole else (level.sectors, level.basis_kind)
 
 
 def draw_employment(
@@ -214,10 +218,10 @@ def draw_employment(
     The base year is the observed figure where there is one, else the forecast. A sector without a complete
     forecast is left out with its reason; where no sector has one, the economy is drawn as one.
     """
-    employment = select_sectors(observations, ref_area, level.basis_kind)
-    quantiles = select_forecasts(forecasts, ref_area, level.basis_kind)
+    sectors, kind = choose_sectors(forecasts, ref_area, level)
+    employment = select_sectors(observations, ref_area, kind)
+    quantiles = select_forecasts(forecasts, ref_area, kind)
     years = list(range(first_year - 1, last_year + 1))
-    sectors = choose_sectors(quantiles, level)
     parts = {
         s: (quantiles[quantiles["economic_activity"] == s], employment[employment["economic_activity"] == s])
         for s in sectors

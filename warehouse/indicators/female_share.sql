@@ -4,7 +4,7 @@
 with employment as (
     select * from marts.observations
     where indicator = 'EMP' and freq = 'A' and age = '_T' and occupation = '_T' and citizenship = '_T'
-        and counterpart_area = '_Z' and activity_revision not in ('NATIONAL', 'ETD12', 'ISIC3', 'ISIC2')
+        and counterpart_area = '_Z' and activity_revision in ('ISIC4', 'ETD12', '_Z')
         and list_contains($ref_areas, ref_area)
 ),
 pair_women_with_total as (
