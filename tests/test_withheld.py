@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 from pathlib import Path
 
@@ -113,3 +114,20 @@ def test_a_file_without_the_withheld_column_is_refused() -> None:
     parsed = find_parser("csv")((HEADER.replace("Employer", "Firm") + ROW).encode(), {})
     with pytest.raises(InputError, match="the column Employer, which must not be loaded, is not in the file"):
         staging.name_columns_as_declared(parsed, source, "a.csv")
+
+
+def list_whole_files() -> list[Path]:
+    folder = Path(__file__).parents[2] / "shared" / "data" / "can_lmia_quarterly"
+    return sorted(folder.glob("*.csv")) if folder.is_dir() else []
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not list_whole_files(), reason="the publishers' whole files are not at hand")
+@pytest.mark.parametrize("path", list_whole_files(), ids=lambda path: path.name)
+def test_no_position_of_a_whole_file_is_lost_in_the_sums(path: Path) -> None:
+    """The last cell of every line above the notes, added up without the project's own reader."""
+    lines = path.read_text(encoding="latin-1").split("Notes:")[0]
+    positions = [int(row[-1]) for row in csv.reader(lines.splitlines()) if row and row[-1].isdigit()]
+    found = read_file(path)
+    assert found.observations["obs_value"].sum() == sum(positions)
+    assert len(found.observations) + found.n_collapsed == len(positions) == found.n_cells
