@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from pathlib import Path
@@ -189,6 +190,19 @@ def read_beginning(path: Path, n_bytes: int) -> bytes:
         file.seek(0)
         try:
             return gzip.GzipFile(fileobj=file).read(n_bytes) if packed else file.read(n_bytes)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"the gzip file is truncated or broken ({error}): download it again.") from error
+
+
+def read_pieces(path: Path) -> Iterator[bytes]:
+    """The text of a landed file in pieces of 1 MB, unpacked where it is gzipped."""
+    with _open_file(path) as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        text = gzip.GzipFile(fileobj=file) if packed else file
+        try:
+            while piece := text.read(_CHUNK):
+                yield piece
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"the gzip file is truncated or broken ({error}): download it again.") from error
 

@@ -7,7 +7,7 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lma.errors import DefinitionError, InputError
@@ -131,6 +131,25 @@ def check_lines(content: bytes) -> None:
                 "is damaged or no table, and was not read."
             )
         start = end + 1
+
+
+def check_line_lengths(pieces: Iterable[bytes]) -> None:
+    """The same of a text that comes in pieces of at most 4 MB, because it is larger than memory.
+
+    DuckDB's parallel reader leaves out a last line longer than its buffer without a word, and a long line in the
+    middle fills the memory with its error message.
+    """
+    open_line, n_bytes = 0, 0
+    for piece in pieces:
+        first = piece.find(b"\n")
+        open_line += len(piece) if first < 0 else first
+        if open_line > MAX_LINE_BYTES:
+            raise InputError(
+                f"the line around byte {n_bytes:,} of the text is longer than {MAX_LINE_BYTES:,} bytes, which no "
+                "line of a table is: the file is damaged or no table, and was not read."
+            )
+        open_line = open_line if first < 0 else len(piece) - piece.rfind(b"\n") - 1
+        n_bytes += len(piece)
 
 
 def check_size(packed: int, expanded: int, most: int = MAX_EXPANDED_BYTES) -> None:
