@@ -173,22 +173,28 @@ def check_rplumber_answer(job: Job, path: Path) -> None:
         rows = csv.DictReader(text)
         columns = rows.fieldnames or []
         _check_columns(job, columns, ["obs_value", "time"])
-        n_rows = _check_rows(job, rows, _asked_of_rplumber(query, columns), _asked_years(query))
+        n_rows = _check_rows(job, rows, _asked_of_rplumber(job, columns), _asked_years(query))
     if not n_rows:
         raise InputError(
             f"{job.download.url} of {job.source_id} answers {query!r} with a header and no row: correct download.query."
         )
 
 
-def _asked_of_rplumber(query: Mapping[str, str | list[str]], columns: Any) -> dict[str, set[str]]:
+def _asked_of_rplumber(job: Job, columns: Any) -> dict[str, set[str]]:
     """Column: values asked for."""
+    query = job.download.query
     asked = {name: set(_as_list(query[name])) for name in _RPLUMBER_FILTERS if name in query}
-    if "indicator" in columns:
-        named = query.get("indicator") or (
-            [] if "ref_area" not in query and "indicator" in query else query["id"]
+    ids = {_SUFFIX.sub("", name) for name in _as_list(query["id"])}
+    if _rplumber_endpoint(job) == "/data/ref_area":
+        asked |= {"ref_area": ids} | (
+            {"indicator": set(_as_list(query["indicator"]))} if "indicator" in query else {}
         )
-        asked["indicator"] = {_SUFFIX.sub("", name) for name in _as_list(named)}
-    return asked
+    else:
+        asked["indicator"] = ids
+    if query.get("best_source") == "yes" and "best_source" in columns:
+        asked["best_source"] = {"1"}
+    # With labels only there is no code to look at; filters were refused before, so that nothing else was asked.
+    return {name: values for name, values in asked.items() if name in columns or name in query}
 
 
 def _asked_years(query: Mapping[str, str | list[str]]) -> tuple[str, str]:
