@@ -136,7 +136,8 @@ def assess(country: Country, edition: str, marts: Marts) -> Assessment:
         (ACCURACY_SPEC, accuracy_table(code, observed, marts.forecast_scores, lineage)),
     ]
     body = pd.concat([cells for _, cells in parts if len(cells)], ignore_index=True)
-    headline = headline_table(country, body, lineage)
+    # A headline may be words only: its columns of numbers are empty, but columns of numbers all the same.
+    headline = headline_table(country, body, lineage).astype(body.dtypes.to_dict())
     cells = pd.concat([headline, body], ignore_index=True)
     specs = (HEADLINE_SPEC, *(spec for spec, _ in parts))
     return Assessment(
