@@ -15,7 +15,7 @@ import pandas as pd
 
 from flows import bulk, fetching
 from flows.request import RunRequest
-from lma import contracts, releases, snapshots, staging, validation
+from lma import contracts, releases, snapshots, staging, validation, withdrawals
 from lma import warehouse as warehouses
 from lma.contracts import Source, SourceFile
 from lma.errors import ContractError, InputError, LmaError
@@ -160,6 +160,7 @@ def load_landed_files(run: Run) -> int:
     such file stops the run.
     """
     run.warehouse.load_codelists()
+    keep_withdrawals(run)
     unloaded = list_unloaded(run)
     by_origin = itertools.groupby(unloaded, lambda landed: find_outcome(run, landed) is not None)
     added = sum(
@@ -252,11 +253,30 @@ def list_unloaded(run: Run) -> list[snapshots.Landed]:
     loaded = run.warehouse.read("meta.snapshots")
     known = set(zip(loaded["source_id"], loaded["snapshot_sha"], strict=True))
     landed = snapshots.list_landed(run.request.raw_store)
+    known |= set(withdrawals.list_withdrawn(run.request.raw_store))
     return [
         file
         for file in landed
         if file.source_id in contracts.sources() and (file.source_id, file.snapshot_sha) not in known
     ]
+
+
+def keep_withdrawals(run: Run) -> int:
+    """Bring the ledger in line with the notes in the raw store and forget what they withdraw; files left out."""
+    withdrawn = withdrawals.list_withdrawn(run.request.raw_store)
+    run.warehouse.replace(
+        "meta.withdrawals", withdrawals.tabulate(withdrawals.list_decisions(run.request.raw_store))
+    )
+    loaded = run.warehouse.read("meta.snapshots")
+    for source_id, sha in zip(loaded["source_id"], loaded["snapshot_sha"], strict=True):
+        if (source_id, sha) in withdrawn:
+            run.warehouse.forget_snapshot(source_id, sha)
+    for one in withdrawn.values():
+        run.say(
+            f"{one.file_name} ({one.source_id}, vintage {one.as_of}) is left out: withdrawn on {one.decided_on} by "
+            f"{one.decided_by}: {one.reason}"
+        )
+    return len(withdrawn)
 
 
 def forget_outdated(run: Run) -> int:
