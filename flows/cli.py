@@ -255,6 +255,50 @@ def ingest(
 
 
 @app.command()
+def withdraw(
+    source_id: Annotated[str, typer.Argument(help="Source, see `lma sources`.")],
+    vintage: Annotated[str, typer.Argument(help="Vintage to take out of use, YYYY-MM-DD.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the ledger.")],
+    reviewer: Annotated[
+        str,
+        typer.Option(
+            "--reviewer",
+            envvar="LMA_REVIEWER",
+            help="Who decides (default: the user's name).",
+            show_default=False,
+        ),
+    ] = "",
+    file_name: Annotated[
+        str | None, typer.Option("--file", help="Only this file of the vintage.", show_default=False)
+    ] = None,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Put a withdrawn vintage back into use.")
+    ] = False,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+) -> None:
+    """Take a bad vintage out of use; its file stays landed, with a note of who decided when and why.
+
+    Example: lma withdraw mus_eoe 2025-12-31 --reason "wrong quarter in the file" --reviewer "A. Reviewer"
+    """
+    import getpass
+
+    from flows.withdraw import withdraw_vintage
+
+    date = _parse_date(vintage, "VINTAGE")
+    request = _request(None, warehouse, "lma withdraw", offline=True)
+    withdraw_vintage(
+        request,
+        source_id,
+        date,
+        reason,
+        reviewer or getpass.getuser(),
+        file_name,
+        restore=restore,
+        step=_narrate,  # type: ignore[arg-type]
+    )
+
+
+@app.command()
 def check(
     tables: Annotated[
         list[str] | None,

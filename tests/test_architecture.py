@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted([*(ROOT / "lma").rglob("*.py"), *(ROOT / "flows").rglob("*.py")])
 FOUNDATION = {"lma", "lma.errors", "lma.contracts", "lma.contract_rules"}
 RIM = {
-    "lma.snapshots", "lma.fetch", "lma.releases", "lma.records", "lma.warehouse", "lma.validation", "lma.publish", "lma.user_tables",
+    "lma.snapshots", "lma.fetch", "lma.releases", "lma.withdrawals", "lma.records", "lma.warehouse", "lma.validation", "lma.publish", "lma.user_tables",
 }  # fmt: skip
 CORE = {
     "lma.parsers", "lma.staging", "lma.published_text", "lma.classifications", "lma.levels", "lma.forecasting", "lma.balance", "lma.shortages",
