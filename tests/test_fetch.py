@@ -691,7 +691,10 @@ def test_ilostat_is_asked_for_data_only_after_an_update(ministry: Ministry, serv
     assert ministry.land(**ilostat(server)) is None
     assert [asked.path for asked in server.asked].count("/data/indicator") == 1
     service.updated, service.rows = "20/11/2026 08:00:00", service.rows[:-1]
+    assert ministry.land(**ilostat(server)) is None  # the list of tables is asked for once a run
+    ministry.pick_up()
     assert ministry.land(**ilostat(server))
+    assert [asked.path for asked in server.asked].count("/metadata/toc/indicator") == 2
 
 
 def test_ilostat_lists_are_joined_by_a_plain_plus(ministry: Ministry, server: PublishersServer) -> None:
@@ -1033,6 +1036,7 @@ def test_worldbank_is_asked_for_pages_only_after_an_update(
     service = WorldBank()
     server.on(service.path, service)
     assert ministry.land(**worldbank(server, service))
+    ministry.pick_up()
     assert ministry.land(**worldbank(server, service)) is None
     assert len(server.asked) == 3
 

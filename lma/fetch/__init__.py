@@ -108,7 +108,7 @@ def read_last_update(job: Job, today: dt.date) -> dt.date | None:
     if last_update is None or last_update.reads == "header":
         return None
     request = job.request(last_update.url or job.download.url, min_bytes=0)
-    updated = date_of_document(job.line.read(request).body, last_update, request)
+    updated = date_of_document(job.line.look_up(request).body, last_update, request)
     if updated > today + dt.timedelta(days=1):
         raise InputError(
             f"{request.shown} of {job.source_id} dates the last update {updated}, which is not yet: "

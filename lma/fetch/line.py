@@ -96,6 +96,7 @@ class Line:
         self._free_from: dict[str, float] = {}
         self._unreachable: dict[str, str] = {}
         self._reached = False
+        self._documents: dict[str, Answer] = {}
 
     def __enter__(self) -> Line:
         return self
@@ -112,6 +113,12 @@ class Line:
     def read(self, request: Request) -> Answer:
         """A small document; ``InputError`` or ``SourceMovedError`` when it cannot be had."""
         return self._persist(request, lambda: self._read_once(request))
+
+    def look_up(self, request: Request) -> Answer:
+        """The same, asked for once a run: many tables stand in one list of tables."""
+        if request.url not in self._documents:
+            self._documents[request.url] = self.read(request)
+        return self._documents[request.url]
 
     def save(self, request: Request, target: Path, known: Mapping[str, str] | None = None) -> Saved:
         """A file, streamed to ``target``, unless it has not changed since the headers ``known`` (ETag, Last-Modified).
