@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
+import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,6 +182,85 @@ def test_a_source_that_stays_the_same_for_too_long_is_told(office: Office, serve
         assert states(run) == ["unchanged"]
         told = [message for message in run.messages if "stale" in message]
         assert [message[: len(start)] for message, start in zip(told, expected, strict=True)] == expected
+
+
+# ---------------------------------------------------------------- the sources as they are declared
+
+
+SPECIMENS = Path(__file__).parent / "specimens"
+UPDATED = b"id,last.update\nEMP_NIFL_SEX_RT_A,15/01/2026 09:30:12\nUNE_DEAP_SEX_AGE_RT_A,15/01/2026 09:30:12\nARM_A,2026-01-15\n"
+
+
+def read_specimen(source_id: str, pattern: str) -> bytes:
+    [path] = (SPECIMENS / source_id).glob(pattern)
+    return path.read_bytes()
+
+
+def pack_download(series: str, file: bytes) -> bytes:
+    """The zip archive of the World Bank's API: the table and two side files."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as members:
+        for name, body in (
+            (f"Metadata_Indicator_API_{series}_DS2_en_csv_v2_7.csv", b'"INDICATOR_CODE","SOURCE_NOTE"\n'),
+            (f"API_{series}_DS2_en_csv_v2_7.csv", file),
+            (f"Metadata_Country_API_{series}_DS2_en_csv_v2_7.csv", b'"Country Code","Region"\n'),
+        ):
+            members.writestr(name, body)
+    return archive.getvalue()
+
+
+def answers_of_publishers() -> dict[str, dict[str, bytes]]:
+    """Source: what its publisher answers at which path, from specimens in the publisher's layout."""
+    labour = read_specimen("wb_wdi_api_labour", "API*.csv")
+    informality = (BULLETIN.parent / "EMP_NIFL_SEX_RT_A-20240726T0000.csv").read_bytes()
+    by_country = read_specimen("ilo_by_country", "ARM_A*.csv").splitlines(keepends=True)
+    eurostat = "/eurostat/api/dissemination"
+    inventory = b"Code\tType\tLast data change\nMIGR_RESFIRST\tDATASET\t2026-01-15T11:00:00+0200\n"
+    return {
+        "wb_wdi_api_labour": {
+            "/v2/en/indicator/SL.IND.EMPL.ZS": pack_download("SL.IND.EMPL.ZS", labour),
+            "/v2/country/all/indicator/SL.IND.EMPL.ZS": b'[{"page":1,"pages":9,"total":9,"lastupdated":"2026-01-15"},[]]',
+        },
+        "ilo_informality_reported": {"/data/indicator": informality, "/metadata/toc/indicator": UPDATED},
+        "ilo_by_country": {
+            "/data/ref_area": b"".join(
+                row for row in by_country if row.startswith(b"ref_area") or row.rstrip().endswith(b",1")
+            ),
+            "/metadata/toc/ref_area": UPDATED,
+        },
+        "eurostat_first_permits": {
+            f"{eurostat}/sdmx/2.1/data/migr_resfirst/A..TOTAL.TOTAL.PER.": read_specimen(
+                "eurostat_first_permits", "*.tsv"
+            ),
+            f"{eurostat}/files/inventory": inventory,
+        },
+        "wb_knomad_remittances": {
+            "/data360-data/data/WB_KNOMAD/WB_KNOMAD_BRE.csv": read_specimen(
+                "wb_knomad_remittances", "WB_*.csv"
+            )
+        },
+    }
+
+
+@pytest.mark.parametrize("source_id", list(answers_of_publishers()))
+def test_declared_source_goes_from_its_publisher_to_the_warehouse(
+    office: Office, server: PublishersServer, source_id: str
+) -> None:
+    source = contracts.read_source(contracts.contracts_dir() / "sources" / f"{source_id}.yaml")
+    assert source.download is not None
+    here = re.sub(r"https://[^/\"]+", server.url, source.download.model_dump_json())
+    wanted = json.loads(here) | {"pause_seconds": 0}
+    if source_id == "ilo_by_country":
+        wanted["each"] = {"country": ["ARM"]}
+    few = source.expect.model_copy(update={"min_rows": 1, "max_quarantined_share": 1.0})
+    office.use(source.model_copy(update={"download": Download.model_validate(wanted), "expect": few}))
+    dated = {"Last-Modified": "Thu, 15 Jan 2026 08:00:00 GMT"}
+    for path, body in answers_of_publishers()[source_id].items():
+        server.on(path, Reply(body=body, headers=dated))
+    run = office.run()
+    assert states(run) == ["fetched"], run.outcomes
+    assert set(office.observations["as_of"].astype(str)) == {"2026-01-15"}
+    assert len(office.observations) >= 3
 
 
 def test_every_download_has_a_name_that_its_source_reads() -> None:
