@@ -26,6 +26,7 @@ from lma.staging import (
     conform,
     match_file,
     match_sources,
+    name_columns_as_declared,
     read_vintage,
 )
 
@@ -476,8 +477,10 @@ def _conform_all(folder: Path) -> dict[str, Conformed]:
             assert vintage is not None, path.name
             content = path.read_bytes()
             about = FileFacts(hashlib.sha256(content).hexdigest(), path.name, vintage, groups, file.constant)
-            raw = find_parser(source.format)(content, source.options)
-            found[f"{source.source_id} {path.name}"] = conform(raw, source, about)
+            own = source.as_in(file)
+            parsed = find_parser(own.format)(content, own.options)
+            raw = name_columns_as_declared(parsed, own, path.name)
+            found[f"{source.source_id} {path.name}"] = conform(raw, own, about)
     return found
 
 
