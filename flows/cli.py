@@ -465,6 +465,30 @@ def news(
 
 
 @app.command()
+def revisions(
+    ref_areas: Countries = None,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+    after: Annotated[
+        str | None,
+        typer.Option("--after", help="Only vintages newer than this date, YYYY-MM-DD.", show_default=False),
+    ] = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="Movements shown per source.")] = 5,
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", help="Table of all revisions, .csv or .parquet.", show_default=False),
+    ] = None,
+) -> None:
+    """What newer vintages changed: bias of the first figures by source, and the largest movements.
+
+    Example: lma revisions MUS ARM --after 2018-12-31 --out revisions.csv
+    """
+    from flows.revisions import print_revisions
+
+    request = _request(ref_areas, warehouse, "lma revisions", offline=True)
+    print_revisions(request, _parse_date(after, "--after"), out_file, most, out)
+
+
+@app.command()
 def protect(
     table: InTable,
     result: OutTable,
@@ -480,6 +504,25 @@ def protect(
     from flows.evaluate import protect_user_table
 
     protect_user_table(table, result, [name.strip() for name in dims.split(",")], value, n_min, base, out)
+
+
+@app.command()
+def convert(
+    correspondence: Annotated[str, typer.Argument(help="Correspondence, such as isic3_isic4.")],
+    table: InTable,
+    result: OutTable,
+    value: Annotated[str, typer.Option("--value", help="Column of additive figures.")] = "obs_value",
+) -> None:
+    """Carry a table to another revision of its classification; the total stays, the result says how.
+
+    The table declares the revision it is in: columns economic_activity and activity_revision (or occupation
+    and occupation_revision).
+
+    Example: lma convert isic3_isic4 old.csv new.csv --value persons
+    """
+    from flows.evaluate import convert_user_table
+
+    convert_user_table(correspondence, table, result, value, out)
 
 
 @app.command()

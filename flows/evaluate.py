@@ -182,6 +182,21 @@ def protect_user_table(
     )
 
 
+def convert_user_table(name: str, table: Path, result: Path, value: str, console: Console) -> None:
+    """Carry a table from a file to another revision of its classification and write it to another."""
+    from lma.classifications import REVISION_COLUMNS, convert_revision, correspondence
+
+    known, frame = correspondence(name), user_tables.read_table(table)
+    codes = [c for c in (known.concept, REVISION_COLUMNS[known.concept]) if c in frame.columns]
+    converted = convert_revision(frame.astype(dict.fromkeys(codes, str)), name, value)
+    user_tables.write_table(converted, result)
+    console.print(
+        f"{len(frame)} rows of {known.source} became {len(converted)} of {known.target}: {known.step}. "
+        f"{known.citation}. Written to {result}",
+        markup=False,
+    )
+
+
 def audit_published(places: list[Path], console: Console) -> None:
     """Look for protected cells that can be recalculated from what is published."""
     from lma.disclosure import audit

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lma.contracts import codelist, crosswalk
-from lma.errors import ClassificationError, DefinitionError
+from lma.errors import ClassificationError, DefinitionError, InputError
 
 Texts: TypeAlias = "pd.Series[Any]"
 
@@ -444,6 +444,14 @@ def convert_revision(frame: pd.DataFrame, name: str, value: str = "obs_value") -
     """
     table = correspondence(name)
     revision = REVISION_COLUMNS[table.concept]
+    absent = sorted({table.concept, revision, value} - set(frame.columns))
+    if absent:
+        raise InputError(
+            f"the table has no column {', '.join(absent)}; its columns are {', '.join(map(str, frame.columns))}. "
+            f"{name} needs the codes, the revision they are in (it is declared, never guessed) and the figures."
+        )
+    if not pd.api.types.is_numeric_dtype(frame[value]):
+        raise InputError(f"the column {value} holds text beside figures: leave cells without a figure empty.")
     strange = sorted(set(frame[revision]) - {table.source, "_Z"})
     if strange:
         raise ClassificationError(

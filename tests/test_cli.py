@@ -32,7 +32,7 @@ from lma.warehouse import Warehouse
 ROOT = Path(__file__).parent.parent
 COMMANDS = {
     "run", "refresh", "ingest", "check", "forecast", "forecast-panel", "backtest", "rate", "assess", "scenario", "compare",
-    "protect", "audit", "trace", "sources", "quarantine", "docs", "doctor",
+    "protect", "convert", "audit", "trace", "sources", "quarantine", "docs", "doctor",
 }  # fmt: skip
 HEAVY = ("pandas", "duckdb", "great_expectations", "sklearn", "statsforecast", "prefect", "pyarrow", "numpy")
 CASES = ROOT / "tests" / "cases" / "shortages"
