@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from lma import contracts, pushdown, snapshots, staging
+from lma import contracts, pushdown, releases, snapshots, staging
 from lma.contracts import Source
 from lma.errors import InputError
 from lma.parsers.csv import read_csv
+from lma.parsers.safety import check_line_lengths
 from lma.staging import FileFacts
 from lma.warehouse import LargeFile, Warehouse
 
@@ -24,16 +26,24 @@ _HEADER_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class LargeResult:
-    """What became of a large file: rows as published, observations, rows in quarantine, results of the rules."""
+    """What became of a large file: rows as published, observations, rows in quarantine, results of the rules.
+
+    ``verdict``: rows that a reviewer released (``passed``, not among the observations), and what was refused.
+    """
 
     n_rows: int
     n_observations: int
     n_dropped: int
     n_not_applicable: int
     n_collapsed: int
-    quarantine: pd.DataFrame
+    verdict: releases.Verdict
     conflicts: pd.DataFrame
     checks: pd.DataFrame
+
+    @property
+    def quarantine(self) -> pd.DataFrame:
+        """Rows that stay in quarantine."""
+        return self.verdict.refused
 
 
 def goes_by_sql(landed: snapshots.Landed, source: Source) -> bool:
@@ -56,7 +66,8 @@ def conform_large(warehouse: Warehouse, raw_store: Path, source: Source, file: F
             refuse_unknown(large, plan, f"{file.file_name} (source {source.source_id})")
             large.fill(plan.observations)
             where = f"{file.file_name} (source {source.source_id})"
-            return judge(warehouse, large, plan, source, n_rows, where)
+            own = releases.list_releases(raw_store, source.source_id, file.snapshot_sha)
+            return judge(warehouse, large, plan, source, n_rows, where, own)
     except BaseException:
         large.forget()
         raise
@@ -67,6 +78,7 @@ def stage_file(large: LargeFile, raw_store: Path, source: Source, file: FileFact
     path, where = raw_store / file.snapshot_sha, f"{file.file_name} (source {source.source_id})"
     try:
         header = read_header(path, source)
+        check_line_lengths(snapshots.read_pieces(path))
         loaded = list(staging.name_columns_as_declared(pd.DataFrame(columns=header), source, where).columns)
         present = {old: name for name, olds in source.aliases.items() for old in olds if old in header}
         named = [present.get(name, name) for name in header]
@@ -111,7 +123,13 @@ def refuse_unknown(large: LargeFile, plan: pushdown.Plan, where: str) -> None:
 
 
 def judge(
-    warehouse: Warehouse, large: LargeFile, plan: pushdown.Plan, source: Source, n_rows: int, where: str
+    warehouse: Warehouse,
+    large: LargeFile,
+    plan: pushdown.Plan,
+    source: Source,
+    n_rows: int,
+    where: str,
+    own: Sequence[releases.Release] = (),
 ) -> LargeResult:
     """Hold the file's observations to codelists and contract; rows that break it are taken out."""
     counts = large.ask(plan.counts).iloc[0]
@@ -125,6 +143,7 @@ def judge(
     contract = contracts.table_contract("staging.observations")
     checks = warehouse.run_rules(contract, "_T", large.observations)
     quarantine = large.list_broken(contract, checks)
+    asked = large.rows([release.observation_id for release in own])
     if len(quarantine):
         large.remove(sorted(set(quarantine["observation_id"])))
     rejected = large.ask(plan.rejected).rename(columns={"column": "column_name"}).assign(rule_id="readable")
@@ -135,7 +154,7 @@ def judge(
         n_dropped=int(n_rows - counts["n_kept"] + counts["n_dropped"]),
         n_not_applicable=int(counts["n_not_applicable"]),
         n_collapsed=n_collapsed,
-        quarantine=both.reset_index(drop=True),
+        verdict=releases.apply_releases(asked, asked.head(0), both.reset_index(drop=True), own, contract),
         conflicts=conflicts,
         checks=checks.assign(subject="incoming"),
     )

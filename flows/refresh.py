@@ -198,7 +198,8 @@ def load_large(run: Run, landed: snapshots.Landed) -> int:
     large = run.warehouse.large_file(source.source_id, landed.snapshot_sha)
     try:
         result = bulk.conform_large(run.warehouse, run.request.raw_store, source, facts)
-        refuse_if_too_many(result.quarantine, landed, source, result.n_observations)
+        n_judged = result.n_observations + int(result.quarantine["observation_id"].nunique())
+        refuse_if_too_many(result.quarantine, landed, source, n_judged)
         refuse_conflicts(result.conflicts, landed)
     except LmaError as error:
         large.forget()
@@ -209,11 +210,10 @@ def load_large(run: Run, landed: snapshots.Landed) -> int:
         raise
     run.keep_checks(result.checks)
     large.show()
-    n_refused = keep_quarantine(run, result.quarantine, landed)
-    run.warehouse.write_snapshot_facts(
-        snapshot_facts(run, landed, result.n_rows, result.n_observations, n_refused)
-    )
-    return result.n_observations
+    n_added = result.n_observations + run.warehouse.append_observations(result.verdict.passed)
+    n_refused = keep_verdict(run, result.verdict, landed)
+    run.warehouse.write_snapshot_facts(snapshot_facts(run, landed, result.n_rows, n_added, n_refused))
+    return n_added
 
 
 def describe_file(landed: snapshots.Landed) -> tuple[Source, staging.FileFacts]:
@@ -403,24 +403,25 @@ def load_file(run: Run, file: ParsedFile, verdict: releases.Verdict) -> int:
     """Load one file's rows as published, its observations, quarantine and releases; observations added."""
     run.warehouse.load_raw(file.source.source_id, file.raw, file.landed.snapshot_sha)
     added = run.warehouse.append_observations(verdict.passed)
-    n_refused = keep_quarantine(run, verdict.refused, file.landed)
-    if len(verdict.released):
-        run.warehouse.write_releases(verdict.released)
-    for words in verdict.idle:
-        run.say(f"{file.landed.file_name}: {words}")
+    n_refused = keep_verdict(run, verdict, file.landed)
     facts = snapshot_facts(run, file.landed, len(file.raw), len(verdict.passed), n_refused)
     run.warehouse.write_snapshot_facts(facts)
     return added
 
 
-def keep_quarantine(run: Run, quarantine: pd.DataFrame, landed: snapshots.Landed) -> int:
-    """Write what a file has in quarantine and say so; the number of refused rows."""
+def keep_verdict(run: Run, verdict: releases.Verdict, landed: snapshots.Landed) -> int:
+    """Write what a file has in quarantine and what was released from it, and say so; the number of refused rows."""
+    quarantine = verdict.refused
     n_refused = int(quarantine["observation_id"].nunique())
     if n_refused:
         run.warehouse.write_quarantine(quarantine)
         run.say(
             f"{landed.file_name}: {n_refused} row(s) in quarantine, such as {_describe_refused(quarantine)}"
         )
+    if len(verdict.released):
+        run.warehouse.write_releases(verdict.released)
+    for words in verdict.idle:
+        run.say(f"{landed.file_name}: {words}")
     return n_refused
 
 
@@ -567,8 +568,11 @@ def derive_figures(run: Run) -> int:
 # ---------------------------------------------------------------- the commands that only refresh, ingest or check
 
 
-def refresh_sources(request: RunRequest, source_ids: list[str], step: Any) -> None:
-    """Land and load the given sources (default: all) and rebuild what is derived; no forecast, no edition."""
+def refresh_sources(request: RunRequest, source_ids: list[str], step: Any) -> list[fetching.Outcome]:
+    """Land and load the given sources (default: all) and rebuild what is derived; no forecast, no edition.
+
+    What became of each file that was asked of a publisher; the error of a source that was named is raised at the end.
+    """
     wanted = [contracts.source(source_id).source_id for source_id in source_ids]
     with open_run(request) as run:
         step(land_files)(run, wanted)
@@ -577,6 +581,7 @@ def refresh_sources(request: RunRequest, source_ids: list[str], step: Any) -> No
         step(derive_figures)(run)
         step(open_to_readers)(run)
         fetching.raise_for_named(run, wanted)
+        return run.outcomes
 
 
 def ingest_files(

@@ -526,7 +526,7 @@ class Warehouse:
             f"cast({_quote(c.name)} as {c.physical_type}) as {_quote(c.name)}" for c in contract.columns
         ]
         selects = [f"select * from {_BATCHES}"]
-        selects += [f"select {', '.join(listed)} from {_quote_name(part)}" for part in sorted(parts)]
+        selects += [f"select {', '.join(listed)} from {_quote_name(part)}" for part in sorted(set(parts))]
         self._connection.execute(f"create or replace view {contract.name} as {' union all '.join(selects)}")
 
     def _parts(self) -> list[str]:
@@ -1200,6 +1200,14 @@ class LargeFile:
     def n_observations(self) -> int:
         """Number of the file's observations."""
         return self._warehouse._count(self.observations)
+
+    def rows(self, observation_ids: Sequence[str]) -> pd.DataFrame:
+        """Observations of the file with these addresses, in the columns and types of staging.observations."""
+        columns = contracts.table_contract("staging.observations").columns
+        cast = ", ".join(f"cast({_quote(c.name)} as {c.physical_type}) as {_quote(c.name)}" for c in columns)
+        query = f"select {cast} from {self.observations} where observation_id in (select unnest(?)) order by raw_row"
+        found = self._connection.execute(query, [list(observation_ids)])
+        return _to_pandas(found.to_arrow_table())
 
     def remove(self, observation_ids: Sequence[str]) -> int:
         """Rows taken out of the file's observations, because they are in quarantine."""

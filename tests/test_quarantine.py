@@ -10,6 +10,7 @@ import pytest
 from observation_builder import observations
 from world_builder import SAMPLE, World, run_lma
 
+from flows import bulk
 from lma import contracts, releases
 from lma.errors import ContractError, InputError
 from lma.releases import Release, apply_releases, keep_releases, list_releases
@@ -232,6 +233,54 @@ def test_reviewer_may_stand_in_the_environment(own: World, monkeypatch: pytest.M
 def test_only_single_rows_are_released(quarantined: World, wanted: str) -> None:
     outcome = release(quarantined, wanted)
     assert outcome.code == 2 and wanted in outcome.err
+
+
+OWN_SOURCE = """
+source_id: own_table
+publisher: Ministry
+title: Jobs
+table_code: T1
+url: https://example.org/
+licence: none stated
+files: [{name: jobs.csv, as_of: 2026-02-01}]
+format: csv
+basis: {default: reported}
+priority: 90
+expect: {max_quarantined_share: 0.5}
+mapping:
+  source: {time_period: year, obs_value: jobs, note: remark}
+  constant: {ref_area: MUS, freq: A, indicator: EMP, unit_measure: PS}
+"""
+
+
+@pytest.mark.parametrize("way", ["frames", "sql"])
+def test_release_is_the_same_for_a_large_file(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "LARGE_BYTES", 0 if way == "sql" else 1 << 40)
+    world = World(tmp_path)
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "own_table.yaml").write_text(OWN_SOURCE, encoding="utf-8")
+    (tmp_path / "jobs.csv").write_text(
+        "year,jobs,remark\n2019,5,\n2020,5,\n2021,-7,sic\n2022,-8,\n", encoding="utf-8"
+    )
+    first = world.lma("ingest", "own_table", "jobs.csv")
+    assert first.code == 0, first.err
+    rows = world.read("meta.quarantine")
+    assert sorted(rows["value"].astype(float)) == [-8, -7]
+    outcome = release(world, str(rows.loc[rows["value"].astype(float) == -7, "observation_id"].iloc[0]))
+    assert outcome.code == 0, outcome.err
+    staged = world.read("staging.observations").sort_values("time_period")
+    assert staged["obs_value"].tolist() == [5, 5, -7]
+    assert staged["note"].iloc[2].startswith("sic; Released from quarantine (persons_not_negative) by A.")
+    assert world.read("meta.quarantine")["value"].astype(float).tolist() == [-8]
+    assert world.read("meta.snapshots")["n_observations"].tolist() == [3]
+    assert world.lma("check", "staging.observations").code == 0
+    (path,) = (world.raw / "released").iterdir()
+    path.unlink()
+    assert world.lma("refresh", "mus_eoe", "--offline").code == 0
+    staged = world.read("staging.observations")
+    assert staged.loc[staged["source_id"] == "own_table", "obs_value"].tolist() == [5, 5]
 
 
 # ---------------------------------------------------------------- the records
