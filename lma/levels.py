@@ -19,6 +19,10 @@ KINDS = ("modelled", "reported")
 """Kinds of figures, the one with the longer and smoother history first."""
 
 
+REVISIONS = ("ISIC4", "ETD12", "_Z")
+"""Classifications whose codes the tables show; the same letter of another one is another activity."""
+
+
 @dataclass(frozen=True)
 class Detail:
     """One way to divide an economy: its activities in order, and its name as a reader sees it."""
@@ -86,7 +90,7 @@ def select_employment(observations: pd.DataFrame, ref_area: str) -> pd.DataFrame
     chosen = (o["ref_area"] == ref_area) & (o["indicator"] == "EMP") & (o["freq"] == "A") & (o["sex"] == "_T")
     chosen &= (o["age"] == "_T") & (o["citizenship"] == "_T") & (o["occupation"] == "_T")
     chosen &= (o["counterpart_area"] == "_Z") & o["obs_value"].notna()
-    return o[chosen & o["activity_revision"].isin(["ISIC4", "ETD12", "_Z"])]
+    return o[chosen & o["activity_revision"].isin(REVISIONS)]
 
 
 def find_level(observations: pd.DataFrame, ref_area: str, basis_kind: str) -> Level:

@@ -234,3 +234,13 @@ def test_forecast_years_follow_the_newest_figure_of_the_kind_with_most_detail() 
     )
     forecasts, _ = forecast_country(observations, "GEO")
     assert forecast_years("GEO", forecasts) == [2021, 2022, 2023, 2024, 2025]
+
+
+def test_the_same_letter_of_another_revision_is_never_shown() -> None:
+    newer = employ(("C", "_T"), "modelled", [2023]).assign(activity_revision=["ISIC3", "_Z"])
+    observations = join(
+        employ((*FOURTEEN, "_T")), newer.iloc[:1].assign(obs_value=9e9, observation_id="isic3")
+    )
+    cells = profile_of(observations)
+    shown = cells[(cells["row_id"] == "C") & (cells["column_id"] == "employment")].iloc[0]
+    assert shown["time_period"] == "2020" and shown["value"] < 9e9

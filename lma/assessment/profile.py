@@ -10,7 +10,7 @@ import pandas as pd
 from lma.assessment.cells import Key, Lineage, TableCells, add_mart_number, fill_row
 from lma.assessment.selection import latest, select, single
 from lma.contracts import TableSpec, codelist, rule_set
-from lma.levels import Level, find_levels
+from lma.levels import REVISIONS, Level, find_levels
 
 
 class ProfileRow(NamedTuple):
@@ -270,7 +270,8 @@ def series_rows(observed: pd.DataFrame, ref_area: str) -> list[tuple[Key, Key, s
     """
     levels = find_levels(observed, ref_area)
     modelled = [(key, key, "modelled") for key in level_rows(levels["modelled"])]
-    published = set(select(observed, indicator="EMP", basis_kind="reported")["economic_activity"])
+    reports = select(observed, indicator="EMP", basis_kind="reported", activity_revision=REVISIONS)
+    published = set(reports["economic_activity"])
     rest = [key for key in sector_rows("ISIC4_7") if key.id == "X" and key.id in published]
     reported = [*level_rows(levels["reported"]), *(rest if levels["reported"].codes else [])]
     rows = [(Key(f"REP_{key.id.strip('_')}", f"{key.label} (reported)"), key, "reported") for key in reported]
@@ -294,6 +295,7 @@ def _add_sector_row(
         age="_T",
         citizenship="_T",
         economic_activity=activity.id,
+        activity_revision=REVISIONS,
         basis_kind=kind,
     )
     notes = ["N_MODELLED"] if kind == "modelled" else ["N_REPORTED"]

@@ -10,9 +10,9 @@ from lma.assessment.cells import Key, Lineage, TableCells
 from lma.assessment.profile import level_rows, series_rows
 from lma.assessment.selection import latest, select, single
 from lma.contracts import TableSpec
-from lma.levels import find_main_level
+from lma.levels import REVISIONS, find_main_level
 
-PROJECTION_NOTES = ("N_PROJECTION", "N_MODELLED", "N_RECONCILED")
+PROJECTION_NOTES = ("N_LEVEL", "N_PROJECTION", "N_MODELLED", "N_RECONCILED")
 
 
 def projection_spec(first: int, last: int) -> TableSpec:
@@ -77,7 +77,8 @@ def projection_table(
             "basis_kind": kind,
         }
         mine = select(forecasts, **cell)
-        _add_base(table, row, latest(observations, age="_T", citizenship="_T", freq="A", **cell))
+        history = {"age": "_T", "citizenship": "_T", "freq": "A", "activity_revision": REVISIONS}
+        _add_base(table, row, latest(observations, **history, **cell))
         _add_forecasts(table, row, mine, columns)
         _add_score(
             table, row, select(scores, ref_area=ref_area, economic_activity=activity.id, basis_kind=kind)
@@ -268,7 +269,8 @@ def chart_series(ref_area: str, observations: pd.DataFrame, forecasts: pd.DataFr
         "basis_kind": level.basis_kind,
         "economic_activity": list(labels),
     }
-    history = select(observations, freq="A", age="_T", citizenship="_T", **cell)
+    known = {"freq": "A", "age": "_T", "citizenship": "_T", "activity_revision": REVISIONS}
+    history = select(observations, **known, **cell)
     history = history.assign(measure="observed", value=history["obs_value"])
     ahead = select(forecasts, role="champion", **cell)
     names = {"0.025": "q025", "0.1": "q10", "0.5": "q50", "0.9": "q90", "0.975": "q975", "_Z": "mean"}

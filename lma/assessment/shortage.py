@@ -112,6 +112,9 @@ GAP_CELLS = (
 )  # fmt: skip
 
 
+NOT_SIMULATED = "not simulated for this activity: where no activity can be forecast, only the total is"
+
+
 def _add_gaps(table: TableCells, row: Key, gaps: pd.DataFrame) -> None:
     for column, measure, output, decimals in GAP_CELLS:
         chosen = (
@@ -131,7 +134,7 @@ def _add_balance(
             row,
             column_id,
             "[x]",
-            "not simulated for this activity" if record is None else str(record["reason"]),
+            NOT_SIMULATED if record is None else str(record["reason"]),
         )
         return
     is_share = record["unit_measure"] == "PROB"
@@ -239,7 +242,7 @@ def _add_indicator_row(
     table.text(row, "note", reason or record["step"], inputs)
 
 
-BALANCE_NOTES = ("N_GAP", "N_REPLACEMENT", "N_SEEKERS")
+BALANCE_NOTES = ("N_LEVEL", "N_GAP", "N_REPLACEMENT", "N_SEEKERS")
 
 
 def balance_spec(span: str) -> TableSpec:

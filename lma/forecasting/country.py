@@ -20,14 +20,13 @@ from lma.forecasting.panel import DECIMALS, PanelForecast, run_panel
 from lma.forecasting.reconcile import FEWEST_ERRORS, reconcile_total, shrink_covariance
 from lma.forecasting.scores import Inside, Score, measure_coverage, score_series
 from lma.forecasting.series import Absence, Floats
-from lma.levels import KINDS, UNCLASSIFIED, find_level
+from lma.levels import KINDS, REVISIONS, UNCLASSIFIED, find_level
 
 TOTAL = "_T"
 STANDARD = {
     "freq": "A", "indicator": "EMP", "sex": "_T", "age": "_T", "counterpart_area": "_Z",
     "occupation": "_T", "citizenship": "_T", "unit_measure": "PS",
 }  # fmt: skip
-REVISIONS = ("ISIC4", "ETD12", "_Z")
 LARGEST_GAP = 0.01
 NOTHING = "none"
 Row = dict[str, Any]
