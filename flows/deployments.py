@@ -32,6 +32,7 @@ from prefect.tasks import Task
 from pydantic import Field
 
 from flows.assess import check_places
+from flows.fetching import Outcome
 from flows.pipeline import run_pipeline
 from flows.refresh import refresh_sources as refresh_only
 from flows.request import DEFAULT_HORIZON, DEFAULT_OUT, DEFAULT_WAREHOUSE, RunRequest
@@ -117,7 +118,10 @@ def _log_messages(arguments: tuple[object, ...]) -> None:
     for run in arguments[:1]:
         messages = getattr(run, "messages", None)
         while messages:
-            get_run_logger().info(messages.pop(0))
+            message = messages.pop(0)
+            # A publisher that failed or fell silent must be seen in a list of runs, not only read in a log.
+            level = logging.WARNING if message.startswith("warning: ") else logging.INFO
+            get_run_logger().log(level, message)
 
 
 def wait_for_warehouse(request: RunRequest) -> None:
@@ -234,12 +238,22 @@ def refresh_sources(
 
     def refresh() -> None:
         as_task(wait_for_warehouse)(request)
-        refresh_only(request, source_ids or [], as_task)
+        show_outcomes(refresh_only(request, source_ids or [], as_task))
 
     return report(refresh)
 
 
 # ---------------------------------------------------------------- artifacts
+
+
+def show_outcomes(outcomes: list[Outcome]) -> None:
+    """What was fetched, what has not changed and what failed, as a Prefect artifact; nothing when no publisher was asked."""
+    if outcomes:
+        rows = [
+            {"source": o.source_id, "file": o.file_name, "state": o.state, "detail": o.detail}
+            for o in outcomes
+        ]
+        create_table_artifact(table=rows, key="fetched-files", description="Files of publishers")
 
 
 def show_tables(folder: Path) -> None:

@@ -88,7 +88,8 @@ def find_fetched(run: Run, source_id: str, snapshot_sha: str) -> Outcome | None:
 def say_outcomes(run: Run) -> None:
     """One line per file, after loading: only then is it known whether a fetched file is what its source declares."""
     for outcome in run.outcomes:
-        run.say(f"{outcome.source_id}: {outcome.state} {outcome.file_name}: {outcome.detail}")
+        alarm = "warning: " if outcome.state == "failed" else ""
+        run.say(f"{alarm}{outcome.source_id}: {outcome.state} {outcome.file_name}: {outcome.detail}")
     if run.outcomes:
         states = [outcome.state for outcome in run.outcomes]
         run.say(

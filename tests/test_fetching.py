@@ -144,7 +144,9 @@ def test_file_that_is_not_what_its_source_declares_leaves_the_last_vintage_in_us
     run = office.run()
     assert states(run) == ["failed"]
     assert reason in run.outcomes[0].detail
-    assert any(message.startswith("mus_eoe: failed mus_eoe_employment.csv: ") for message in run.messages)
+    assert any(
+        message.startswith("warning: mus_eoe: failed mus_eoe_employment.csv: ") for message in run.messages
+    )
     assert office.landed() == before
     assert len(office.observations) == n_before
     # The file was not remembered as good: it is asked for, and refused, again.
