@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import logging
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from publishers_server import PublishersServer, RangeFile, Reply
 
 from flows import fetching, refresh
 from flows.refresh import Run, open_run
-from flows.request import RunRequest
+from flows.request import RunRequest, call_directly
 from lma import contracts, snapshots
 from lma.contracts import Download, Source, SourceFile
 from lma.errors import InputError, SourceMovedError
@@ -184,6 +186,42 @@ def test_a_source_that_stays_the_same_for_too_long_is_told(office: Office, serve
         assert states(run) == ["unchanged"]
         told = [message for message in run.messages if "stale" in message]
         assert [message[: len(start)] for message, start in zip(told, expected, strict=True)] == expected
+
+
+def test_refresh_of_a_named_source_ends_with_its_error_and_keeps_the_others(
+    office: Office, server: PublishersServer
+) -> None:
+    server.on("/eoe.csv", Reply(body=GOOD))
+    office.use(office.eoe("/gone.csv", "a_moved"), office.eoe())
+    request = RunRequest(
+        (), office.folder / "out", office.folder / "lma.duckdb", "2026-02", data=office.folder / "data"
+    )
+    with pytest.raises(SourceMovedError, match=r"a_moved answers HTTP 404: source moved"):
+        refresh.refresh_sources(request, ["a_moved", "mus_eoe"], call_directly)
+    assert [landed.source_id for landed in office.landed()] == ["mus_eoe"]
+    outcomes = refresh.refresh_sources(request, [], call_directly)
+    assert [(o.source_id, o.state) for o in outcomes] == [("a_moved", "failed"), ("mus_eoe", "unchanged")]
+
+
+def test_weekly_refresh_warns_and_shows_what_became_of_each_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows import deployments
+
+    lines: list[tuple[int, str]] = []
+    shown: list[dict[str, Any]] = []
+    logger = SimpleNamespace(log=lambda level, message: lines.append((level, message)))
+    monkeypatch.setattr(deployments, "get_run_logger", lambda: logger)
+    monkeypatch.setattr(deployments, "create_table_artifact", lambda **given: shown.append(given))
+    messages = ["mus_eoe: unchanged", "warning: wdi is due but unchanged"]
+    deployments._log_messages((SimpleNamespace(messages=messages),))
+    assert lines == [
+        (logging.INFO, "mus_eoe: unchanged"),
+        (logging.WARNING, "warning: wdi is due but unchanged"),
+    ]
+    deployments.show_outcomes([])
+    deployments.show_outcomes([fetching.Outcome("wdi", "WDI.zip", "failed", "HTTP 503")])
+    assert [given["table"] for given in shown] == [
+        [{"source": "wdi", "file": "WDI.zip", "state": "failed", "detail": "HTTP 503"}]
+    ]
 
 
 # ---------------------------------------------------------------- the sources as they are declared
