@@ -84,15 +84,9 @@ def _area_index() -> dict[str, str]:
         | {code.lstrip("0"): area for code, area in codes.items()}
         | {a.casefold(): a for a in table["area"]}
     )
-    return _unambiguous_codes() | own
-
-
-def _unambiguous_codes() -> dict[str, str]:
-    """Codes and names of the publishers that mean one area wherever they are used."""
-    table = _area_codes()
-    one = table[table["area"] != ""].assign(key=table["code"].str.casefold())
-    means = one.groupby("key")["area"].unique()
-    return {str(key): str(found[0]) for key, found in means.items() if len(found) == 1}
+    table = _area_codes()  # a test holds that no code means two areas
+    attributed = table[table["area"] != ""]
+    return dict(zip(attributed["code"].str.casefold(), attributed["area"], strict=True)) | own
 
 
 def find_area(text: str) -> str:

@@ -236,6 +236,13 @@ def test_forecast_years_follow_the_newest_figure_of_the_kind_with_most_detail() 
     assert forecast_years("GEO", forecasts) == [2021, 2022, 2023, 2024, 2025]
 
 
+def test_years_before_the_newest_figure_of_a_country_are_not_forecast_years() -> None:
+    observations = join(employ(SIX, "reported", range(2001, 2019)), employ(("_T",), "reported"))
+    forecasts, _ = forecast_country(observations, "GEO")
+    assert forecasts["target_period"].min() == "2019"
+    assert forecast_years("GEO", forecasts) == [2021, 2022, 2023, 2024, 2025]
+
+
 def test_the_same_letter_of_another_revision_is_never_shown() -> None:
     newer = employ(("C", "_T"), "modelled", [2023]).assign(activity_revision=["ISIC3", "_Z"])
     observations = join(
