@@ -103,3 +103,22 @@ def test_whole_files_of_the_publisher_conform(source_id, path):
     assert len(file.observations) > 0
     n_figures = len(file.observations) + len(file.rejected)
     assert len(file.rejected) <= source.expect.max_quarantined_share * n_figures
+
+
+def list_shared_files() -> list[tuple[Path, list[str]]]:
+    """Whole files that hold the tables of several sources (the sheets of one workbook, say)."""
+    owners: dict[Path, list[str]] = {}
+    for source_id, path in list_whole_files():
+        owners.setdefault(path, []).append(source_id)
+    return [(path, ids) for path, ids in owners.items() if len(ids) > 1]
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the publishers' whole files are not at hand")
+@pytest.mark.parametrize(
+    ("path", "source_ids"), [pytest.param(p, ids, id=p.name) for p, ids in list_shared_files()]
+)
+def test_sources_of_one_file_give_every_figure_its_own_address(path, source_ids):
+    found = [conform_file(path, contracts.source(source_id)).observations for source_id in source_ids]
+    addresses = pd.concat(found)["observation_id"]
+    assert addresses[addresses.duplicated()].tolist() == []
