@@ -367,8 +367,8 @@ def nothing_kept(source: Source, where: str) -> InputError:
 
 
 def _cells_of(frame: pd.DataFrame, source: Source, where: str) -> Texts:
-    """The publisher's cells that hold the figures."""
-    reference = source.mapping.source.get("obs_value", _CELL if source.wide else "obs_value")
+    """The publisher's cells that hold the figures; in a wide file they are the cells of the matched columns."""
+    reference = _CELL if source.wide else source.mapping.source.get("obs_value", "obs_value")
     return _column(frame, reference, where)
 
 
@@ -402,8 +402,13 @@ def no_such_column(name: str, columns: Sequence[str], where: str) -> InputError:
     )
 
 
+def _printable(text: str) -> str:
+    """Text with letters that cannot be seen, such as a zero-width space, as their escapes."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
 def _listed(names: Iterable[Any], limit: int = 30) -> str:
-    shown = [str(name) for name in names if name not in (_ROW, _COLUMN)]
+    shown = [_printable(str(name)) for name in names if name not in (_ROW, _COLUMN)]
     more = f", ... ({len(shown)} in all)" if len(shown) > limit else ""
     return ", ".join(shown[:limit]) + more
 
