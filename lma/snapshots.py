@@ -207,24 +207,15 @@ def read_pieces(path: Path) -> Iterator[bytes]:
             raise InputError(f"the gzip file is truncated or broken ({error}): download it again.") from error
 
 
-def check_landed(raw_store: Path, snapshot_sha: str) -> None:
-    """Read a landed file through, in pieces: it is what was landed and, where it is gzipped, whole.
+def read_landed_pieces(raw_store: Path, snapshot_sha: str) -> Iterator[bytes]:
+    """The text of a landed file in pieces; it is what was landed and, where it is gzipped, whole to its end.
 
     Only the end of a gzip file says whether it is whole, and not every reader looks there.
     """
     path = raw_store / snapshot_sha
     if (found := _fingerprint(path)[0]) != snapshot_sha:
         raise _damaged(path, snapshot_sha, found)
-    with _open_file(path) as file:
-        if file.read(2) != b"\x1f\x8b":
-            return
-        file.seek(0)
-        unpacked = gzip.GzipFile(fileobj=file)
-        try:
-            while unpacked.read(_CHUNK):
-                pass
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(f"the gzip file is truncated or broken ({error}): download it again.") from error
+    yield from read_pieces(path)
 
 
 def find_files(folder: Path) -> list[Path]:

@@ -56,6 +56,9 @@ _NOT_RELEASED = "(source_id, observation_id) not in (select (source_id, observat
 _BATCHES = "staging.observations_of_batches"
 """Observations of the files that were loaded as frames; those of a large file have a table of their own."""
 
+_UNFINISHED = " unfinished"
+"""End of the name of a large file's table until all of it is checked: no view shows it, whatever happens."""
+
 _COUNT_WHERE = re.compile(r"\s*select count\(\*\) from \{object\} where (?P<condition>.+)", re.I | re.S)
 
 
@@ -284,7 +287,7 @@ def _quote_name(name: str) -> str:
 
 def _is_part(name: str) -> bool:
     """Whether a table holds the observations of one large file."""
-    return name.startswith("staging.") and ":" in name
+    return name.startswith("staging.") and ":" in name and not name.endswith(_UNFINISHED)
 
 
 def _raw_table_name(source_id: str) -> str:
@@ -1086,8 +1089,8 @@ class LargeFile:
 
     @property
     def observations(self) -> str:
-        """SQL name of the file's observations."""
-        return _quote_name(self.part)
+        """SQL name of the file's observations, while they are made."""
+        return _quote_name(self.part + _UNFINISHED)
 
     def stage_csv(
         self, path: Path, header: Sequence[str], loaded: Sequence[str], delimiter: str, quotechar: str
@@ -1113,6 +1116,10 @@ class LargeFile:
             self.forget()
             raise
         return self._warehouse._count(self.staged)
+
+    def interrupt(self) -> None:
+        """Stop the query that another thread is running."""
+        self._connection.interrupt()
 
     def _refuse_lost_letters(self) -> None:
         columns = self._warehouse._existing_columns()[self.stage]
@@ -1262,18 +1269,24 @@ class LargeFile:
 
     def show(self) -> None:
         """Make the file's observations part of ``staging.observations``."""
-        with self._warehouse._transaction():
+        with self._warehouse._transaction() as connection:
+            connection.execute(
+                f"alter table {self.observations} rename to {_quote(self.part.split('.', 1)[1])}"
+            )
             self._warehouse._show_observations([*self._warehouse._parts(), self.part])
 
     def forget(self) -> int:
         """Remove all that was loaded of the file; the number of its observations."""
-        existing = self._warehouse._existing_columns()
-        n = self._warehouse._count(self.observations) if self.part in existing else 0
-        if self.part in existing or self.stage in existing:
+        existing, tables = (
+            self._warehouse._existing_columns(),
+            (self.part, self.part + _UNFINISHED, self.stage),
+        )
+        n = self._warehouse._count(_quote_name(self.part)) if self.part in existing else 0
+        if not existing.keys().isdisjoint(tables):
             with self._warehouse._transaction() as connection:
                 self._warehouse._show_observations([p for p in self._warehouse._parts() if p != self.part])
-                for table in (self.observations, self.staged):
-                    connection.execute(f"drop table if exists {table}")
+                for table in tables:
+                    connection.execute(f"drop table if exists {_quote_name(table)}")
                 connection.execute(f"drop type if exists {self.code_type_name}")
         return n
 

@@ -66,7 +66,7 @@ def by_frames(source, file, content: bytes) -> staging.Conformed:
 def by_sql(warehouse, source, file) -> tuple[bulk.LargeResult, pd.DataFrame]:
     result = bulk.conform_large(warehouse, warehouse.path.parent / "raw", source, file)
     large = warehouse.large_file(source.source_id, file.snapshot_sha)
-    observations = large.ask(f"select * from {large.observations} order by raw_row")
+    observations = large.ask(f"from {large.observations} order by raw_row")
     large.forget()
     return result, observations.astype({column: str for column in pushdown.CODE_COLUMNS})
 
@@ -102,3 +102,229 @@ def assert_same(warehouse, source, content: bytes, name: str) -> None:
 )
 def test_every_csv_of_the_samples_is_the_same_both_ways(warehouse, source_id, path):
     assert_same(warehouse, BY_SQL[source_id], path.read_bytes(), path.name)
+
+
+# ---------------------------------------------------------------- what only bad files show
+
+HEADER = "ref_area,sex,time,obs_value,obs_status,note_source\n"
+SOURCE = {
+    "source_id": "large_test", "publisher": "P", "title": "T", "table_code": "X", "url": "https://example.org", "licence": "none",
+    "files": [{"name": "large_.*", "as_of": "2025-01-01"}], "format": "csv", "basis": {"default": "reported", "projection_from": "2024"},
+    "priority": 1, "missing": ["", ".."], "not_applicable": ["-"], "break_notes": "break", "status": {"U": "U"},
+    "expect": {"max_quarantined_share": 0.5},
+    "mapping": {
+        "source": {"ref_area": "ref_area", "sex": "sex", "time_period": "time", "obs_value": "obs_value",
+                   "obs_status": "obs_status", "note": "{note_source}"},
+        "constant": {"indicator": "EMP", "unit_measure": "PS"},
+        "codes": {"ref_area": "area_codes_ilo", "sex": {"SEX_T": "_T", "SEX_M": "M", "SEX_F": "F"}},
+        "unit_multiplier": 1000,
+    },
+}  # fmt: skip
+
+
+def make_source(**changes) -> contracts.Source:
+    return contracts.Source.model_validate(SOURCE | changes)
+
+
+CELLS = st.sampled_from(
+    [
+        "1",
+        "0.07",
+        "1e3",
+        "-5",
+        "12.",
+        ".5",
+        "1e999",
+        "nan",
+        "inf",
+        "",
+        "..",
+        "-",
+        " 7 ",
+        "\u00a08",
+        "9\u2009",
+        "1,2",
+        "0x1",
+        "1_0",
+        "+3",
+        "٣",
+    ]
+)
+ROWS = st.tuples(
+    st.sampled_from(["MUS", "ARM", "X01", "MUS "]),
+    st.sampled_from(["SEX_T", "SEX_M", "SEX_F", " SEX_M"]),
+    st.sampled_from(["2019", "2020", "2021Q1", "2024", "20", ""]),
+    CELLS,
+    st.sampled_from(["", "U"]),
+    st.sampled_from(
+        ["", "R1:1", "a break here", " spaces ", "tab\tinside", '"quoted"', "a,b", "line\nbreak"]
+    ),
+)
+
+
+def write_csv(rows) -> bytes:
+    frame = pd.DataFrame(rows, columns=HEADER.strip().split(","))
+    return frame.to_csv(index=False, lineterminator="\n").encode()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(ROWS, min_size=1, max_size=12))
+def test_any_cells_are_the_same_both_ways(warehouse, rows):
+    content = write_csv(rows)
+    source, file = describe(warehouse, make_source(), content, "large_a.csv")
+    refusals = []
+    for way in (
+        lambda: by_frames(source, file, content),
+        lambda: by_sql(warehouse, source, file)[0].conflicts,
+    ):
+        try:
+            found = way()
+            refusals.append("conflict" if isinstance(found, pd.DataFrame) and len(found) else None)
+        except ContractError:
+            refusals.append("conflict")
+    assert refusals[0] == refusals[1]
+    if refusals[0] is None:
+        assert_same(warehouse, make_source(), content, "large_a.csv")
+
+
+def refused(warehouse, content: bytes, **changes) -> tuple[str, str]:
+    """The messages of both ways."""
+    source, file = describe(warehouse, make_source(**changes), content, "large_a.csv")
+    messages = []
+    for way in (lambda: by_frames(source, file, content), lambda: by_sql(warehouse, source, file)):
+        with pytest.raises((InputError, ClassificationError, ContractError)) as caught:
+            way()
+        messages.append(str(caught.value))
+    existing = warehouse._existing_columns()
+    assert not [name for name in existing if ":" in name], "something of a refused file is left"
+    return messages[0], messages[1]
+
+
+GOOD = HEADER + "".join(f"MUS,SEX_T,{year},{year / 10},,R1:1\n" for year in range(1950, 2020))
+
+
+def test_an_unknown_code_is_refused_with_the_same_words(warehouse):
+    framed, by_query = refused(warehouse, (GOOD + "MUX,SEX_T,2020,5,,\nMUS,SEX_X,2021,5,,\n").encode())
+    assert framed == by_query
+    assert "'MUX' (row 71" in framed
+
+
+def test_an_unknown_code_in_a_row_that_is_not_kept_is_no_error(warehouse):
+    content = (GOOD + "X06,SEX_X,2020,5,,\nMUS,SEX_X,2021,-,,\n").encode()
+    assert_same(warehouse, make_source(), content, "large_a.csv")
+
+
+def test_a_file_of_which_nothing_is_kept_is_refused_with_the_same_words(warehouse):
+    mapping = SOURCE["mapping"] | {"keep": {"sex": ["SEX_O"]}}
+    framed, by_query = refused(warehouse, GOOD.encode(), mapping=mapping)
+    assert framed == by_query
+
+
+def test_a_missing_column_is_refused_with_the_same_words(warehouse):
+    framed, by_query = refused(warehouse, GOOD.replace("ref_area,sex", "area,sex").encode())
+    assert framed == by_query
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (GOOD.encode() + b"MUS,SEX_T\n", "has 2 fields where the header has 6"),
+        (GOOD.encode() + b"MUS,SEX_T,2020,1,,a,b\n", "has 7 fields where the header has 6"),
+        (GOOD.encode() + b"MUS,SEX_T,2020,1,,C\xf4te\n", "is not utf-8"),
+        (GOOD.encode() + b"MUS,SEX_T,2020,1,,\xef\xbf\xbd\n", "U+FFFD"),
+        (GOOD.encode() + b'MUS,SEX_T,2020,1,,"open\n', "never close"),
+        (gzip.compress(GOOD.encode() * 1, mtime=0)[:-9], "truncated or broken"),
+        (gzip.compress(GOOD.encode(), mtime=0)[:-8] + b"\0" * 8, "truncated or broken"),
+        (b"", "is empty"),
+        (b"x" * (2 << 20), "longer than"),
+    ],
+    ids=[
+        "short line",
+        "long line",
+        "cp1252",
+        "lost letters",
+        "open quotes",
+        "cut gzip",
+        "wrong checksum",
+        "empty",
+        "one endless line",
+    ],
+)
+def test_a_damaged_file_is_refused_and_leaves_nothing(warehouse, content, words):
+    source, file = describe(warehouse, make_source(), content, "large_a.csv")
+    with pytest.raises(InputError) as caught:
+        by_sql(warehouse, source, file)
+    assert words in str(caught.value) and "large_a.csv (source large_test)" in str(caught.value)
+    assert not [name for name in warehouse._existing_columns() if ":" in name]
+
+
+def test_a_name_that_must_not_be_loaded_reaches_no_table(warehouse):
+    content = GOOD.replace("note_source", "employer").replace("R1:1", "Employer 1").encode()
+    mapping = SOURCE["mapping"] | {"source": SOURCE["mapping"]["source"] | {"note": "sex"}}
+    source, file = describe(
+        warehouse, make_source(withhold=["employer"], mapping=mapping), content, "large_a.csv"
+    )
+    bulk.conform_large(warehouse, warehouse.path.parent / "raw", source, file)
+    large = warehouse.large_file(source.source_id, file.snapshot_sha)
+    assert "employer" not in warehouse._existing_columns()[large.stage]
+    assert "Employer" not in large.ask(f"from {large.staged}").to_csv()
+    large.forget()
+
+
+def test_conflicting_figures_are_found_within_the_file_and_with_loaded_ones(warehouse):
+    source, file = describe(warehouse, make_source(), (GOOD + "MUS,SEX_T,2019,7,,\n").encode(), "large_a.csv")
+    result, _ = by_sql(warehouse, source, file)
+    assert result.conflicts["obs_value"].tolist() == [7000.0] and result.conflicts[
+        "loaded_value"
+    ].tolist() == [201900.0]
+    first, file = describe(warehouse, make_source(), GOOD.encode(), "large_a.csv")
+    raw = warehouse.path.parent / "raw"
+    bulk.conform_large(warehouse, raw, first, file)
+    warehouse.large_file("large_test", file.snapshot_sha).show()
+    _, again = describe(warehouse, make_source(), GOOD.replace("201.9,", "7,").encode(), "large_b.csv")
+    other = bulk.conform_large(warehouse, raw, first, again)
+    assert other.conflicts["loaded_value"].tolist() == [201900.0]
+    assert other.n_observations == 1, "equal figures of the same vintage add nothing"
+    trace = warehouse.trace([f"{file.snapshot_sha[:12]}:70"])
+    assert trace["value"].tolist() == [201900.0]
+    assert warehouse.raw_row("large_test", file.snapshot_sha, 70)["time"] == "2019"
+    for sha in (file.snapshot_sha, again.snapshot_sha):
+        warehouse.forget_snapshot("large_test", sha)
+    assert warehouse.count_rows("staging.observations") == 0
+
+
+# ---------------------------------------------------------------- one verdict
+
+
+def break_each_rule(contract, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows that break the rules of the columns one by one, and a repeated key."""
+    broken = [frame.iloc[[0, 0]]]
+    for number, rule in enumerate(list_rules(contract)):
+        row = frame.iloc[[number % len(frame)]].copy()
+        column = rule.columns[0] if rule.columns else None
+        if rule.kind == "range":
+            row[column] = rule.minimum - 1 if rule.minimum is not None else rule.maximum + 1
+        elif rule.kind == "required":
+            row[column] = None
+        elif rule.kind in ("pattern", "valid_values"):
+            row[column] = f"{row[column].iloc[0]}\n"  # a line break after a good code is no good code
+        broken.append(row)
+    return pd.concat(broken, ignore_index=True)
+
+
+@pytest.mark.parametrize("name", contracts.table_contracts())
+def test_great_expectations_and_sql_give_the_same_verdict_on_the_same_rows(warehouse, world, name):
+    contract, frame = contracts.table_contract(name), world.read(name).head(200)
+    if frame.empty:
+        pytest.skip(f"{name} is empty in the sample")
+    for rows in (frame, break_each_rule(contract, frame)):
+        warehouse._connection.register("held rows", warehouses._arrow_table(rows, contract))
+        by_query = warehouse.run_rules(contract, "_T", '"held rows"')
+        by_expectations = validation.check_table(rows, contract)
+        shared = by_query[by_query["rule_id"].isin(by_expectations["rule_id"])]
+        columns = ["rule_id", "column_name", "description", "success", "n_failed", "n_checked"]
+        pd.testing.assert_frame_equal(
+            shared[columns].reset_index(drop=True), by_expectations[columns], check_dtype=False
+        )
+    breakable = [rule for rule in list_rules(contract) if rule.kind in ("required", "unique")]
+    assert (shared["n_failed"] > 0).sum() >= len(breakable)
