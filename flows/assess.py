@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 import lma
+from flows.earlier import compare_with_earlier
 from flows.forecast import empty_table
 from flows.refresh import Run, check_table, check_whole_table
 from flows.request import RunRequest
@@ -125,7 +126,8 @@ def compose_assessment(run: Run, country: Country) -> Any:
     """The assessment of one country from the marts."""
     from lma.assessment.country import assess
 
-    return assess(country, run.request.edition, collect_marts(run, country))
+    compared = compare_with_earlier(run.request, country.ref_area, list_versions())
+    return assess(country, run.request.edition, collect_marts(run, country), compared)
 
 
 def collect_marts(run: Run, country: Country) -> Any:
@@ -241,19 +243,25 @@ def run_checks(run: Run, country: Country) -> pd.DataFrame:
 
 def describe_run(run: Run, country: Country, limits: tuple[str, ...]) -> dict[str, Any]:
     """Parameters, versions and content hashes: what a second run needs to reproduce the edition."""
-    from lma.publish.edition import fingerprint_code
-
     marts = {name: run.warehouse.content_hash(name, country.ref_area) for name in COUNTRY_MARTS}
-    versions = {name: metadata.version(name) for name in VERSIONED}
     return {
         # Which countries the run did besides says nothing about this one's figures.
         "parameters": {**run.request.parameters(), "ref_areas": [country.ref_area]},
-        "versions": {
-            "lma": lma.__version__,
-            "code": fingerprint_code(),
-            **versions,
-            "python": platform.python_version(),
-        },
+        "versions": list_versions(),
         "mart_hashes": marts,
         "limits": list(limits),
+    }
+
+
+def list_versions() -> dict[str, str]:
+    """Hashes of the project (whole, method, classifications) and versions of what it runs on."""
+    from lma.publish.edition import fingerprint_classifications, fingerprint_code, fingerprint_method
+
+    return {
+        "lma": lma.__version__,
+        "code": fingerprint_code(),
+        "method": fingerprint_method(),
+        "classifications": fingerprint_classifications(),
+        **{name: metadata.version(name) for name in VERSIONED},
+        "python": platform.python_version(),
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lma.assessment.cells import Lineage
+from lma.assessment.changelog import CHANGE_SPEC, Comparison, change_table
 from lma.assessment.headline import HEADLINE_SPEC, headline_table
 from lma.assessment.migration import (
     DECISION_SPEC,
@@ -67,6 +68,9 @@ LIMITS = (
 )
 
 
+NOTHING_TO_COMPARE = Comparison()
+
+
 @dataclass(frozen=True)
 class Marts:
     """The frames one country is assessed from; columns are those of the table contracts."""
@@ -109,8 +113,10 @@ class Assessment:
     limits: tuple[str, ...]
 
 
-def assess(country: Country, edition: str, marts: Marts) -> Assessment:
-    """All tables of one country. ``edition``: YYYY-MM, from which ages of data are counted."""
+def assess(
+    country: Country, edition: str, marts: Marts, compared: Comparison = NOTHING_TO_COMPARE
+) -> Assessment:
+    """All tables of one country. ``edition``: YYYY-MM, from which ages of data are counted; ``compared``: for T13."""
     lineage = marts.lineage()
     years, span = (
         forecast_years(country.ref_area, marts.forecasts, int(edition[:4]) + 1),
@@ -138,8 +144,9 @@ def assess(country: Country, edition: str, marts: Marts) -> Assessment:
     body = pd.concat([cells for _, cells in parts if len(cells)], ignore_index=True)
     # A headline may be words only: its columns of numbers are empty, but columns of numbers all the same.
     headline = headline_table(country, body, lineage).astype(body.dtypes.to_dict())
-    cells = pd.concat([headline, body], ignore_index=True)
-    specs = (HEADLINE_SPEC, *(spec for spec, _ in parts))
+    changes = change_table(code, body, compared, lineage).astype(body.dtypes.to_dict())
+    cells = pd.concat([headline, body, changes], ignore_index=True)
+    specs = (HEADLINE_SPEC, *(spec for spec, _ in parts), CHANGE_SPEC)
     return Assessment(
         specs, cells, chart_series(code, observed, marts.forecasts), used_notes(cells, specs), LIMITS
     )

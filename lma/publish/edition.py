@@ -17,7 +17,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lma.contracts import Edition, resource_root
@@ -193,10 +193,32 @@ def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
 @functools.cache
 def fingerprint_code() -> str:
     """sha256 over everything of the project that shapes an edition: its Python, YAML, SQL and codelists."""
+    return _fingerprint([*_method_folders(), _codelist_folder()])
+
+
+@functools.cache
+def fingerprint_method() -> str:
+    """The same without the codelists and crosswalks."""
+    return _fingerprint(_method_folders())
+
+
+@functools.cache
+def fingerprint_classifications() -> str:
+    """sha256 over the codelists and crosswalks alone."""
+    return _fingerprint([_codelist_folder()])
+
+
+def _method_folders() -> list[tuple[Path, str]]:
     package, resources = Path(__file__).parent.parent, resource_root()
     folders = [(package, "*"), (package.parent / "flows", "*.py")]
-    folders += [(resources / "data_contracts", "*.yaml"), (resources / "warehouse", "*.sql")]
-    folders.append((resources / "warehouse" / "codelists", "*.csv"))
+    return [*folders, (resources / "data_contracts", "*.yaml"), (resources / "warehouse", "*.sql")]
+
+
+def _codelist_folder() -> tuple[Path, str]:
+    return resource_root() / "warehouse" / "codelists", "*.csv"
+
+
+def _fingerprint(folders: Sequence[tuple[Path, str]]) -> str:
     digest = hashlib.sha256()
     for folder, pattern in folders:
         for path in sorted(folder.rglob(pattern)):
