@@ -278,7 +278,7 @@ def withdraw(
 ) -> None:
     """Take a bad vintage out of use; its file stays landed, with a note of who decided when and why.
 
-    Example: lma withdraw mus_eoe 2025-12-31 --reason wrong-quarter --reviewer reviewer-1
+    Example: lma withdraw mus_eoe 2025-12-31 --reason wrong-quarter
     """
     import getpass
 
