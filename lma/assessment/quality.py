@@ -217,25 +217,34 @@ def _parts_against_total(mine: pd.DataFrame) -> Conflict | None:
 
 
 def find_unresolved_areas(mine: pd.DataFrame) -> Conflict | None:
-    """Areas in the sources used that are attributed to no country; None where there are none.
+    """Areas that the sources used may count and that are attributed to no country; None where there are none.
 
     A country whose own corridors they touch is never assessed (check_corridor_areas).
     """
     known = sources()
-    found, users = [], set()
-    for source_id in sorted(set(mine["source_id"]) & set(known)):
-        names = [codes for codes in known[source_id].mapping.codes.values() if isinstance(codes, str)]
-        unresolved = list_unresolved_areas([name.removesuffix(".csv") for name in names])
-        found += [f"{row['code']} ({row['note'] or row['members']})" for _, row in unresolved.iterrows()]
-        users |= {source_id} if len(unresolved) else set()
-    if not found:
+    crosswalks = {
+        source_id: [
+            name.removesuffix(".csv")
+            for name in known[source_id].mapping.codes.values()
+            if isinstance(name, str)
+        ]
+        for source_id in sorted(set(mine["source_id"]) & set(known))
+    }
+    users = [source_id for source_id, names in crosswalks.items() if len(list_unresolved_areas(names))]
+    if not users:
         return None
-    rows = mine[mine["source_id"].isin(users)].sort_values("time_period", kind="stable")
-    text = (
-        f"Counted by {', '.join(sorted(users))}, but attributed to no country: {'; '.join(dict.fromkeys(found))}. None"
-        " is this country or one of its corridors."
+    listed = list_unresolved_areas([name for names in crosswalks.values() for name in names])
+    words = "; ".join(
+        f"{note} (published as {', '.join(dict.fromkeys(rows['code']))})"
+        for note, rows in listed.groupby("note", sort=True)
     )
-    last, inputs = rows.iloc[-1]["time_period"], list(rows["observation_id"].tail(5))
+    text = (
+        f"Attributed to no country, so that no figure of theirs is used: {words}. None is this country or one of its"
+        " corridors."
+    )
+    used = mine[mine["source_id"].isin(users)].sort_values("time_period", kind="stable")
+    last = last_observed_period(used) or str(used["time_period"].max())
+    inputs = list(used["observation_id"].tail(5))
     return Conflict("AREAS_UNRESOLVED", "Areas not attributed to a country", last, text, inputs)
 
 
