@@ -111,12 +111,11 @@ def land_folder(run: Run, folder: Path, sources: Mapping[str, Source]) -> tuple[
     found: set[str] = set()
     n_landed = 0
     for path in snapshots.find_files(folder):
-        match = staging.match_file(sources, path.name)
-        if match is not None:
-            source, file, groups = match
+        matches = staging.match_sources(sources, path.name)  # a workbook may hold the tables of several sources
+        for source, file, groups in matches:
             land_file(run, path, source, vintage_of(source, file, groups, path))
             found.add(source.source_id)
-            n_landed += 1
+        n_landed += bool(matches)
     return found, n_landed
 
 
