@@ -170,3 +170,34 @@ def test_unknown_option_sheet_and_format() -> None:
         parse("xlsx_table", "two_header_rows.xlsx", header_rows=[40])
     with pytest.raises(DefinitionError, match="no format 'pdf'. Formats: csv"):
         find_parser("pdf")
+
+
+# ---------------------------------------------------------------- the World Bank's JSON
+
+
+PAGE = '[{"page":1,"pages":1,"total":1},[{"country":{"id":"MU"},"countryiso3code":"MUS","date":"2024","value":4.10}]]'
+
+
+def test_worldbank_json_keeps_figures_as_they_are_written() -> None:
+    frame = find_parser("worldbank_json")(PAGE.replace("4.10", "350000000000.10").encode(), {})
+    assert frame.to_dict("records") == [
+        {"countryiso3code": "MUS", "date": "2024", "value": "350000000000.10", "country.id": "MU"}
+    ]
+    assert find_parser("worldbank_json")(PAGE.replace("4.10", "null").encode(), {})["value"].tolist() == [""]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no page of figures"),
+        (PAGE.replace('"total":1', '"total":2'), "announces 2 rows, the file has 1"),
+        (PAGE[:-9], "line 1 is no page"),
+        (f"{PAGE}\n<html>", "line 2 is no page"),
+        ("[" * 100_000, "line 1 is no page"),
+        ('{"message": "x"}', "line 1 is no page"),
+        (PAGE.replace('"date"', '"year"'), "the rows have no date"),
+    ],
+)
+def test_worldbank_json_that_is_no_page_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        find_parser("worldbank_json")(text.encode(), {})

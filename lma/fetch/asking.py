@@ -14,7 +14,7 @@ from lma.errors import InputError, LmaError, SourceMovedError
 _SECRET_NAMES = (
     r"[\w.-]*(?:key|token|secret|password|passwd|signature|credential|auth|sig|subscription)[\w.-]*"
 )
-_SECRET_VALUES = re.compile(rf"(?i)([?&;]{_SECRET_NAMES}=)[^&#;\s]*")
+_SECRET_VALUES = re.compile(rf"(?i)((?:^|[?&;\s\"'(]){_SECRET_NAMES}=)[^&#;\s]*")
 _USER = re.compile(r"(//)[^/?#\s@]+@")
 
 
@@ -58,6 +58,10 @@ class Request:
         pairs = [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in self.secrets.items()]
         joint = "&" if urlsplit(self.url).query else "?"
         return self.url + (joint + "&".join(pairs) if pairs else "")
+
+    def quote(self, body: bytes, most: int) -> str:
+        """The beginning of an answer as it may stand in a message: scrubbed first, so that no half of a secret is left."""
+        return scrub(body.decode("utf-8", "replace").strip(), self.secrets)[:most]
 
     @property
     def advice(self) -> str:

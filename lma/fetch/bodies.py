@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lma.errors import InputError
-from lma.fetch.asking import Request, UnfinishedError, scrub
+from lma.fetch.asking import Request, UnfinishedError
 
 _CHUNK = 1 << 20
 _GZIP, _ZIP = b"\x1f\x8b", b"PK"
@@ -36,7 +36,7 @@ def check_body(path: Path, request: Request) -> None:
     if is_page(beginning):
         raise InputError(
             f"{request.shown} of {request.source_id} answers with a web page instead of data (it begins with "
-            f"{scrub(_show(beginning), request.secrets)!r}): source moved, or the publisher asks for consent or a login. "
+            f"{request.quote(beginning, 40)!r}): source moved, or the publisher asks for consent or a login. "
             f"Look at the address in a browser, then {request.advice}."
         )
     check_size(path.stat().st_size, request)
@@ -61,10 +61,6 @@ def is_page(beginning: bytes) -> bool:
     """Whether these first bytes are those of a web page."""
     start = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()[:512].lower()
     return start.startswith(b"<") and (b"<html" in start or start.startswith(b"<!doctype html"))
-
-
-def _show(beginning: bytes) -> str:
-    return beginning.lstrip()[:40].decode("utf-8", "replace")
 
 
 def _read_beginning(path: Path) -> bytes:

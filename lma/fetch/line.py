@@ -252,6 +252,9 @@ class Line:
                         raise UnfinishedError(
                             f"not finished after {self.politeness.longest_transfer_seconds:,.0f} seconds"
                         )
+        except InputError:
+            part.drop()
+            raise
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO):
                 raise
@@ -364,8 +367,7 @@ def check_status(request: Request, response: httpx.Response) -> None:
     status = response.status_code
     if status in (200, 206):
         return
-    body = scrub(_read_some(response).decode("utf-8", "replace"), request.secrets)
-    meaning = request.explain(status, body.encode())
+    meaning = request.explain(status, request.quote(_read_some(response), 4096).encode())
     if meaning is not None:
         raise meaning
     reason = _REFUSALS.get(

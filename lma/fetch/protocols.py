@@ -344,7 +344,8 @@ def fetch_eurostat(job: Job) -> Saved:
     if queued.get("id"):
         return _wait_for_queue(job, request, queued["id"], queued.get("status", ""))
     raise InputError(
-        f"{request.shown} of {job.source_id} answers with XML instead of a table ({queued.get('text', '')[:200]!r}): correct download.query."
+        f"{request.shown} of {job.source_id} answers with XML instead of a table ({request.quote(queued.get('text', '').encode(), 200)!r}): "
+        "correct download.query."
     )
 
 
@@ -378,7 +379,7 @@ def read_queue_place(path: Path) -> dict[str, str] | None:
             for element in fromstring(body).iter()
         ]
     except (ParseError, defusedxml.DefusedXmlException):
-        return {"text": body[:200].decode("utf-8", "replace")}
+        return {"text": body[:4096].decode("utf-8", "replace")}
     found = {name: text for name, text in reversed(texts) if name in ("id", "status") and text}
     said = " ".join(text for name, text in texts if name in ("Text", "faultstring") and text)
     address = re.search(r"https?://[^\s<>\"']+", said)
@@ -389,7 +390,8 @@ def _wait_for_queue(job: Job, request: Request, queue_id: str, status: str) -> S
     """Ask after a queued extraction until it is there, then get it."""
     if not re.fullmatch(r"[A-Za-z0-9-]{1,128}", queue_id):
         raise InputError(
-            f"{request.shown} of {job.source_id} names {queue_id[:60]!r} as the id of its queue: look at the address in a browser."
+            f"{request.shown} of {job.source_id} names {request.quote(queue_id.encode(), 60)!r} as the id of its queue: "
+            "look at the address in a browser."
         )
     base = request.url.partition("/sdmx/")[0].partition("/statistics/")[0]
     for number in range(_MOST_POLLS):
@@ -466,7 +468,7 @@ def _read_page(job: Job, request: Request) -> tuple[dict[str, Any], list[Any], b
         page = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{request.shown} of {job.source_id} answers with no JSON ({error}; it begins with {body[:40]!r}): look at it."
+            f"{request.shown} of {job.source_id} answers with no JSON ({error}; it begins with {request.quote(body, 40)!r}): look at it."
         ) from None
     said = page[0].get("message") if isinstance(page, list) and page and isinstance(page[0], dict) else None
     if said:
@@ -478,7 +480,7 @@ def _read_page(job: Job, request: Request) -> tuple[dict[str, Any], list[Any], b
         and {"pages", "total", "page"} <= set(page[0])
     ):
         raise InputError(
-            f"{request.shown} of {job.source_id} answers with no page of figures (it begins with {body[:80]!r}): correct download.url."
+            f"{request.shown} of {job.source_id} answers with no page of figures (it begins with {request.quote(body, 80)!r}): correct download.url."
         )
     # A line end inside a JSON document stands between its parts, never within a text: the figures stay as published.
     one_line = body.removeprefix(b"\xef\xbb\xbf").strip().replace(b"\r", b" ").replace(b"\n", b" ")

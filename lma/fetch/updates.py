@@ -57,7 +57,7 @@ def _find_in_json(body: bytes, wanted: LastUpdate, request: Request) -> str:
             found = found[int(step)] if isinstance(found, list) else found[step]
     except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         raise InputError(
-            f"{request.shown} of {request.source_id} has no {wanted.name} (it begins with {body[:80].decode('utf-8', 'replace')!r}): "
+            f"{request.shown} of {request.source_id} has no {wanted.name} (it begins with {request.quote(body, 80)!r}): "
             f"correct download.last_update in sources/{request.source_id}.yaml."
         ) from None
     return str(found)
@@ -70,7 +70,8 @@ def _read_date(text: str, wanted: LastUpdate, request: Request) -> dt.date:
         except ValueError:
             continue
     raise InputError(
-        f"{request.shown} of {request.source_id} writes the date of the last update as {text[:40]!r}, not as {' or '.join(wanted.date_formats)}: "
+        f"{request.shown} of {request.source_id} writes the date of the last update as "
+        f"{request.quote(text.encode(), 40)!r}, not as {' or '.join(wanted.date_formats)}: "
         f"add its form to download.last_update.date_formats in sources/{request.source_id}.yaml."
     )
 

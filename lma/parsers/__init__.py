@@ -39,6 +39,7 @@ PARSERS: dict[str, Parser] = {
     "xlsx_table": _lazily("xlsx_table", "read_xlsx_table"),
     "parquet": _lazily("parquet", "read_parquet"),
     "worldbank_csv": _lazily("worldbank_csv", "read_worldbank_csv"),
+    "worldbank_json": _lazily("worldbank_json", "read_worldbank_json"),
     "eurostat_tsv": _lazily("eurostat_tsv", "read_eurostat_tsv"),
     "sdmx_csv": _lazily("sdmx_csv", "read_sdmx_csv"),
 }
