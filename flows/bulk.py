@@ -12,10 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from lma import contracts, pushdown, releases, snapshots, staging
-from lma.contracts import Source
+from lma.contract_rules import list_rules
+from lma.contracts import Source, TableContract
 from lma.errors import InputError
 from lma.parsers.csv import read_csv
-from lma.parsers.safety import check_line_lengths
+from lma.parsers.safety import check_pieces
 from lma.staging import FileFacts
 from lma.warehouse import LargeFile, Warehouse
 
@@ -99,14 +100,14 @@ def stage_file(large: LargeFile, raw_store: Path, source: Source, file: FileFact
 def read_through_beside(large: LargeFile, raw_store: Path, snapshot_sha: str) -> Iterator[None]:
     """While SQL reads the file, a second reader some way ahead looks for what SQL would not find.
 
-    That is a gzip file that is cut or damaged at its end, another content than was landed, and a line too long
-    for any table. What it finds goes before what SQL says, and stops SQL.
+    That is a gzip file that is cut or damaged at its end, another content than was landed, letters lost before
+    the file came here, and a line too long for any table. What it finds goes before what SQL says, and stops SQL.
     """
     ahead = threading.Event()
 
     def read_through() -> None:
         try:
-            check_line_lengths(_signalling(snapshots.read_landed_pieces(raw_store, snapshot_sha), ahead))
+            check_pieces(_signalling(snapshots.read_landed_pieces(raw_store, snapshot_sha), ahead))
         except BaseException:
             large.interrupt()
             raise
@@ -162,6 +163,30 @@ def refuse_unknown(large: LargeFile, plan: pushdown.Plan, where: str) -> None:
         )
 
 
+def settle_repeats(
+    warehouse: Warehouse, large: LargeFile, contract: TableContract
+) -> tuple[int, pd.DataFrame, pd.DataFrame]:
+    """Equal repeats taken out, figures that contradict each other, and the verdict on what is left."""
+    conflicts, n_collapsed = pd.DataFrame(), 0
+    if large.has_company():
+        conflicts = large.find_conflicts_with_loaded()
+        large.drop_what_is_loaded()
+    checks = check_rules(warehouse, large, contract)
+    repeated = checks["rule_id"].isin(r.rule_id for r in list_rules(contract) if len(r.columns) > 1)
+    if not checks.loc[repeated, "success"].all():
+        conflicts = pd.concat([conflicts, large.find_conflicts()], ignore_index=True)
+        if conflicts.empty:
+            n_collapsed = large.collapse_repeats()
+            checks = check_rules(warehouse, large, contract)
+    return n_collapsed, conflicts, checks
+
+
+def check_rules(warehouse: Warehouse, large: LargeFile, contract: TableContract) -> pd.DataFrame:
+    """Result of every rule on the observations of one file; that of size speaks of the whole table."""
+    checks = warehouse.run_rules(contract, "_T", large.observations)
+    return checks[checks["rule_id"] != "row_count"].reset_index(drop=True)
+
+
 def judge(
     warehouse: Warehouse,
     large: LargeFile,
@@ -177,12 +202,8 @@ def judge(
         raise staging.nothing_kept(source, where)
     for codes in large.distinct_codes(staging.CHECKED_TOGETHER):
         staging.check_codelists(codes, where)
-    conflicts = large.find_conflicts()
-    n_collapsed = large.collapse_repeats() if conflicts.empty else 0
-    large.drop_what_is_loaded()
     contract = contracts.table_contract("staging.observations")
-    checks = warehouse.run_rules(contract, "_T", large.observations)
-    checks = checks[checks["rule_id"] != "row_count"]  # of the table, not of one file
+    n_collapsed, conflicts, checks = settle_repeats(warehouse, large, contract)
     quarantine = large.list_broken(contract, checks)
     asked = large.rows([release.observation_id for release in own])
     if len(quarantine):

@@ -1108,32 +1108,14 @@ class LargeFile:
         )
         try:
             self._connection.execute(f"create or replace table {self.staged} as select {kept} from {read}")
-            self._refuse_lost_letters()
         except duckdb.Error as error:
             self.forget()
             raise InputError(_describe_csv_error(str(error))) from error
-        except InputError:
-            self.forget()
-            raise
         return self._warehouse._count(self.staged)
 
     def interrupt(self) -> None:
         """Stop the query that another thread is running."""
         self._connection.interrupt()
-
-    def _refuse_lost_letters(self) -> None:
-        columns = self._warehouse._existing_columns()[self.stage]
-        whole = f"concat({_columns(columns)})"
-        query = (
-            f"select min(rowid) + 1 from {self.staged} "
-            f"where contains({whole}, chr(65533)) or contains({whole}, chr(0))"
-        )
-        row = self._connection.execute(query).fetchall()[0][0]
-        if row is not None:
-            raise InputError(
-                f"row {row} holds a zero byte or the replacement character U+FFFD: letters were lost before "
-                "the file came here; download it again."
-            )
 
     def distinct(self, columns: Sequence[str]) -> pd.DataFrame:
         """Distinct rows of some columns as published; one empty row for no column."""
@@ -1230,21 +1212,27 @@ class LargeFile:
         return int(self._connection.execute(query).fetchall()[0][0])
 
     def find_conflicts(self) -> pd.DataFrame:
-        """Keys with different figures, in this file or in loaded ones: the key in words, both figures and ids."""
-        contract = contracts.table_contract("staging.observations")
-        same = " and ".join(f"a.{c} = b.{c}" for c in map(_quote, contract.primary_key))
-        pairs = [self._repeats(), self._loaded_before()]
-        select = (
+        """Keys with different figures in this file: the key in words, both figures and addresses."""
+        return self._find_conflicts(self._repeats())
+
+    def find_conflicts_with_loaded(self) -> pd.DataFrame:
+        """Keys that stand with another figure in files loaded before, of the same source and vintage."""
+        return self._find_conflicts(self._loaded_before())
+
+    def _find_conflicts(self, others: str) -> pd.DataFrame:
+        key = contracts.table_contract("staging.observations").primary_key
+        same = " and ".join(f"a.{c} = b.{c}" for c in map(_quote, key))
+        return self.ask(
             "select concat_ws(' ', a.indicator, a.ref_area, a.counterpart_area, a.sex, a.age, a.economic_activity, "
-            "a.time_period) as key, a.observation_id, a.obs_value, b.observation_id as loaded_id, b.obs_value as loaded_value"
+            "a.time_period) as key, a.observation_id, a.obs_value, b.observation_id as loaded_id, b.obs_value as loaded_value "
+            f"from {self.observations} as a join {others} as b on {same} "
+            "where a.obs_value is distinct from b.obs_value "
+            "and (a.snapshot_sha <> b.snapshot_sha or a.raw_row > b.raw_row) order by all limit 100"
         )
-        queries = [
-            f"{select} from {self.observations} as a join {other} as b on {same} "
-            "where a.obs_value is distinct from b.obs_value and a.observation_id > b.observation_id"
-            for other in pairs
-        ]
-        query = f"from ({' union all '.join(queries)}) order by all limit 100"
-        return self.ask(query)
+
+    def has_company(self) -> bool:
+        """Whether other files of the same source and vintage are loaded."""
+        return bool(self.ask(f"select 1 as found from {self._loaded_before()} limit 1").shape[0])
 
     def drop_what_is_loaded(self) -> int:
         """Rows taken out because another file of the same vintage brought their key and figure before."""

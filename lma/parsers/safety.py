@@ -50,6 +50,12 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _STEP = 4 * 1024**2
 
 
+STRANGE_LETTERS = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\ufffd]"
+"""Control characters and U+FFFD, as a regular expression: no table has them."""
+
+_STRANGE = re.compile(STRANGE_LETTERS)
+_STRANGE_BYTES = bytes([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
+_NAMES = {"\0": "a zero byte", "\ufffd": "the replacement character U+FFFD"}
 _MAGIC = {
     b"%PDF": "a PDF document",
     b"PK\x03\x04": "a zip archive or an Office workbook",
@@ -117,6 +123,27 @@ def check_fits(n_bytes: int) -> None:
         )
 
 
+def check_letters(text: str, where: str) -> None:
+    """Refuse control characters and U+FFFD: letters were lost, or the encoding is another than declared.
+
+    ``where`` names the place of the text; of a text of several lines the line is added.
+    """
+    found = _STRANGE.search(text)
+    if found is None:
+        return
+    sign, line = found[0], text.count("\n", 0, found.start()) + 1
+    place = where or f"line {line}"
+    if "\x80" <= sign <= "\x9f":
+        raise InputError(
+            f"{place} holds the control character U+{ord(sign):04X}, which no table has: the file is not in the "
+            "encoding it is read in, perhaps in cp1252; set `encoding` in the source's options to what the publisher "
+            "uses."
+        )
+    name = _NAMES.get(sign, f"the control character U+{ord(sign):04X}")
+    why = "letters were lost before the file came here" if sign in _NAMES else "no table has it"
+    raise InputError(f"{place} holds {name}: {why}; download it again, or ask for a clean file.")
+
+
 def check_lines(content: bytes) -> None:
     """Refuse a line of more than 4 MB: no table has one, and one cell would fill the memory."""
     start = 0
@@ -133,14 +160,15 @@ def check_lines(content: bytes) -> None:
         start = end + 1
 
 
-def check_line_lengths(pieces: Iterable[bytes]) -> None:
-    """The same of a text that comes in pieces of at most 4 MB, because it is larger than memory.
+def check_pieces(pieces: Iterable[bytes]) -> None:
+    """Refuse, of a text larger than memory, lines longer than any table has, and letters that were lost.
 
-    DuckDB's parallel reader leaves out a last line longer than its buffer without a word, and a long line in the
-    middle fills the memory with its error message.
+    The text comes in pieces of at most 4 MB. DuckDB's parallel reader leaves out a last line longer than its
+    buffer without a word, and a long line in the middle fills the memory with its error message.
     """
-    open_line, n_bytes = 0, 0
+    open_line, n_bytes, n_lines, end = 0, 0, 1, b""
     for piece in pieces:
+        _check_letters(end + piece, n_lines)
         first = piece.find(b"\n")
         open_line += len(piece) if first < 0 else first
         if open_line > MAX_LINE_BYTES:
@@ -149,7 +177,17 @@ def check_line_lengths(pieces: Iterable[bytes]) -> None:
                 "line of a table is: the file is damaged or no table, and was not read."
             )
         open_line = open_line if first < 0 else len(piece) - piece.rfind(b"\n") - 1
-        n_bytes += len(piece)
+        n_bytes, n_lines, end = n_bytes + len(piece), n_lines + piece.count(b"\n"), piece[-2:]
+
+
+def _check_letters(piece: bytes, first_line: int) -> None:
+    for sign, name in ((b"\0", "a zero byte"), (b"\xef\xbf\xbd", "the replacement character U+FFFD")):
+        at = piece.find(sign)
+        if at >= 0:
+            raise InputError(
+                f"line {first_line + piece.count(bytes([10]), 0, at)} holds {name}: letters were lost before the "
+                "file came here; download it again."
+            )
 
 
 def check_size(packed: int, expanded: int, most: int = MAX_EXPANDED_BYTES) -> None:
