@@ -122,3 +122,26 @@ def test_sources_of_one_file_give_every_figure_its_own_address(path, source_ids)
     found = [conform_file(path, contracts.source(source_id)).observations for source_id in source_ids]
     addresses = pd.concat(found)["observation_id"]
     assert addresses[addresses.duplicated()].tolist() == []
+
+
+def list_corrected_files() -> list[tuple[contracts.Correction, Path]]:
+    named = {correction.id: correction.where["source_id"] for correction in contracts.corrections()}
+    return [
+        (correction, path)
+        for correction in contracts.corrections()
+        for source_id, path in list_whole_files()
+        if source_id == named[correction.id] and source_id in WITH_SPECIMENS
+    ]
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the publishers' whole files are not at hand")
+@pytest.mark.parametrize(
+    ("correction", "path"), [pytest.param(c, p, id=f"{c.id}-{p.name}") for c, p in list_corrected_files()]
+)
+def test_corrections_of_whole_files_still_hold(correction, path):
+    source = contracts.source(str(correction.where["source_id"]))
+    observations = conform_file(path, source).observations
+    corrected, report = staging.apply_corrections(observations, [correction])
+    assert report["outcome"].tolist() == ["applied"]
+    assert (corrected["correction_id"] == correction.id).sum() == correction.expect["rows"]
