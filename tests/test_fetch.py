@@ -405,6 +405,19 @@ def test_broken_zip_is_refused(ministry: Ministry, server: PublishersServer, how
     assert "zip file is" in ministry.refused()
 
 
+@pytest.mark.parametrize("kind", ["gzip", "zip"])
+def test_file_that_unpacks_to_a_thousand_times_its_size_is_refused(
+    ministry: Ministry, server: PublishersServer, kind: str
+) -> None:
+    zeros = bytes(40 << 20)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as members:
+        members.writestr("zeros.csv", zeros)
+    server.on("/table.csv", Reply(body=gzip.compress(zeros) if kind == "gzip" else archive.getvalue()))
+    assert "looks like a zip bomb" in ministry.refused()
+    assert len(server.asked) == 1
+
+
 @pytest.mark.parametrize("header", ["Repr-Digest", "Digest", "Content-MD5"])
 def test_checksum_that_is_sent_along_is_checked(
     ministry: Ministry, server: PublishersServer, header: str

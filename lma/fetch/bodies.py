@@ -17,6 +17,7 @@ from lma.fetch.asking import Request, UnfinishedError
 
 _CHUNK = 1 << 20
 _GZIP, _ZIP = b"\x1f\x8b", b"PK"
+_MOST_TIMES = 200  # tables of text shrink to a tenth or a fiftieth; what shrinks more is made to harm
 _DIGESTS = {"sha-256": "sha256", "sha-512": "sha512"}
 
 
@@ -75,18 +76,29 @@ def _unpack_beginning(path: Path) -> bytes:
 
 def check_gzip(path: Path) -> None:
     """Read through to the end, because only the end says whether the file is whole."""
+    most = path.stat().st_size * _MOST_TIMES + _CHUNK
     try:
         with gzip.open(path) as file:
             while file.read(_CHUNK):
-                pass
+                _check_expansion(path, file.tell(), most)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UnfinishedError(f"the gzip file is truncated or broken ({error})") from error
+
+
+def _check_expansion(path: Path, n_bytes: int, most: int) -> None:
+    if n_bytes > most:
+        raise InputError(
+            f"the file of {path.stat().st_size:,} bytes unpacks to more than {_MOST_TIMES} times that: it looks like a zip bomb "
+            "and was not read. Look at the address in a browser."
+        )
 
 
 def check_zip(path: Path) -> None:
     """Every member is read through and held against its checksum."""
     try:
         with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+            _check_expansion(path, unpacked, path.stat().st_size * _MOST_TIMES + _CHUNK)
             broken = archive.testzip()
     except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
         raise UnfinishedError(f"the zip file is truncated or broken ({error})") from error
