@@ -61,6 +61,8 @@ def test_source_in_words_leaves_nothing_out(source_id: str) -> None:
     words = "\n".join([*mapping_in_words(source), *(text for _, text in source_facts(source))])
     for text in texts_of(source):
         assert text in words, f"{text!r} of {source_id} is not in its description"
+    assert bool(source.mapping.unlisted) == ("that are not listed stay as published" in words)
+    assert bool(source.aggregate) == ("are added up" in words)
 
 
 def texts_of(source: Source) -> set[str]:
