@@ -740,7 +740,9 @@ def test_ilostat_is_asked_for_data_only_after_an_update(ministry: Ministry, serv
 
 def test_ilostat_lists_are_joined_by_a_plain_plus(ministry: Ministry, server: PublishersServer) -> None:
     Ilostat().install(server)
-    body = ministry.land(**ilostat(server, ref_area=["MUS", "ARM"], sex="SEX_T", timefrom="2020"))
+    asked = ilostat(server, ref_area=["MUS", "ARM"], sex="SEX_T", timefrom="2020")
+    assert "&ref_area=MUS+ARM&sex=SEX_T&" in ministry.fetch(**asked).url
+    body = ministry.land(**asked)
     assert "ref_area=MUS+ARM&" in server.asked[-1].query
     assert body is not None
     assert {line.split(b",")[0] for line in body.splitlines()[1:]} == {b"MUS", b"ARM"}

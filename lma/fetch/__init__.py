@@ -18,7 +18,7 @@ from lma.contracts import Download, LastUpdate
 from lma.errors import DefinitionError, InputError, LmaError
 from lma.fetch.asking import mask, scrub
 from lma.fetch.line import Line, Politeness
-from lma.fetch.protocols import PROTOCOLS, Job
+from lma.fetch.protocols import PROTOCOLS, Job, with_query
 from lma.fetch.schedule import missed_dates, stale_since
 from lma.fetch.updates import date_of_document, date_of_header
 
@@ -95,7 +95,7 @@ def _fetch(
         saved.path,
         updated or today,
         updated is not None,
-        mask(wanted.url),
+        _shown(wanted),
         int(new["n_bytes"]),
         new,
     )
@@ -165,6 +165,11 @@ def _write_memory(folder: Path, wanted: Download, memory: dict[str, str]) -> dic
     return memory
 
 
+def _shown(wanted: Download) -> str:
+    """The address that was asked, with its question and without its secrets."""
+    return mask(with_query(wanted.url + (f"/data/{wanted.flow}" if wanted.flow else ""), wanted.query))
+
+
 def _unchanged(wanted: Download, memory: Mapping[str, str]) -> Fetched:
     updated = memory.get("last_update")
     vintage = dt.date.fromisoformat(updated) if updated else dt.date.min
@@ -173,7 +178,7 @@ def _unchanged(wanted: Download, memory: Mapping[str, str]) -> Fetched:
         None,
         vintage,
         bool(updated),
-        mask(wanted.url),
+        _shown(wanted),
         int(memory.get("n_bytes", 0)),
         dict(memory),
     )
