@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +20,13 @@ from lma.assessment.profile import sector_profile, sector_spec, series_rows
 from lma.assessment.shortage import balance_table, shortage_spec, shortage_table
 from lma.balance import estimate_balance
 from lma.classifications import activity_sections
-from lma.contracts import Country, rule_set, table_contract
+from lma.contracts import Country, rule_set, source, table_contract
 from lma.forecasting import forecast_country
 from lma.levels import Level, details, find_level, find_levels, find_main_level
+from lma.parsers import find_parser
+from lma.staging import FileFacts, conform
 
+SHARED = Path(__file__).parents[2] / "shared" / "data"
 FOURTEEN = ("A", "B", "C", "DE", "F", "G", "HJ", "I", "K", "LMN", "O", "P", "Q", "RSTU")
 SIX = ("AGR", "MAN", "CON", "MEL", "MKT", "PUB")
 THREE = ("SEC_AGR", "SEC_IND", "SEC_SER")
@@ -251,3 +257,23 @@ def test_the_same_letter_of_another_revision_is_never_shown() -> None:
     cells = profile_of(observations)
     shown = cells[(cells["row_id"] == "C") & (cells["column_id"] == "employment")].iloc[0]
     assert shown["time_period"] == "2020" and shown["value"] < 9e9
+
+
+# ---------------------------------------------------------------- the publisher's own figures
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the publishers' full files are not beside the checkout")
+def test_levels_of_countries_in_the_publishers_own_table() -> None:
+    ilo = source("ilo_emp_activity_reported")
+    content = (SHARED / "ilostat_emp_sector_xlsx_2022-05" / "EMP_TEMP_SEX_ECO_NB_A_EN.xlsx").read_bytes()
+    about = FileFacts(
+        hashlib.sha256(content).hexdigest(), "EMP_TEMP_SEX_ECO_NB_A_EN.xlsx", dt.date(2022, 5, 8)
+    )
+    rows = conform(find_parser(ilo.format)(content, ilo.options), ilo, about).observations
+    rows = rows.assign(basis_kind="reported")
+    levels = {code: find_level(rows, code, "reported") for code in sorted(rows["ref_area"].unique())}
+    assert [name_level(levels[code])[2] for code in ("GEO", "IND", "KEN", "PHL", "QAT")] == [6] * 5
+    assert (levels["GEO"].year, levels["KEN"].year) == (2020, 2019)
+    found = pd.Series([name_level(level)[2] for level in levels.values()]).value_counts().to_dict()
+    assert found == {6: 188, 0: 9}
