@@ -111,7 +111,9 @@ def land_folder(run: Run, folder: Path, sources: Mapping[str, Source]) -> tuple[
     found: set[str] = set()
     n_landed = 0
     for path in snapshots.find_files(folder):
-        matches = staging.match_sources(sources, path.name)  # a workbook may hold the tables of several sources
+        matches = staging.match_sources(
+            sources, path.name
+        )  # a workbook may hold the tables of several sources
         for source, file, groups in matches:
             land_file(run, path, source, vintage_of(source, file, groups, path))
             found.add(source.source_id)
@@ -150,6 +152,10 @@ def land_file(
 
 
 # ---------------------------------------------------------------- loading
+
+
+# What an unforeseen layout makes a parser raise; a fault of the machine or of the database is none of these.
+STUMBLES = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 def load_landed_files(run: Run) -> int:
@@ -238,12 +244,20 @@ def load_or_set_aside(run: Run, landed: snapshots.Landed) -> int:
     """Load a fetched file, or leave the last vintage in use; observations added."""
     try:
         return load_files(run, [landed])
-    except LmaError as error:
+    except (LmaError, *STUMBLES) as error:
         outcome = find_outcome(run, landed)
         if outcome is None or not discard_if_new(run, landed):
             raise
-        outcome.fail(error)
+        outcome.fail(error if isinstance(error, LmaError) else as_input_error(landed, error))
         return 0
+
+
+def as_input_error(landed: snapshots.Landed, error: Exception) -> InputError:
+    """A file that a parser stumbled over instead of refusing it."""
+    return InputError(
+        f"{landed.file_name} of {landed.source_id} cannot be read ({type(error).__name__}: {error}): the publisher has probably changed "
+        "its layout. Look at the file, and report this to the maintainers; the last landed vintage stays in use."
+    )
 
 
 def list_unloaded(run: Run) -> list[snapshots.Landed]:
