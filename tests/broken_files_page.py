@@ -78,13 +78,7 @@ def _cell(text: str) -> str:
     visible = "".join(
         letter if letter.isprintable() or letter == " " else f"\\u{ord(letter):04x}" for letter in text
     )
-    return (
-        visible.replace("\\", "\\\\")
-        .replace("|", "\\|")
-        .replace("<", "&lt;")
-        .replace("*", "\\*")
-        .replace("_", "\\_")
-    )
+    return visible.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ def read_member(content: bytes, pattern: str) -> bytes:
             zlib.error,
             EOFError,
             OSError,
+            ValueError,
             RuntimeError,
             NotImplementedError,
         ) as error:

@@ -13,7 +13,13 @@ import pandas as pd
 from lma.errors import DefinitionError, InputError
 from lma.parsers.extent import EXTENT_OPTIONS, fill_down, find_end, find_header
 from lma.parsers.headers import name_columns
-from lma.parsers.safety import check_is_text, check_not_page, check_options, unpack_gzip
+from lma.parsers.safety import (
+    check_is_text,
+    check_letters,
+    check_not_page,
+    check_options,
+    unpack_gzip,
+)
 
 _OPTIONS = {"delimiter", "encoding", "header_row", "skip_footer", "quotechar"} | EXTENT_OPTIONS
 
@@ -50,7 +56,7 @@ def decode_text(content: bytes, encoding: str) -> str:
         ) from error
     if len(text) == len(content) and not content.isascii():
         _check_one_byte(content, text, encoding)
-    _check_characters(text, encoding)
+    check_letters(text, "")
     return text.removeprefix("\ufeff")
 
 
@@ -61,9 +67,7 @@ _BYTE_ORDER_MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
-_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 _UTF8_IN_ONE_BYTE = re.compile(rb"\xc3[\x80-\xbf]|\xe2\x80[\x90-\xbf]")
-_CONTROL_NAMES = {"\0": "a zero byte", "\ufffd": "the replacement character U+FFFD"}
 
 
 def _check_byte_order(content: bytes, encoding: str) -> None:
@@ -112,22 +116,6 @@ def _check_one_byte(content: bytes, text: str, encoding: str) -> None:
             f"UTF-8, in a file that is otherwise not UTF-8: it mixes two encodings, of which {encoding} is "
             "declared; ask the publisher for a clean file."
         )
-
-
-def _check_characters(text: str, encoding: str) -> None:
-    """Refuse control characters and U+FFFD: letters were lost, or the encoding is another one."""
-    found = _CONTROL.search(text)
-    if found is None:
-        return
-    sign, line = found[0], text.count("\n", 0, found.start()) + 1
-    name = _CONTROL_NAMES.get(sign, f"the control character U+{ord(sign):04X}")
-    if "\x80" <= sign <= "\x9f":
-        raise InputError(
-            f"line {line} holds {name}, which no table has: the file is not {encoding}, perhaps cp1252; "
-            "set `encoding` in the source's options to what the publisher uses."
-        )
-    why = "letters were lost before the file came here" if sign in _CONTROL_NAMES else "no table has it"
-    raise InputError(f"line {line} holds {name}: {why}; download it again, or ask for a clean file.")
 
 
 def split_records(text: str, delimiter: str, quotechar: str = '"') -> tuple[list[list[str]], list[int]]:

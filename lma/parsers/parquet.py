@@ -10,7 +10,15 @@ import pandas as pd
 
 from lma.errors import InputError
 from lma.parsers.headers import name_columns
-from lma.parsers.safety import MAX_CELL_LETTERS, MAX_CELLS, check_not_page, check_options, check_size
+from lma.parsers.safety import (
+    MAX_CELL_LETTERS,
+    MAX_CELLS,
+    STRANGE_LETTERS,
+    check_letters,
+    check_not_page,
+    check_options,
+    check_size,
+)
 
 _MAGIC = b"PAR1"
 
@@ -76,5 +84,8 @@ def _cells_as_text(column: Any) -> pd.Series[Any]:
             f"the file has a cell of more than {MAX_CELL_LETTERS:,} bytes, which no table has: it is damaged or "
             "no table."
         )
+    strange = pc.index(pc.match_substring_regex(texts, STRANGE_LETTERS), value=True).as_py()
+    if strange >= 0:
+        check_letters(texts[strange].as_py(), f"row {strange + 1}")
     filled: pd.Series[Any] = pc.fill_null(texts, "").to_pandas().astype(object)
     return filled

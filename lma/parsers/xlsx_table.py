@@ -20,6 +20,7 @@ from lma.parsers.safety import (
     MAX_CELLS,
     MAX_COLUMNS,
     MAX_ROWS,
+    check_letters,
     check_not_page,
     check_options,
     open_zip,
@@ -117,7 +118,7 @@ def read_sheet(content: bytes, sheet: str | int) -> list[Row]:
     """All rows of one sheet as stored values, row 1 first."""
     check_not_page(content)
     if content.startswith(OLD_WORKBOOK):
-        return load_old_rows(content, sheet)
+        return _take_rows(load_old_rows(content, sheet))
     has_formulas = _inspect_parts(content)
     rows = _load_rows(content, sheet, values=True)
     if has_formulas:
@@ -207,6 +208,9 @@ def _take_rows(rows: Iterable[Row]) -> list[Row]:
                 f"row {number}, column {long} of the sheet holds a text of more than {MAX_CELL_LETTERS:,} letters, "
                 "which no cell of a table does: the file is damaged or no table."
             )
+        for column, cell in enumerate(row, start=1):
+            if isinstance(cell, str):
+                check_letters(cell, f"row {number}, column {column} of the sheet")
         taken.append(tuple(row))
     return taken
 
