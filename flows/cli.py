@@ -687,7 +687,7 @@ def release_quarantined(
     Only rules that judge the size of a figure can be set aside, never those about keys, codes or types. The
     record stands beside the landed files; it applies to this row of this file with this figure only.
 
-    Example: lma quarantine release 2888d6e1bff6:7 --reason "revision, see bulletin"
+    Example: lma quarantine release 2888d6e1bff6:7 --reason "see bulletin"
     """
     from flows.quarantine import release_rows
 

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import os
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,25 @@ def test_help_has_an_example_that_can_be_run(name: str) -> None:
     assert words[0] == name
     command = typer.main.get_command(cli.app).commands[name]  # type: ignore[attr-defined]
     command.make_context(name, words[1:])  # raises where an argument or option does not exist
+
+
+SUBCOMMANDS = [
+    (name, sub)
+    for name, group in typer.main.get_command(cli.app).commands.items()  # type: ignore[attr-defined]
+    for sub in getattr(group, "commands", {})
+]
+
+
+@pytest.mark.parametrize(("name", "sub"), SUBCOMMANDS)
+def test_help_of_a_command_below_another_has_an_example_too(name: str, sub: str) -> None:
+    outcome = run_lma(name, sub, "--help")
+    assert outcome.code == 0 and outcome.err == ""
+    example = next(line.strip() for line in outcome.out.splitlines() if "Example: lma" in line)
+    assert len(example) <= 78, "it would be broken in two"
+    words = shlex.split(example.removeprefix("Example: lma "))
+    assert words[:2] == [name, sub]
+    group = typer.main.get_command(cli.app).commands[name]  # type: ignore[attr-defined]
+    group.commands[sub].make_context(sub, words[2:])
 
 
 def test_help_is_quick_and_loads_no_heavy_library() -> None:
