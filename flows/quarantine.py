@@ -129,7 +129,9 @@ def _show_row(
         console.print(f"  publisher's row: {shown[:600]}", markup=False)
     fixed = sorted(set(part["rule_id"]) - _releasable())
     words = (
-        f"cannot be released: {', '.join(fixed)} is no judgement about size" if fixed else "may be released"
+        f"cannot be released: {', '.join(fixed)} (key, code, type or status is wrong, not the size)"
+        if fixed
+        else "may be released"
     )
     console.print(f"  {words}", markup=False)
 
