@@ -740,6 +740,14 @@ class Warehouse:
         query = _query_text(_own_query("revision_summary.sql"))
         return _to_pandas(self._connection.execute(query, parameters).to_arrow_table())
 
+    def compare_sources(
+        self, ref_area: str, as_of: dt.date | None = None, bounds: Mapping[str, dt.date] | None = None
+    ) -> pd.DataFrame:
+        """Cells of a country for which two sources have a figure: see warehouse/source_conflicts.sql; dates as above."""
+        parameters = {**_bind_dates(as_of, bounds), "ref_areas": [ref_area]}
+        query = _query_text(_own_query("source_conflicts.sql"))
+        return _to_pandas(self._connection.execute(query, parameters).to_arrow_table())
+
     def _rebuild(self, name: str, file_name: str, parameters: Mapping[str, Any]) -> int:
         with self._transaction() as connection:
             connection.execute(f"delete from {name}")
