@@ -103,6 +103,10 @@ def land_files(run: Run, source_ids: Sequence[str] = ()) -> int:
     if not run.request.offline:
         n_landed += fetching.fetch_files(run, sources)
     run.say(f"{n_landed} publishers' files landed")
+    if drafts := contracts.draft_sources():
+        run.say(
+            f"not used, because they are drafts: {', '.join(map(str, map(contracts.source_path, drafts)))}"
+        )
     return n_landed
 
 

@@ -71,6 +71,10 @@ def test_mauritian_table_goes_the_whole_way(tmp_path: Path) -> None:
     assert refused.code == 10
     assert "is a draft and is not used" in refused.err and "remove the line `draft: true`" in refused.err
     assert not world.warehouse.exists()
+    told = world.lma("refresh", "mus_eoe", "--offline")
+    assert (
+        told.code == 0 and "not used, because they are drafts" in told.err and "mus_emploi.yaml" in told.err
+    )
     path = tmp_path / "sources" / "mus_emploi.yaml"
     codes = {"Agriculture, sylviculture et pêche": "A", "Industries manufacturières": "C"}
     confirm(path, **ANSWERS, **codes)
