@@ -67,7 +67,7 @@ def conform_large(warehouse: Warehouse, raw_store: Path, source: Source, file: F
         with warehouse.on_all_cores():
             n_rows, header = stage_file(large, raw_store, source, file)
             plan = make_plan(large, source, file, header)
-            large.prepare(plan.tables, plan.codes)
+            large.prepare(plan.tables, plan.codes, pushdown.CODED)
             refuse_unknown(large, plan, f"{file.file_name} (source {source.source_id})")
             large.fill(plan.observations)
             where = f"{file.file_name} (source {source.source_id})"
@@ -163,6 +163,13 @@ def refuse_unknown(large: LargeFile, plan: pushdown.Plan, where: str) -> None:
         )
 
 
+def count_rows(large: LargeFile, plan: pushdown.Plan, n_rows: int) -> dict[str, int]:
+    """What became of the rows: kept by the filters, blank, dropped; all are kept where all became observations."""
+    if large.n_observations == n_rows:
+        return {"n_kept": n_rows, "n_not_applicable": 0, "n_dropped": 0}
+    return {name: int(counts[0]) for name, counts in large.ask(plan.counts).items()}
+
+
 def settle_repeats(
     warehouse: Warehouse, large: LargeFile, contract: TableContract
 ) -> tuple[int, pd.DataFrame, pd.DataFrame]:
@@ -183,7 +190,7 @@ def settle_repeats(
 
 def check_rules(warehouse: Warehouse, large: LargeFile, contract: TableContract) -> pd.DataFrame:
     """Result of every rule on the observations of one file; that of size speaks of the whole table."""
-    checks = warehouse.run_rules(contract, "_T", large.observations)
+    checks = warehouse.run_rules(contract, "_T", large.observations, pushdown.CODE_COLUMNS)
     return checks[checks["rule_id"] != "row_count"].reset_index(drop=True)
 
 
@@ -197,7 +204,7 @@ def judge(
     own: Sequence[releases.Release] = (),
 ) -> LargeResult:
     """Hold the file's observations to codelists and contract; rows that break it are taken out."""
-    counts = large.ask(plan.counts).iloc[0]
+    counts = count_rows(large, plan, n_rows)
     if source.mapping.keep and n_rows and not counts["n_kept"]:
         raise staging.nothing_kept(source, where)
     for codes in large.distinct_codes(staging.CHECKED_TOGETHER):
@@ -213,8 +220,8 @@ def judge(
     return LargeResult(
         n_rows=n_rows,
         n_observations=large.n_observations,
-        n_dropped=int(n_rows - counts["n_kept"] + counts["n_dropped"]),
-        n_not_applicable=int(counts["n_not_applicable"]),
+        n_dropped=n_rows - counts["n_kept"] + counts["n_dropped"],
+        n_not_applicable=counts["n_not_applicable"],
         n_collapsed=n_collapsed,
         verdict=releases.apply_releases(asked, asked.head(0), both.reset_index(drop=True), own, contract),
         conflicts=conflicts,

@@ -6,7 +6,7 @@ as SQL, written here, on tables too large for a frame. A test holds both to the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -92,10 +92,24 @@ def broken_rows(rule: Rule, table: str) -> str:
     return f"select t.* from {table} as t join ({repeated}) as repeated on {same}{empty}"
 
 
-def counts_of_broken_rows(rules: Sequence[Rule], table: str) -> str:
-    """Query of one row: how many rows break each rule about single columns, in one pass over the table."""
-    counted = [f"count(*) filter (where {_broken(rule)})" for rule in rules]
+def counts_of_broken_rows(rules: Sequence[Rule], table: str, codes: Collection[str] = ()) -> str:
+    """Query of one row: how many rows break each rule about single columns.
+
+    One pass over the table; columns among ``codes`` have few distinct texts, so each of these is judged once.
+    """
+    counted = [
+        _count_by_code(rule, table)
+        if rule.columns[0] in codes
+        else f"count(*) filter (where {_broken(rule)})"
+        for rule in rules
+    ]
     return f"select {', '.join(counted)} from {table}"
+
+
+def _count_by_code(rule: Rule, table: str) -> str:
+    column = _quoted(rule.columns[0])
+    by_code = f"select {column}, count(*) as n from {table} group by all"
+    return f"(select coalesce(sum(n), 0) from ({by_code}) where {_broken(rule)})"
 
 
 def _broken(rule: Rule) -> str:

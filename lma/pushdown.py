@@ -24,6 +24,9 @@ _BLANK = r"[\x09-\x0d\x1c-\x20\x85\xa0\p{Z}]"
 
 _CSV_OPTIONS = {"delimiter", "encoding", "quotechar", "header_row"}
 _FREE_TEXT = {"note", "obs_value"}
+CODED = "code_"
+"""Beginning of the columns of lookups that become codes."""
+
 CODE_COLUMNS = (*staging.SERIES_KEY, "source_id", "obs_status", "basis", "snapshot_sha")
 """Columns of observations with few distinct texts: kept as codes, an order of magnitude cheaper to write."""
 
@@ -164,6 +167,7 @@ class _Lookups:
     unknown: list[tuple[Unknown, str]] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     codes: set[str] = field(default_factory=set)
+    chosen: dict[str, str] = field(default_factory=dict)
     factors: list[str] = field(default_factory=list)
 
     def add(self, name: str, column: str, values: Any) -> str:
@@ -255,12 +259,13 @@ def _read_periods(lookups: _Lookups, constants: dict[str, str]) -> None:
     for freq in sorted({str(one) for one in frequencies if one}):
         read = pd.Series([parse_period(text, freq) for text in texts], index=texts.index, dtype=object)
         kind = staging.read_basis(read, lookups.source)
-        periods.append(f"when {_literal(freq)} then {lookups.add(name, 'period', read)}")
-        kinds.append(f"when {_literal(freq)} then {lookups.add(name, 'basis', kind)}")
+        periods.append(f"when {_literal(freq)} then {lookups.add(name, CODED + 'period', read)}")
+        kinds.append(f"when {_literal(freq)} then {lookups.add(name, CODED + 'basis', kind)}")
         lookups.codes.update(text for text in read if isinstance(text, str))
     freq = lookups.provider.get("freq", _literal(constants.get("freq", "")))
-    lookups.provider["time_period"] = f"case {freq} {' '.join(periods)} end"
-    lookups.provider["basis"] = f"case {freq} {' '.join(kinds)} end"
+    lookups.chosen["time_period"] = f"case {freq} {' '.join(periods)} end"
+    lookups.chosen["basis"] = f"case {freq} {' '.join(kinds)} end"
+    del lookups.provider["time_period"]
     lookups.codes |= {basis.default, "projection"}
 
 
@@ -269,27 +274,24 @@ def _read_periods(lookups: _Lookups, constants: dict[str, str]) -> None:
 
 def _write(lookups: _Lookups, constants: Mapping[str, str], stage: str, code_type: str) -> Plan:
     source, file = lookups.source, lookups.file
-    base = _base_query(lookups, constants, stage)
+    base = _base_query(lookups, constants, stage, code_type)
     value_column = source.mapping.source.get("obs_value", "obs_value")
     period_column = source.mapping.source.get("time_period", "time_period")
     fixed = {
         "observation_id": f"{_literal(file.snapshot_sha[:12] + ':')} || raw_row",
-        "source_id": _literal(source.source_id),
+        "source_id": f"cast({_literal(source.source_id)} as {code_type})",
         "as_of": f"date {_literal(file.as_of.isoformat())}",
         "obs_value": "case when is_missing then null else figure end",
-        "obs_status": _status(source),
-        "snapshot_sha": _literal(file.snapshot_sha),
+        "obs_status": _status(source, code_type),
+        "snapshot_sha": f"cast({_literal(file.snapshot_sha)} as {code_type})",
         "raw_row": "cast(raw_row as integer)",
         "raw_column": "cast(null as varchar)",
         "correction_id": "cast(null as varchar)",
         "uncorrected_value": "cast(null as double)",
-        "activity_revision": "case when economic_activity = '_T' then '_Z' else activity_revision end",
-        "occupation_revision": "case when occupation = '_T' then '_Z' else occupation_revision end",
+        "activity_revision": f"case when economic_activity = '_T' then cast('_Z' as {code_type}) else activity_revision end",
+        "occupation_revision": f"case when occupation = '_T' then cast('_Z' as {code_type}) else occupation_revision end",
     }
-    columns = ",\n    ".join(
-        f"{_coded(column, fixed.get(column, column), code_type)} as {column}"
-        for column in OBSERVATION_COLUMNS
-    )
+    columns = ",\n    ".join(f"{fixed.get(column, column)} as {column}" for column in OBSERVATION_COLUMNS)
     figures = f"select * from ({base}) where is_kept and not is_blank and not is_dropped"
     reason = "'not a period of frequency ' || freq"
     rejected = f"""
@@ -322,16 +324,21 @@ from ({base})"""
     )
 
 
-def _base_query(lookups: _Lookups, constants: Mapping[str, str], stage: str) -> str:
+def _coded(lookups: _Lookups, concept: str) -> str:
+    """SQL name of a concept's codes, in a column of its own that becomes one of the code type."""
+    name, texts = lookups.read(lookups.provider[concept])
+    return lookups.add(name, CODED + concept, texts)
+
+
+def _base_query(lookups: _Lookups, constants: Mapping[str, str], stage: str, code_type: str) -> str:
     """One row per published row: its concepts, its figure, and what the steps of conform say of it.
 
     Nested, so that each step is worked out once; a cell that is a plain number needs no stripping.
     """
     source = lookups.source
-    concepts = {
-        c: lookups.provider.get(c, _literal(constants.get(c, "")))
-        for c in (*staging.SERIES_KEY, "obs_status", "basis", "published_period")
-    }
+    concepts = {c: f"cast({_literal(text)} as {code_type})" for c, text in constants.items() if c != "note"}
+    concepts |= {c: _coded(lookups, c) for c in lookups.provider if c not in ("note", "published_period")}
+    concepts |= lookups.chosen | {"published_period": lookups.provider["published_period"]}
     listed = ", ".join(f"{expression} as {concept}" for concept, expression in concepts.items())
     value = _text(lookups, source.mapping.source.get("obs_value", "obs_value"))
     number = _literal(number_pattern().pattern)
@@ -345,7 +352,8 @@ def _base_query(lookups: _Lookups, constants: Mapping[str, str], stage: str) -> 
             case when power <> '' and not contains(lower(cell), 'e') then try_cast(cell || power as double)
                 else try_cast(cell as double) * multiplier end as figure
         from (
-            select *, case when is_plain then published else {_stripped("published")} end as cell
+            select * replace ({_stripped("note")} as note),
+                case when is_plain then published else {_stripped("published")} end as cell
             from (
                 select *, regexp_full_match(published, {number}) as is_plain
                 from (
@@ -360,7 +368,11 @@ def _base_query(lookups: _Lookups, constants: Mapping[str, str], stage: str) -> 
 
 
 def _stripped(text: str) -> str:
-    return f"regexp_replace({text}, '^{_BLANK}+|{_BLANK}+$', '', 'g')"
+    """``str.strip`` in SQL; a text that begins and ends with a printable letter of ASCII is left as it is."""
+    is_tidy = " and ".join(f"{side}({text}, 1) between '!' and '~'" for side in ("left", "right"))
+    return (
+        f"case when {is_tidy} then {text} else regexp_replace({text}, '^{_BLANK}+|{_BLANK}+$', '', 'g') end"
+    )
 
 
 def _joined(lookups: _Lookups, stage: str) -> str:
@@ -402,7 +414,7 @@ def _note(lookups: _Lookups) -> str:
     if "note" in lookups.provider:  # a crosswalk gives it
         return f"cast({lookups.provider['note']} as varchar)"
     name = lookups.source.mapping.source.get("note")
-    return "''" if name is None else _stripped(_text(lookups, name))
+    return "''" if name is None else _text(lookups, name)
 
 
 def _kept(lookups: _Lookups) -> str:
@@ -428,24 +440,18 @@ def _multiplier(lookups: _Lookups) -> tuple[str, str]:
     return factor, lookups.add(name, "power", [power_of_ten(float(one)) for one in factors])
 
 
-def _status(source: Source) -> str:
-    declared = (
-        f" when regexp_matches(note, {_literal(source.break_notes)}) then 'B'" if source.break_notes else ""
-    )
-    return f"case when is_missing then 'M'{declared} else obs_status end"
+def _status(source: Source, code_type: str) -> str:
+    missing, broken = (f"cast('{status}' as {code_type})" for status in "MB")
+    declared = f" when regexp_matches(note, {_literal(source.break_notes or '')}) then {broken}"
+    return f"case when is_missing then {missing}{declared if source.break_notes else ''} else obs_status end"
 
 
 def _codes(lookups: _Lookups, constants: Mapping[str, str]) -> list[str]:
     """Every text that a code column may hold."""
-    own = [address for address in lookups.provider.values() if not address.startswith("case ")]
-    given = [lookups.read(address)[1] for address in own]
+    given = [lookups.read(lookups.provider[c])[1] for c in lookups.provider if c != "published_period"]
     texts = lookups.codes | {str(text) for column in given for text in column if isinstance(text, str)}
     fixed = {"_Z", "_T", "M", "B", lookups.source.source_id, lookups.file.snapshot_sha}
     return sorted(texts | fixed | set(constants.values()))
-
-
-def _coded(column: str, expression: str, code_type: str) -> str:
-    return f"cast({expression} as {code_type})" if column in CODE_COLUMNS else expression
 
 
 def _quoted(name: str) -> str:

@@ -18,7 +18,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -885,18 +885,22 @@ class Warehouse:
         )
 
     def run_rules(
-        self, contract: TableContract, subject: str = "_T", table: str | None = None
+        self,
+        contract: TableContract,
+        subject: str = "_T",
+        table: str | None = None,
+        codes: Collection[str] = (),
     ) -> pd.DataFrame:
         """Result of every rule of the contract by SQL, for a table too large for a frame; as ``run_sql_rules``.
 
-        ``table``: SQL name of rows to check instead of the contract's own.
+        ``table``: SQL name of rows to check instead of the contract's own; ``codes``: its columns of few texts.
         """
         source = table or contract.name
         source = source if subject == "_T" else f"(from {source} where ref_area = {_literal(subject)})"
         rules = list_rules(contract)
         of_columns = [rule for rule in rules if rule.kind not in ("unique", "row_count", "sql")]
         n_rows = self._count(source)
-        counts = self._connection.execute(counts_of_broken_rows(of_columns, source)).fetchall()[0]
+        counts = self._connection.execute(counts_of_broken_rows(of_columns, source, codes)).fetchall()[0]
         n_failed = dict(zip((rule.rule_id for rule in of_columns), counts, strict=True))
         results = [
             self._run_rule(rule, contract, source, n_rows, subject, n_failed.get(rule.rule_id))
@@ -1139,16 +1143,24 @@ class LargeFile:
         except duckdb.Error as error:
             raise DefinitionError(f"{self.part} cannot be read as its source says: {error}") from error
 
-    def prepare(self, tables: Mapping[str, pd.DataFrame], codes: Sequence[str]) -> None:
-        """Make the lookups that queries join, and the type of the code columns."""
-        for name, frame in tables.items():
-            self._connection.register(f"{name} as frame", frame)
-            self._connection.execute(f'create or replace temp table {name} as from "{name} as frame"')
-            self._connection.unregister(f"{name} as frame")
+    def prepare(self, tables: Mapping[str, pd.DataFrame], codes: Sequence[str], coded: str) -> None:
+        """Make the lookups that queries join; columns that begin with ``coded`` get the type of the code columns."""
         self._connection.execute(f"drop table if exists {self.observations}")
         self._connection.execute(f"drop type if exists {self.code_type_name}")
         kinds = ", ".join(map(_literal, codes))
         self._connection.execute(f"create type {self.code_type_name} as enum ({kinds})")
+        for name, frame in tables.items():
+            listed = [
+                f"cast({_quote(c)} as {self.code_type_name if c.startswith(coded) else 'varchar'}) as {_quote(c)}"
+                if frame[c].dtype == object
+                else _quote(c)
+                for c in frame.columns
+            ]
+            self._connection.register(f"{name} as frame", frame)
+            self._connection.execute(
+                f'create or replace temp table {name} as select {", ".join(listed)} from "{name} as frame"'
+            )
+            self._connection.unregister(f"{name} as frame")
 
     def fill(self, query: str) -> None:
         """Make the file's own table of observations; their order does not matter, their addresses do."""
