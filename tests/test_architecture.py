@@ -13,11 +13,13 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted([*(ROOT / "lma").rglob("*.py"), *(ROOT / "flows").rglob("*.py")])
 FOUNDATION = {"lma", "lma.errors", "lma.contracts", "lma.contract_rules"}
 RIM = {
-    "lma.snapshots", "lma.fetch", "lma.releases", "lma.withdrawals", "lma.records", "lma.warehouse", "lma.validation", "lma.publish", "lma.user_tables",
+    "lma.snapshots", "lma.fetch", "lma.releases", "lma.withdrawals", "lma.records", "lma.warehouse", "lma.validation", "lma.publish",
+    "lma.user_tables",
 }  # fmt: skip
 CORE = {
-    "lma.parsers", "lma.staging", "lma.published_text", "lma.classifications", "lma.levels", "lma.forecasting", "lma.balance", "lma.shortages",
-    "lma.migration", "lma.disclosure", "lma.assessment", "lma.pushdown", "lma.documentation", "lma.source_draft", "lma.layout_guesses",
+    "lma.parsers", "lma.staging", "lma.published_text", "lma.classifications", "lma.levels", "lma.breaks", "lma.coherence",
+    "lma.forecasting", "lma.balance", "lma.shortages", "lma.migration", "lma.disclosure", "lma.assessment", "lma.pushdown",
+    "lma.documentation", "lma.source_draft", "lma.layout_guesses",
 }  # fmt: skip
 OWNERS = {
     "duckdb": {"lma.warehouse"},

@@ -1,0 +1,187 @@
+"""Figures that must fit together, and two sources for one cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from observation_builder import known_sources, observations
+
+from lma import contracts, warehouse
+from lma.coherence import CHECKS, compare_figures, months_since, summarise_conflicts
+from lma.contracts import rule_set
+
+RULES = rule_set("coherence")
+GROUPS = ("A", "B", "C", "DE", "F", "G", "HJ", "I", "K", "LMN", "O", "P", "Q", "RSTU")
+
+
+def figures(*rows: dict[str, Any]) -> pd.DataFrame:
+    built = observations(*({"economic_activity": "_T", "activity_revision": "_Z"} | row for row in rows))
+    modelled = built["basis"].isin(["modelled_estimate", "projection"])
+    return built.assign(basis_kind=modelled.map({True: "modelled", False: "reported"}), is_break=False)
+
+
+def check(check_id: str, *rows: dict[str, Any]) -> pd.DataFrame:
+    compared = compare_figures(figures(*rows), RULES)
+    return compared[compared["check_id"] == check_id].reset_index(drop=True)
+
+
+def activities(each: float, total: float, source: str = "survey") -> list[dict[str, Any]]:
+    parts = [
+        {"economic_activity": code, "activity_revision": "ISIC4", "obs_value": each, "source_id": source}
+        for code in GROUPS
+    ]
+    return [*parts, {"obs_value": total}]
+
+
+def test_activities_that_miss_their_total() -> None:
+    found = check("sectors", *activities(100, 1500))
+    assert found["fails"].tolist() == [True]
+    assert found["deviation"].item() == pytest.approx(100 * (1400 / 1500 - 1))
+    assert len(found["ids"].item()) == 15
+    assert not check("sectors", *activities(100, 1405))["fails"].any()
+
+
+def test_an_incomplete_set_of_activities_or_one_of_another_source_is_not_summed() -> None:
+    assert check("sectors", *activities(100, 1500)[1:]).empty
+    assert check("sectors", *activities(100, 1500, source="census")).empty
+
+
+def test_men_and_women_against_both() -> None:
+    sexes = [{"sex": "M", "obs_value": 60}, {"sex": "F", "obs_value": 50}]
+    assert check("sexes", *sexes, {"obs_value": 100})["deviation"].tolist() == [pytest.approx(10)]
+    assert not check("sexes", *sexes, {"obs_value": 110.5})["fails"].any()
+    assert check("sexes", sexes[0], {"obs_value": 100}).empty
+
+
+def test_age_bands_against_all_ages() -> None:
+    bands = [f"Y{age}T{age + 4}" for age in range(15, 65, 5)] + ["Y_GE65"]
+    rows = [{"age": band, "obs_value": 10} for band in bands]
+    assert check("ages", *rows, {"obs_value": 120})["fails"].tolist() == [True]
+    assert check("ages", *rows, {"obs_value": 110})["fails"].tolist() == [False]
+    assert check("ages", *rows[1:], {"obs_value": 110}).empty
+
+
+def test_employed_unemployed_and_labour_force() -> None:
+    rate = {"indicator": "UNE_RT", "unit_measure": "PC", "obs_value": 10}
+    rows = [rate, {"indicator": "LF", "obs_value": 1000}]
+    assert check("labour_force", *rows, {"obs_value": 900})["fails"].tolist() == [False]
+    found = check("labour_force", *rows, {"obs_value": 950})
+    assert found["fails"].tolist() == [True] and found["deviation"].item() == pytest.approx(5)
+    assert len(found["ids"].item()) == 3
+
+
+@pytest.mark.parametrize(
+    ("check_id", "part"),
+    [
+        ("labour_force_population", {"indicator": "LF"}),
+        ("migrants_population", {"indicator": "MIG_STOCK", "counterpart_area": "_T"}),
+    ],
+)
+def test_a_part_may_not_exceed_the_population(check_id: str, part: dict[str, Any]) -> None:
+    people = {"indicator": "POP", "obs_value": 1000}
+    assert check(check_id, people, part | {"obs_value": 1001})["fails"].tolist() == [True]
+    assert check(check_id, people, part | {"obs_value": 400})["fails"].tolist() == [False]
+
+
+def test_foreign_workers_within_all_workers_of_a_quarter() -> None:
+    zone = {
+        "economic_activity": "EOE",
+        "activity_revision": "NATIONAL",
+        "freq": "Q",
+        "time_period": "2025-Q3",
+    }
+    everybody = zone | {"obs_value": 28434}
+    foreign = zone | {"citizenship": "FOR"}
+    assert not check("foreign_workers", everybody, foreign | {"obs_value": 13499})["fails"].any()
+    assert check("foreign_workers", everybody, foreign | {"obs_value": 28435})["fails"].all()
+
+
+def test_shares_of_two_vintages_do_not_sum_to_a_hundred() -> None:
+    share = {"indicator": "EMP_SHARE", "unit_measure": "PC"}
+    rows = [
+        share | {"economic_activity": code, "activity_revision": "ISIC4", "obs_value": value}
+        for code, value in (("SEC_AGR", 30.2), ("SEC_IND", 20.0), ("SEC_SER", 49.9))
+    ]
+    assert check("shares", *rows)["deviation"].item() == pytest.approx(0.1)
+    assert not check("shares", *rows)["fails"].any()
+    assert check("shares", *rows[:2], rows[2] | {"obs_value": 23.0})["fails"].all()
+
+
+def test_projections_and_missing_figures_are_not_compared() -> None:
+    sexes = [{"sex": "M", "obs_value": 60}, {"sex": "F", "obs_value": None}, {"obs_value": 100}]
+    assert check("sexes", *sexes).empty
+    projected = [{"basis": "projection", "sex": sex, "obs_value": 60} for sex in ("M", "F", "_T")]
+    assert check("sexes", *projected).empty
+    assert compare_figures(figures({"obs_value": 1.0}), RULES).empty
+
+
+def test_every_check_has_a_title_and_a_tolerance() -> None:
+    assert set(CHECKS) <= set(RULES.thresholds)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 10**6), min_size=14, max_size=14))
+def test_exact_sums_never_fail(parts: list[int]) -> None:
+    rows = activities(1, sum(parts))
+    for row, value in zip(rows, parts, strict=False):
+        row["obs_value"] = value
+    found = check("sectors", *rows)
+    assert len(found) == 1 and not found["fails"].any() and found["deviation"].item() == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("period", "months"), [("2025", 6), ("2025-Q3", 9), ("2026-Q1", 3), ("2026-06", 0), ("2024", 18)]
+)
+def test_months_between_the_end_of_a_period_and_the_edition(period: str, months: int) -> None:
+    assert months_since(period, "2026-06") == months
+
+
+# ---------------------------------------------------------------- two sources for one cell
+
+
+@pytest.fixture
+def compared(tmp_path: Any) -> pd.DataFrame:
+    survey = [{"time_period": year, "obs_value": 100.0} for year in ("2022", "2023", "2024")]
+    census = [
+        {"time_period": year, "obs_value": value, "source_id": "census"}
+        for year, value in (("2022", 101.0), ("2023", 130.0), ("2024", None))
+    ]
+    model = [{"time_period": "2024", "obs_value": 95.0, "source_id": "model", "basis": "modelled_estimate"}]
+    model.append({"time_period": "2023", "obs_value": 95.0, "source_id": "model", "basis": "projection"})
+    with warehouse.open_for_writing(tmp_path / "w.duckdb", command="tests") as opened:
+        opened.load_codelists(known_sources(), ())
+        opened.append_observations(observations(*survey))
+        opened.append_observations(observations(*census))
+        opened.append_observations(observations(*model))
+        return opened.compare_sources("MUS")
+
+
+def test_each_pair_of_figures_for_one_cell_is_compared_once(compared: pd.DataFrame) -> None:
+    shown = compared[["time_period", "source_id", "other_source_id", "relative_difference"]].values.tolist()
+    assert shown == [
+        ["2022", "survey", "census", 1.0],
+        ["2023", "survey", "census", 30.0],
+        ["2024", "survey", "model", -5.0],
+    ]
+    assert compared["observation_id"].str.match(r"[0-9a-f]{12}:\d+").all()
+
+
+def test_pairs_are_summarised_with_their_largest_example(compared: pd.DataFrame) -> None:
+    found = summarise_conflicts(compared).set_index("other_source_id")
+    assert found.loc["census", ["n_cells", "median", "largest", "cell"]].tolist() == [
+        2,
+        15.5,
+        30.0,
+        "EMP C 2023",
+    ]
+    assert found.loc["census", "other_value"] == 130.0
+    assert found.index.tolist() == ["census", "model"]
+    assert summarise_conflicts(compared.head(0)).empty
+
+
+def test_the_query_belongs_to_the_warehouse() -> None:
+    assert (contracts.resource_root() / "warehouse" / "source_conflicts.sql").is_file()
