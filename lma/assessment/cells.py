@@ -146,6 +146,8 @@ class TableCells:
     def frame(self) -> pd.DataFrame:
         """The cells as rows of marts.assessments, ordered by row and column."""
         frame = pd.DataFrame(self.cells, columns=table_contract("marts.assessments").column_names)
+        # A table without numbers has columns of numbers all the same: they keep their kind beside other tables.
+        frame = frame.astype({"value": float, "decimals": float})
         return frame.sort_values(["row_order", "column_order"], kind="stable", ignore_index=True)
 
 
