@@ -204,6 +204,7 @@ def judge(
     own: Sequence[releases.Release] = (),
 ) -> LargeResult:
     """Hold the file's observations to codelists and contract; rows that break it are taken out."""
+    n_unreadable = large.drop_unreadable()
     counts = count_rows(large, plan, n_rows)
     if source.mapping.keep and n_rows and not counts["n_kept"]:
         raise staging.nothing_kept(source, where)
@@ -215,7 +216,8 @@ def judge(
     asked = large.rows([release.observation_id for release in own])
     if len(quarantine):
         large.remove(sorted(set(quarantine["observation_id"])))
-    rejected = large.ask(plan.rejected).rename(columns={"column": "column_name"}).assign(rule_id="readable")
+    unreadable = plan.rejected if n_unreadable else f"from ({plan.rejected}) limit 0"
+    rejected = large.ask(unreadable).rename(columns={"column": "column_name"}).assign(rule_id="readable")
     both = pd.concat([part for part in (quarantine, rejected) if len(part)] or [quarantine])
     return LargeResult(
         n_rows=n_rows,

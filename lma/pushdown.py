@@ -64,10 +64,9 @@ class Unknown:
 class Plan:
     """Queries that conform one staged file, and the small tables they join.
 
-    ``tables``: lookups by name; their columns ``key_<n>`` are matched to ``joins[name]``. ``base`` is one row
-    per published row; ``observations`` has the columns of staging.observations, in order. ``codes`` is every
-    text a code column can hold. ``unknown``: one entry for each code map that meets a text
-    it does not list.
+    ``tables``: lookups by name. ``observations`` has the columns of staging.observations, in order; a cell that
+    cannot be read still stands there, as NaN or without a period, and is in ``rejected``. ``codes``: every text
+    that a code column can hold. ``unknown``: one entry for each code map that meets a text it does not list.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -281,7 +280,8 @@ def _write(lookups: _Lookups, constants: Mapping[str, str], stage: str, code_typ
         "observation_id": f"{_literal(file.snapshot_sha[:12] + ':')} || raw_row",
         "source_id": f"cast({_literal(source.source_id)} as {code_type})",
         "as_of": f"date {_literal(file.as_of.isoformat())}",
-        "obs_value": "case when is_missing then null else figure end",
+        # A filter would make DuckDB read every figure twice; cells that are no figures are taken out afterwards.
+        "obs_value": "case when is_missing then null when is_bad_value then cast('nan' as double) else figure end",
         "obs_status": _status(source, code_type),
         "snapshot_sha": f"cast({_literal(file.snapshot_sha)} as {code_type})",
         "raw_row": "cast(raw_row as integer)",
@@ -316,7 +316,7 @@ from ({base})"""
     ]
     return Plan(
         tables=lookups.frames,
-        observations=f"select\n    {columns}\nfrom ({figures})\nwhere not is_bad_value and time_period is not null",
+        observations=f"select\n    {columns}\nfrom ({figures})",
         counts=counts,
         rejected=rejected,
         unknown=unknown,
@@ -347,7 +347,7 @@ def _base_query(lookups: _Lookups, constants: Mapping[str, str], stage: str, cod
     return f"""
     select *, not is_missing and (not is_number or figure is null or isinf(figure)) as is_bad_value
     from (
-        select *, cell in ({missing or "null"}) is true as is_missing, cell in ({blank or "null"}) is true as is_blank,
+        select *, cell in ({missing or "null"}) is true as is_missing, {f"cell in ({blank})" if blank else "false"} as is_blank,
             is_plain or regexp_full_match(cell, {number}) as is_number,
             case when power <> '' and not contains(lower(cell), 'e') then try_cast(cell || power as double)
                 else try_cast(cell as double) * multiplier end as figure

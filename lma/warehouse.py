@@ -1172,6 +1172,11 @@ class LargeFile:
         finally:
             self._connection.execute("set preserve_insertion_order = true")
 
+    def drop_unreadable(self) -> int:
+        """Rows taken out because their figure is no number, or their period none."""
+        query = f"delete from {self.observations} where isnan(obs_value) or time_period is null"
+        return int(self._connection.execute(query).fetchall()[0][0])
+
     def distinct_codes(self, together: Sequence[Sequence[str]]) -> Iterator[pd.DataFrame]:
         """For each group of columns its distinct codes, with the first row of each; other columns as anywhere."""
         anywhere = self.ask(f"select * from {self.observations} limit 1")
