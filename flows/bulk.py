@@ -103,12 +103,13 @@ def read_through_beside(large: LargeFile, raw_store: Path, snapshot_sha: str) ->
     That is a gzip file that is cut or damaged at its end, another content than was landed, letters lost before
     the file came here, and a line too long for any table. What it finds goes before what SQL says, and stops SQL.
     """
-    ahead = threading.Event()
+    ahead, damaged = threading.Event(), threading.Event()
 
     def read_through() -> None:
         try:
             check_pieces(_signalling(snapshots.read_landed_pieces(raw_store, snapshot_sha), ahead))
         except BaseException:
+            damaged.set()
             large.interrupt()
             raise
         finally:
@@ -117,6 +118,8 @@ def read_through_beside(large: LargeFile, raw_store: Path, snapshot_sha: str) ->
     with ThreadPoolExecutor(1) as second_reader:
         reading = second_reader.submit(read_through)
         ahead.wait()
+        if damaged.is_set():  # SQL must not start: a giant line would fill the memory with its error message
+            reading.result()
         try:
             yield
         except InputError:
