@@ -609,6 +609,8 @@ def ingest_files(
     with open_run(request) as run:
         for path in files:
             step(ingest_file)(run, path, source, vintage)
+        if not run.new_snapshots and not list_unloaded(run):
+            return
         step(load_landed_files)(run)
         step(check_observations)(run)
         step(derive_figures)(run)
@@ -627,6 +629,10 @@ def ingest_file(run: Run, path: Path, source: Source, vintage: dt.date | None) -
             f"{path} was landed before, as vintage {landed.as_of}, and --vintage {vintage} cannot change that: nothing landed is overwritten. "
             f"If {landed.as_of} is wrong, remove {landed.snapshot_sha}.{source.source_id}.json from {run.request.raw_store}, move the "
             "database away and ingest the file again: the database is built again from the landed files."
+        )
+    if not landed.is_new:
+        run.say(
+            f"{path.name} was landed before, {landed.retrieved_at:%Y-%m-%d %H:%M} UTC, as vintage {landed.as_of}: it adds nothing"
         )
     return landed
 

@@ -125,7 +125,7 @@ def _rate_country(
     return (
         pd.concat([marks, pd.DataFrame(scores)]).assign(ref_area=ref_area)
         if scores
-        else marks.assign(ref_area=ref_area, rating=None, n_indicators=pd.NA)
+        else marks.assign(ref_area=ref_area, rating=None, n_indicators=float("nan"))
     )
 
 
