@@ -275,6 +275,7 @@ def test_browser_like_user_agent_opens_the_door(ministry: Ministry, server: Publ
         b'<?xml version="1.0"?><html>',
         gzip.compress(b"<html><body>Sign in</body></html>" + b"x" * 5000),
     ],
+    ids=["consent", "byte order mark", "xml", "gzipped"],
 )
 def test_page_with_status_200_is_refused(ministry: Ministry, server: PublishersServer, page: bytes) -> None:
     server.on("/table.csv", Reply(body=page if page.startswith(b"\x1f\x8b") else page + b"x" * 1000))
