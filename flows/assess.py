@@ -135,9 +135,20 @@ def collect_marts(run: Run, country: Country) -> Any:
     from lma.assessment.country import Marts
 
     read, code = run.warehouse.read, country.ref_area
-    names = ("indicators", "forecasts", "forecast_scores", "balances", "shortages", "decisions", "corridors")
+    names = (
+        "indicators",
+        "forecasts",
+        "forecast_scores",
+        "balances",
+        "shortages",
+        "decisions",
+        "corridors",
+        "revisions",
+    )
     frames = {name: read(f"marts.{name}", code) for name in names}
-    return Marts(observations=read("marts.observations"), snapshots=list_known_snapshots(run), **frames)
+    conflicts = run.warehouse.compare_sources(code, run.request.as_of, dict(run.request.bounds))
+    known = list_known_snapshots(run)
+    return Marts(observations=read("marts.observations"), snapshots=known, conflicts=conflicts, **frames)
 
 
 def list_known_snapshots(run: Run) -> pd.DataFrame:
@@ -194,11 +205,13 @@ def compose_edition(run: Run, country: Country) -> Edition:
     }
     mine = observations[observations["observation_id"].isin(used)].reset_index(drop=True)
     snapshots = list_known_snapshots(run).drop(columns="retrieved_at")
-    sources = snapshots[snapshots["snapshot_sha"].isin(set(mine["snapshot_sha"]))].reset_index(drop=True)
+    compared = assessment.conflicts
+    files = {*mine["snapshot_sha"], *compared["snapshot_sha"], *compared["other_snapshot_sha"]}
+    sources = snapshots[snapshots["snapshot_sha"].isin(files)].reset_index(drop=True)
     return Edition(
         ref_area=country.ref_area, label=country.label, edition=run.request.edition, as_of=cut_off(run, sources), tables=assessment.tables,
         cells=assessment.cells, series=assessment.series, sources=sources, observations=mine, checks=run_checks(run, country),
-        notes=assessment.notes, run=describe_run(run, country, assessment.limits), origins=origins,
+        notes=assessment.notes, run=describe_run(run, country, assessment.limits), origins=origins, conflicts=compared,
     )  # fmt: skip
 
 

@@ -22,8 +22,25 @@ def summarise(folder: Path, console: Console) -> None:
     console.print(f"\n{folder}", markup=False, style="bold")
     for text in cells["text"]:
         console.print(f"  - {text}", markup=False)
+    console.print(f"  quality: {count_findings(folder)}", markup=False)
     files = sorted(path.name for path in folder.iterdir() if path.is_file())
     console.print(f"  files: {', '.join(files)}, tables/*.csv", markup=False)
+
+
+def count_findings(folder: Path) -> str:
+    """What T15 counts, in one line."""
+    cells = pd.read_csv(folder / "tables" / "T15.csv", dtype=str, keep_default_na=False)
+    counts = cells[cells["value"] != ""].pivot(index="row_id", columns="column_id", values="value")
+    counts = counts.reindex(columns=["checked", "found"]).astype(float).fillna(0)
+    kinds = {
+        name: counts[counts.index.str.startswith(name)] for name in ("SHIFT_", "COH_", "PAIR_", "REVISED_")
+    }
+    return (
+        f"{kinds['SHIFT_']['found'].sum():,.0f} series with a suspected, undeclared level shift or shock;"
+        f" {kinds['COH_']['found'].sum():,.0f} of {kinds['COH_']['checked'].sum():,.0f} identities missed;"
+        f" {kinds['PAIR_']['found'].sum():,.0f} of {kinds['PAIR_']['checked'].sum():,.0f} cells with two sources differ widely;"
+        f" {kinds['REVISED_']['found'].sum():,.0f} figures revised (T15)"
+    )
 
 
 NEEDED = (

@@ -39,7 +39,11 @@ def find_level_shifts(observations: pd.DataFrame, rules: RuleSet) -> pd.DataFram
     ``observations``: rows of marts.observations. Judged are annual counts, money and rates above zero, no
     projections and no growth rates. ``is_declared``: the publisher or a correction says so already.
     """
-    steps = score_changes(observations, rules)
+    return pick_level_shifts(score_changes(observations, rules), rules)
+
+
+def pick_level_shifts(steps: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
+    """The suspected shifts among scored changes, as find_level_shifts gives them."""
     found = steps[_is_far(steps, rules)]
     judged = found.assign(kind=[_judge_kind(row, rules) for row in found.to_dict("records")])
     kept = judged[~_undoes_a_shock(judged, int(rules.threshold("years_after")))]

@@ -217,26 +217,47 @@ def _sum_shares(figures: pd.DataFrame) -> pd.DataFrame:
 # ---------------------------------------------------------------- two sources for one cell
 
 
+CONFLICT_COLUMNS = (
+    "ref_area", "counterpart_area", "freq", "indicator", "sex", "age", "economic_activity", "activity_revision", "occupation",
+    "occupation_revision", "citizenship", "unit_measure", "time_period", "source_id", "as_of", "basis", "obs_value",
+    "other_source_id", "other_as_of", "other_basis", "other_value", "difference", "relative_difference", "observation_id",
+    "other_observation_id", "snapshot_sha", "other_snapshot_sha",
+)  # fmt: skip
 PAIR = ("source_id", "other_source_id", "indicator")
+_SUMMARY = [
+    *PAIR,
+    "n_cells",
+    "n_beyond",
+    "median",
+    "largest",
+    "cell",
+    "time_period",
+    "observation_id",
+    "other_observation_id",
+]
 
 
-def summarise_conflicts(conflicts: pd.DataFrame) -> pd.DataFrame:
+def summarise_conflicts(conflicts: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     """One row per pair of sources and indicator, the widest median first.
 
-    ``conflicts``: rows of warehouse/source_conflicts.sql. Columns: PAIR, ``n_cells``, ``median`` and
-    ``largest`` (per cent, absolute), and the largest example: ``time_period``, ``cell``, ``value``,
-    ``other_value``, ``observation_id``, ``other_observation_id``.
+    ``conflicts``: rows of warehouse/source_conflicts.sql. Columns: PAIR, ``n_cells``, ``n_beyond`` (differing
+    by more than ``tolerance``, per cent), ``median`` and ``largest`` (per cent, absolute), and the largest example:
+    ``cell`` in words and the columns of the query.
     """
     measured = conflicts[conflicts["relative_difference"].notna()]
     if measured.empty:
-        return pd.DataFrame(columns=[*PAIR, "n_cells", "median", "largest", "cell", *conflicts.columns])
-    sized = measured.assign(size=measured["relative_difference"].abs())
+        return pd.DataFrame(columns=_SUMMARY)
+    size = measured["relative_difference"].abs()
+    sized = measured.assign(size=size, is_beyond=size > tolerance)
     ordered = sized.sort_values(["size", "time_period"], ascending=False, kind="stable")
     groups = ordered.groupby(list(PAIR), sort=False)
     largest = groups.head(1).set_index(list(PAIR))
-    found = (
-        groups["size"].agg(n_cells="size", median="median", largest="max").join(largest.drop(columns="size"))
-    )
+    found = groups.agg(
+        n_cells=("size", "size"),
+        n_beyond=("is_beyond", "sum"),
+        median=("size", "median"),
+        largest=("size", "max"),
+    ).join(largest.drop(columns=["size", "is_beyond"]))
     found = found.reset_index().sort_values(
         ["median", *PAIR], ascending=[False, True, True, True], kind="stable"
     )

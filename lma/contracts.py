@@ -905,7 +905,7 @@ class Edition:
     the marts.observations rows that the cells trace to. ``checks``: contract checks of the run.
     ``notes``: footnote id -> text. ``run``: parameters, versions, mart hashes. ``origins``: computed row id
     (I:, F:, B:, S:, D:, C:) -> ids of observations it rests on, the first few, because ``cells.inputs`` goes
-    only one step back.
+    only one step back. ``conflicts``: cells for which two sources have a figure (source_conflicts.sql).
     """
 
     ref_area: str
@@ -921,3 +921,4 @@ class Edition:
     notes: dict[str, str] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, list[str]] = field(default_factory=dict)
+    conflicts: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -171,7 +171,7 @@ def test_each_pair_of_figures_for_one_cell_is_compared_once(compared: pd.DataFra
 
 
 def test_pairs_are_summarised_with_their_largest_example(compared: pd.DataFrame) -> None:
-    found = summarise_conflicts(compared).set_index("other_source_id")
+    found = summarise_conflicts(compared, 5).set_index("other_source_id")
     assert found.loc["census", ["n_cells", "median", "largest", "cell"]].tolist() == [
         2,
         15.5,
@@ -180,7 +180,7 @@ def test_pairs_are_summarised_with_their_largest_example(compared: pd.DataFrame)
     ]
     assert found.loc["census", "other_value"] == 130.0
     assert found.index.tolist() == ["census", "model"]
-    assert summarise_conflicts(compared.head(0)).empty
+    assert summarise_conflicts(compared.head(0), 5).empty
 
 
 def test_the_query_belongs_to_the_warehouse() -> None:

@@ -28,7 +28,14 @@ CHANGE_SPEC = TableSpec(
 )
 NO_EARLIER = "no earlier edition of the country lies beside this one"
 MOST_CELLS = 10
-UNCOUNTED = ("T0", "T11", "T12", "T13")  # texts, and tables about the sources and models themselves
+UNCOUNTED = (
+    "T0",
+    "T11",
+    "T12",
+    "T13",
+    "T14",
+    "T15",
+)  # texts, and tables about the sources and models themselves
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from lma.assessment.cells import Lineage
 from lma.assessment.changelog import CHANGE_SPEC, Comparison, change_table
+from lma.assessment.findings import FINDING_SPEC, collect_findings, finding_table, mark_growth
 from lma.assessment.headline import HEADLINE_SPEC, headline_table
 from lma.assessment.migration import (
     DECISION_SPEC,
@@ -36,7 +37,9 @@ from lma.assessment.shortage import (
     shortage_spec,
     shortage_table,
 )
-from lma.contracts import Country, TableSpec
+from lma.assessment.statement import STATEMENT_SPEC, statement_table
+from lma.coherence import CONFLICT_COLUMNS
+from lma.contracts import Country, TableSpec, table_contract
 from lma.levels import find_levels, find_main_level
 
 NOTES = {
@@ -44,6 +47,7 @@ NOTES = {
     "N_MODELLED": "ILO modelled estimate, not a figure the country reported: it must not be used to rank countries.",
     "N_REPORTED": "Reported by the country to the ILO.",
     "N_BREAK": "Break in series: figures before and after it are not comparable; no growth is taken across it.",
+    "N_SUSPECTED": "A level shift or shock that nobody declares is suspected in the series (T15): growth across it may be one of the survey.",
     "N_PROJECTION": "A projection shows what happens if past patterns continue; it is not a forecast of policy.",
     "N_RECONCILED": "Sector means are adjusted so that they sum to the total.",
     "N_BACKTEST": "Each candidate was fitted on the figures up to an origin only, then compared with what followed.",
@@ -84,12 +88,16 @@ class Marts:
     decisions: pd.DataFrame
     corridors: pd.DataFrame
     snapshots: pd.DataFrame
+    conflicts: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(CONFLICT_COLUMNS)))
+    revisions: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=table_contract("marts.revisions").column_names)
+    )
 
     def lineage(self) -> Lineage:
         """Every id of these frames with what it came from."""
         keys = {
             "indicators": "indicator_id", "forecasts": "forecast_id", "forecast_scores": "score_id", "balances": "balance_id",
-            "shortages": "shortage_id", "decisions": "decision_id", "corridors": "corridor_id",
+            "shortages": "shortage_id", "decisions": "decision_id", "corridors": "corridor_id", "revisions": "revision_id",
         }  # fmt: skip
         frames = [(getattr(self, name), id_column) for name, id_column in keys.items()]
         inputs = {
@@ -98,8 +106,19 @@ class Marts:
             for node, ids in zip(frame[id_column], frame["inputs"], strict=True)
         }
         columns = self.observations[["observation_id", "source_id", "as_of"]]
-        leaves = {o: (s, d) for o, s, d in columns.itertuples(index=False, name=None)}
+        leaves = self._list_compared() | {o: (s, d) for o, s, d in columns.itertuples(index=False, name=None)}
         return Lineage(leaves, inputs)
+
+    def _list_compared(self) -> dict[str, tuple[str, dt.date]]:
+        """Figures that only the conflicts and revisions name: not preferred, or of an earlier vintage."""
+        other = self.conflicts[["other_observation_id", "other_source_id", "other_as_of"]]
+        first = self.conflicts[["observation_id", "source_id", "as_of"]]
+        pairs = [row for frame in (first, other) for row in frame.itertuples(index=False, name=None)]
+        rows = self.revisions[["inputs", "source_id", "as_of", "previous_as_of"]].itertuples(
+            index=False, name=None
+        )
+        pairs += [pair for ids, s, *days in rows for pair in zip(ids, (s, s), days, strict=True)]
+        return {node: (source_id, as_of) for node, source_id, as_of in pairs}
 
 
 @dataclass(frozen=True)
@@ -111,6 +130,7 @@ class Assessment:
     series: pd.DataFrame
     notes: dict[str, str]
     limits: tuple[str, ...]
+    conflicts: pd.DataFrame
 
 
 def assess(
@@ -125,6 +145,7 @@ def assess(
     code, derived = country.ref_area, marts.indicators
     observed = select(marts.observations, ref_area=code)
     level = find_main_level(observed, code)
+    findings = collect_findings(observed, marts.conflicts, marts.revisions)
     parts = [
         (PROFILE_SPEC, country_profile(code, edition, observed, derived, lineage)),
         (sector_spec(find_levels(observed, code)), sector_profile(code, observed, derived, lineage)),
@@ -138,17 +159,29 @@ def assess(
         (DEPENDENCY_SPEC, dependency_table(country, observed, derived, lineage)),
         (corridor_spec(country), corridor_table(country, marts.corridors, lineage)),
         (DECISION_SPEC, decision_table(code, marts.decisions, lineage)),
-        (QUALITY_SPEC, quality_table(country, edition, observed, derived, marts.snapshots, lineage)),
+        (
+            QUALITY_SPEC,
+            quality_table(country, edition, observed, derived, marts.snapshots, lineage, findings),
+        ),
         (ACCURACY_SPEC, accuracy_table(code, observed, marts.forecast_scores, lineage)),
+        (FINDING_SPEC, finding_table(code, findings, lineage)),
     ]
-    body = pd.concat([cells for _, cells in parts if len(cells)], ignore_index=True)
+    laid_out = pd.concat([cells for _, cells in parts if len(cells)], ignore_index=True)
+    body = mark_growth(laid_out, findings, derived, lineage)
     # A headline may be words only: its columns of numbers are empty, but columns of numbers all the same.
     headline = headline_table(country, body, lineage).astype(body.dtypes.to_dict())
     changes = change_table(code, body, compared, lineage).astype(body.dtypes.to_dict())
-    cells = pd.concat([headline, body, changes], ignore_index=True)
-    specs = (HEADLINE_SPEC, *(spec for spec, _ in parts), CHANGE_SPEC)
+    statement = statement_table(code, body, lineage).astype(body.dtypes.to_dict())
+    cells = pd.concat([headline, body, changes, statement], ignore_index=True)
+    *main, detail = (spec for spec, _ in parts)
+    specs = (HEADLINE_SPEC, *main, CHANGE_SPEC, STATEMENT_SPEC, detail)
     return Assessment(
-        specs, cells, chart_series(code, observed, marts.forecasts), used_notes(cells, specs), LIMITS
+        specs,
+        cells,
+        chart_series(code, observed, marts.forecasts),
+        used_notes(cells, specs),
+        LIMITS,
+        marts.conflicts,
     )
 
 

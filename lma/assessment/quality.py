@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells
+from lma.assessment.findings import (
+    Findings,
+    describe_comparison,
+    describe_pair,
+    describe_shift,
+    list_checks,
+    list_suspected,
+    word_check,
+)
 from lma.assessment.profile import ALTERNATIVE_GROUPS, sector_rows
 from lma.assessment.selection import latest, select
 from lma.classifications import list_unresolved_areas
+from lma.coherence import CHECKS, months_since
 from lma.contracts import Country, TableSpec, Zone, rule_set, sources
 
 QUALITY_COLUMNS = tuple(
@@ -17,15 +28,16 @@ QUALITY_COLUMNS = tuple(
     for pair in (
         ("title", "Table"), ("publisher", "Publisher"), ("table_code", "Table code"), ("licence", "Licence"), ("vintage", "Vintage"),
         ("n_figures", "Figures used for the country"), ("first_period", "First period"), ("last_period", "Last period"),
-        ("age", "Age of the last period, years"), ("missing", "Missing, %"), ("breaks", "Breaks in series"), ("basis", "Basis"),
+        ("age", "Age of the last period, years"), ("months", "Months from the last period to the edition"),
+        ("missing", "Missing, %"), ("breaks", "Breaks in series"), ("basis", "Basis"),
         ("quarantined", "Rows refused by the contract"), ("finding", "Finding"),
     )
 )  # fmt: skip
 QUALITY_SPEC = TableSpec(
     "T11",
     "Data quality",
-    "One row per published table used for the country, then one row per contradiction between sources and per"
-    " quoted claim that was checked against the figures.",
+    "One row per published table used for the country, then one row per contradiction between sources, per identity"
+    " that figures miss, and per quoted claim that was checked against the figures.",
     "Source",
     ("N_BREAK",),
 )
@@ -38,15 +50,17 @@ def quality_table(
     indicators: pd.DataFrame,
     snapshots: pd.DataFrame,
     lineage: Lineage,
+    findings: Findings | None = None,
 ) -> pd.DataFrame:
-    """Cells of T11. ``snapshots``: rows of meta.snapshots; ``edition``: YYYY-MM, from which ages are counted."""
+    """Cells of T11. ``snapshots``: rows of meta.snapshots; ``edition``: YYYY-MM, from which ages are counted; ``findings``: of T15."""
     table = TableCells(country.ref_area, "T11", QUALITY_COLUMNS, lineage)
     mine = select(observations, ref_area=country.ref_area)
-    year = int(edition[:4])
+    suspected = {} if findings is None else word_suspected(findings)
     for source_id, rows in mine.groupby("source_id", sort=True):
         facts = select(snapshots, source_id=source_id)
-        _add_source_row(table, Key(str(source_id), str(source_id)), rows, facts, year)
-    for conflict in find_conflicts(mine):
+        _add_source_row(table, Key(str(source_id), str(source_id)), rows, facts, edition, suspected)
+    found = [] if findings is None else [*list_wide_pairs(findings), *list_failing_checks(findings)]
+    for conflict in [*find_conflicts(mine), *found]:
         _add_finding_row(table, conflict, "does not apply to a conflict between sources")
     unresolved = find_unresolved_areas(mine)
     if unresolved is not None:
@@ -58,7 +72,15 @@ def quality_table(
     return table.frame()
 
 
-def _add_source_row(table: TableCells, row: Key, rows: pd.DataFrame, facts: pd.DataFrame, year: int) -> None:
+def _add_source_row(
+    table: TableCells,
+    row: Key,
+    rows: pd.DataFrame,
+    facts: pd.DataFrame,
+    edition: str,
+    suspected: Mapping[str, tuple[str, list[str]]],
+) -> None:
+    year = int(edition[:4])
     ids = list(rows.sort_values("time_period", kind="stable")["observation_id"].tail(5))
     fact = facts.sort_values("as_of", kind="stable").iloc[-1]
     for column in ("title", "publisher", "table_code", "licence"):
@@ -67,6 +89,7 @@ def _add_source_row(table: TableCells, row: Key, rows: pd.DataFrame, facts: pd.D
     table.text(row, "vintage", ", ".join(vintages), ids)
     figures = rows[rows["obs_value"].notna()]
     _add_counts(table, row, rows, figures, ids, year)
+    _add_months(table, row, figures, ids, edition)
     table.text(row, "basis", ", ".join(sorted(rows["basis"].unique())).replace("_", " "), ids)
     refused = int(facts["n_quarantined"].sum())
     table.number(
@@ -79,13 +102,19 @@ def _add_source_row(table: TableCells, row: Key, rows: pd.DataFrame, facts: pd.D
         "rows of the landed files in quarantine, all countries",
         decimals=0,
     )
-    _add_finding(table, row, rows, figures, ids, year)
+    _add_finding(table, row, rows, figures, ids, year, suspected.get(row.id))
 
 
 def _add_finding(
-    table: TableCells, row: Key, rows: pd.DataFrame, figures: pd.DataFrame, ids: list[str], year: int
+    table: TableCells,
+    row: Key,
+    rows: pd.DataFrame,
+    figures: pd.DataFrame,
+    ids: list[str],
+    year: int,
+    suspected: tuple[str, list[str]] | None = None,
 ) -> None:
-    """What a reader of the source's figures must know: how old they are, where the series breaks."""
+    """What a reader of the source's figures must know: how old they are, where the series breaks or seems to."""
     words, notes, limit = [], [], int(rule_set("decision").threshold("max_age"))
     last = last_observed_period(figures)
     if last is not None and year - int(last[:4]) > limit:
@@ -99,6 +128,9 @@ def _add_finding(
             f"Break in {worst['time_period']}: {worst['break_reason']}. No growth is taken across it."
         )
         ids, notes = list(broken["observation_id"].head(5)), ["N_BREAK"]
+    if suspected is not None:
+        words.append(suspected[0])
+        ids, notes = [*ids, *suspected[1]], [*notes, "N_SUSPECTED"]
     if words:
         table.text(row, "finding", " ".join(words), ids, footnotes=notes)
     else:
@@ -152,6 +184,15 @@ def _add_counts(
     )
 
 
+def _add_months(table: TableCells, row: Key, figures: pd.DataFrame, ids: list[str], edition: str) -> None:
+    last = last_observed_period(figures)
+    if last is None:
+        table.empty(row, "months", "[z]", "the source holds no figure but projections")
+        return
+    step = "months from the end of the last period that is not a projection to the month of the edition"
+    table.number(row, "months", months_since(last, edition), "MO", "reported", ids, step, decimals=0)
+
+
 class Conflict(NamedTuple):
     """What cannot both be right: two published figures, or a published figure and a quoted claim."""
 
@@ -165,6 +206,56 @@ class Conflict(NamedTuple):
 def find_conflicts(mine: pd.DataFrame) -> list[Conflict]:
     """Contradictions between the sources used for one country, newest common year of each comparison."""
     return [c for c in (_employment_above_labour_force(mine), _parts_against_total(mine)) if c is not None]
+
+
+def word_suspected(findings: Findings) -> dict[str, tuple[str, list[str]]]:
+    """Source -> what is suspected of its series in words, with the figures of the largest."""
+    found: dict[str, list[tuple[dict[str, str], pd.DataFrame]]] = {}
+    for key, rows in list_suspected(findings):
+        found.setdefault(key["source_id"], []).append((key, rows))
+    words = {}
+    for source_id, groups in found.items():
+        years = sorted({key["time_period"] for key, _ in groups})
+        rows = pd.concat([rows for _, rows in groups], ignore_index=True)
+        top = rows.iloc[int(rows["size"].argmax())].to_dict()
+        text = (
+            f"Suspected, declared by nobody: a level shift or shock in {len(rows)} of its series, {', '.join(years)} (T15)."
+            f" Largest: {describe_shift(top)}."
+        )
+        words[source_id] = (text, [str(top["observation_id"]), str(top["previous_id"])])
+    return words
+
+
+def list_wide_pairs(findings: Findings) -> list[Conflict]:
+    """The pairs of sources furthest apart for the same cells; all of them stand in T15."""
+    rules, pairs = rule_set("coherence"), findings.pairs
+    wide = pairs[pairs["median"] > rules.threshold("conflict")].head(int(rules.threshold("most_conflicts")))
+    return [
+        Conflict(
+            f"PAIR_{row['indicator']}_{row['source_id']}_{row['other_source_id']}",
+            f"Conflict: {row['source_id']} and {row['other_source_id']}",
+            row["time_period"],
+            f"{row['n_cells']} cells of {row['indicator']} with both sources differ by {row['median']:.1f} % at the median,"
+            f" at most {row['largest']:.1f} %: {describe_pair(row)}.",
+            [row["observation_id"], row["other_observation_id"]],
+        )
+        for row in wide.to_dict("records")
+    ]
+
+
+def list_failing_checks(findings: Findings) -> list[Conflict]:
+    """Identities that published figures of the country miss by more than the tolerance."""
+    return [
+        Conflict(
+            f"COHERENCE_{check}",
+            f"Incoherent: {CHECKS[check].lower()}",
+            worst["time_period"],
+            f"{word_check(check, rows)} Largest: {describe_comparison(worst.to_dict())} (T15.COH_{check}.found).",
+            ids,
+        )
+        for check, rows, worst, ids in list_checks(findings.compared)
+        if worst["fails"]
+    ]
 
 
 NATIONAL = {"freq": "A", "sex": "_T", "age": "_T", "citizenship": "_T"}

@@ -1,4 +1,4 @@
-"""tables/*.csv and datapackage.json: one tidy file per table, described by the Data Package standard v2.
+"""tables/*.csv, source_conflicts.csv and datapackage.json: tidy files, described by the Data Package standard v2.
 
 Schemas come from the contract of marts.assessments, so that the files and the warehouse cannot drift apart.
 Reference: Data Package v2.0, https://datapackage.org/standard/data-package/.
@@ -94,6 +94,61 @@ def render_table(edition: Edition, table_id: str) -> bytes:
     records = _ordered_cells(edition, table_id).to_dict("records")
     rows = ([format_value(cell[c.name], c.physical_type) for c in columns] for cell in records)
     return write_csv([c.name for c in columns], rows)
+
+
+# ---------------------------------------------------------------- source_conflicts.csv
+
+
+_CONFLICT_WORDS = {
+    "source_id": "Source that goes first.",
+    "as_of": "Vintage of the first source.",
+    "basis": "Kind of figure of the first source.",
+    "obs_value": "Figure of the first source.",
+    "other_source_id": "The other source.",
+    "other_as_of": "Vintage of the other source.",
+    "other_basis": "Kind of figure of the other source.",
+    "other_value": "Figure of the other source.",
+    "difference": "other_value - obs_value.",
+    "relative_difference": "100 x difference / |obs_value|; empty where that is zero.",
+    "observation_id": "First 12 digits of the file's sha256, and the row, of the first figure.",
+    "other_observation_id": "The same of the other figure.",
+    "snapshot_sha": "sha256 of the file of the first figure.",
+    "other_snapshot_sha": "sha256 of the file of the other figure.",
+}
+_CONFLICT_TYPES = {
+    "obs_value": "DOUBLE",
+    "other_value": "DOUBLE",
+    "difference": "DOUBLE",
+    "relative_difference": "DOUBLE",
+    "as_of": "DATE",
+    "other_as_of": "DATE",
+}
+
+
+def _conflict_columns(conflicts: pd.DataFrame) -> list[Column]:
+    """Columns of the conflicts; dimensions are described as those of marts.observations."""
+    described = {column.name: column.description for column in table_contract("marts.observations").columns}
+    return [
+        Column(name, _CONFLICT_TYPES.get(name, "VARCHAR"), _CONFLICT_WORDS.get(name) or described[name])
+        for name in conflicts.columns
+    ]
+
+
+def render_conflicts(conflicts: pd.DataFrame) -> bytes:
+    """CSV of the cells for which two sources have a figure, both with their ids."""
+    columns = _conflict_columns(conflicts)
+    records = conflicts.to_dict("records")
+    rows = ([format_value(record[c.name], c.physical_type) for c in columns] for record in records)
+    return write_csv([c.name for c in columns], rows)
+
+
+def _describe_conflicts(conflicts: pd.DataFrame, content: bytes) -> dict[str, Any]:
+    key = ["observation_id", "source_id", "other_observation_id", "other_source_id"]
+    return {
+        **describe_file("source_conflicts", "source_conflicts.csv", content),
+        "title": "Cells for which two sources have a figure, and by how much they differ",
+        "schema": describe_schema(_conflict_columns(conflicts), key),
+    }
 
 
 # ---------------------------------------------------------------- datapackage.json
@@ -207,7 +262,7 @@ def write_json(content: Any) -> bytes:
 
 
 def render(edition: Edition, observations: bytes) -> dict[str, bytes]:
-    """``tables/<table>.csv`` of every table, and ``datapackage.json``, which also describes ``observations``.
+    """``tables/<table>.csv`` of every table, ``source_conflicts.csv``, and ``datapackage.json``, which describes all.
 
     ``observations`` is the content of observations.sdmx.csv, which has its own columns and no Table Schema.
     """
@@ -218,8 +273,13 @@ def render(edition: Edition, observations: bytes) -> dict[str, bytes]:
         "title": "Published figures that the tables were computed from (SDMX-CSV 2.0)",
         "mediatype": "application/vnd.sdmx.data+csv; version=2.0.0",
     }
+    others = {}
+    if len(edition.conflicts.columns):
+        others = {"source_conflicts.csv": render_conflicts(edition.conflicts)}
+        resources.append(_describe_conflicts(edition.conflicts, others["source_conflicts.csv"]))
     package = {**_describe_package(edition), "resources": [*resources, sdmx]}
     return {
         **{f"tables/{table_id}.csv": content for table_id, content in tables.items()},
+        **others,
         "datapackage.json": write_json(package),
     }
