@@ -47,7 +47,7 @@ mapping:
   unit_multiplier: 1000
 """
 AGES = ["TOTAL", *(f"Y{n}-{n + 4}" for n in range(15, 65, 5)), "YGE65"]
-ACTIVITIES = "TOTAL A B C D E F G H I J K L M N O P Q R S T U".split()
+ACTIVITIES = ["TOTAL", *"ABCDEFGHIJKLMNOPQRSTU"]
 
 
 def write_source(folder: Path) -> None:
@@ -136,7 +136,9 @@ def in_its_own_process(*arguments: str, folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("rows", nargs="*", type=int, default=[10_000_000, 50_000_000])
     parser.add_argument("--step", choices=["generate", "plain", "lma"])
     parser.add_argument("--in", dest="folder", type=Path)
