@@ -172,8 +172,9 @@ def test_each_pair_of_figures_for_one_cell_is_compared_once(compared: pd.DataFra
 
 def test_pairs_are_summarised_with_their_largest_example(compared: pd.DataFrame) -> None:
     found = summarise_conflicts(compared, 5).set_index("other_source_id")
-    assert found.loc["census", ["n_cells", "median", "largest", "cell"]].tolist() == [
+    assert found.loc["census", ["n_cells", "n_beyond", "median", "largest", "cell"]].tolist() == [
         2,
+        1,
         15.5,
         30.0,
         "EMP C 2023",

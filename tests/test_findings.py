@@ -17,7 +17,7 @@ from lma.assessment.findings import (
     collect_findings,
     find_growth_across,
     finding_table,
-    mark_growth,
+    mark_suspected,
 )
 from lma.assessment.quality import list_failing_checks, list_wide_pairs, word_suspected
 from lma.assessment.statement import CONCEPTS, statement_table
@@ -66,17 +66,26 @@ def test_growth_across_a_suspicion_is_marked_and_other_growth_is_not() -> None:
 def test_the_mark_reaches_a_cell_one_step_further_and_changes_nothing_in_place() -> None:
     rows = shifted()
     findings = collect_findings(rows, NO_CONFLICTS, NO_REVISIONS)
+    first = rows.loc[rows["time_period"] == "2018", "observation_id"].item()
     cells = pd.DataFrame(
         {
-            "inputs": [["I:5:2020"], ["S:1"], ["I:1:2020"], ["I:5:2020"]],
-            "footnotes": [[], ["N_X"], [], []],
-            "value": [1.0, 2.0, 3.0, np.nan],
+            "inputs": [["I:5:2020"], ["S:1"], ["I:1:2020"], ["I:5:2020"], [first], [first]],
+            "footnotes": [[], ["N_X"], [], [], [], []],
+            "value": [1.0, 2.0, 3.0, np.nan, 4.0, 4.0],
+            "table_id": ["T2", "T4", "T2", "T2", "T1", "T15"],
         }
     )
     lineage = Lineage({}, {"S:1": ["I:5:2020"]})
-    marked = mark_growth(cells, findings, pd.DataFrame([growth(5, "2020"), growth(1, "2020")]), lineage)
-    assert marked["footnotes"].tolist() == [["N_SUSPECTED"], ["N_X", "N_SUSPECTED"], [], []]
-    assert cells["footnotes"].tolist() == [[], ["N_X"], [], []]
+    marked = mark_suspected(cells, findings, pd.DataFrame([growth(5, "2020"), growth(1, "2020")]), lineage)
+    assert marked["footnotes"].tolist() == [
+        ["N_SUSPECTED"],
+        ["N_X", "N_SUSPECTED"],
+        [],
+        [],
+        ["N_SUSPECTED"],
+        [],
+    ]
+    assert cells["footnotes"].tolist() == [[], ["N_X"], [], [], [], []]
 
 
 def test_a_suspicion_is_shown_with_its_figures_and_said_of_its_source() -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lma.assessment.cells import Lineage
 from lma.assessment.changelog import CHANGE_SPEC, Comparison, change_table
-from lma.assessment.findings import FINDING_SPEC, collect_findings, finding_table, mark_growth
+from lma.assessment.findings import FINDING_SPEC, collect_findings, finding_table, mark_suspected
 from lma.assessment.headline import HEADLINE_SPEC, headline_table
 from lma.assessment.migration import (
     DECISION_SPEC,
@@ -167,7 +167,7 @@ def assess(
         (FINDING_SPEC, finding_table(code, findings, lineage)),
     ]
     laid_out = pd.concat([cells for _, cells in parts if len(cells)], ignore_index=True)
-    body = mark_growth(laid_out, findings, derived, lineage)
+    body = mark_suspected(laid_out, findings, derived, lineage)
     # A headline may be words only: its columns of numbers are empty, but columns of numbers all the same.
     headline = headline_table(country, body, lineage).astype(body.dtypes.to_dict())
     changes = change_table(code, body, compared, lineage).astype(body.dtypes.to_dict())

@@ -301,20 +301,25 @@ def _add_revisions(table: TableCells, revisions: pd.DataFrame) -> None:
         _add(table, row, "revision", numbers, "reported", list(sized["revision_id"]), step, (example, text))
 
 
-# ---------------------------------------------------------------- growth across a suspicion
+# ---------------------------------------------------------------- suspicions beside the figures they touch
 
 
-def mark_growth(
+def mark_suspected(
     cells: pd.DataFrame, findings: Findings, indicators: pd.DataFrame, lineage: Lineage
 ) -> pd.DataFrame:
-    """The cells, with the note N_SUSPECTED where a growth rate of employment spans a suspected shift."""
+    """The cells, with the note N_SUSPECTED where a figure is the first after a suspected shift or growth spans one.
+
+    T11 and T15, which speak of the suspicions themselves, are left alone.
+    """
     crossed = find_growth_across(findings.shifts, indicators)
-    if not crossed:
-        return cells
+    shifted = set(findings.shifts.loc[~findings.shifts["is_declared"].astype(bool), "observation_id"])
     rests_on = [
-        bool(crossed.intersection(ids))
-        or any(crossed.intersection(lineage.inputs.get(node, ())) for node in ids)
-        for ids in cells["inputs"]
+        table_id not in ("T11", "T15")
+        and (
+            not (crossed | shifted).isdisjoint(ids)
+            or any(not crossed.isdisjoint(lineage.inputs.get(node, ())) for node in ids)
+        )
+        for table_id, ids in zip(cells["table_id"], cells["inputs"], strict=True)
     ]
     noted = [
         [*notes, "N_SUSPECTED"] if crosses and pd.notna(value) else notes
