@@ -272,7 +272,7 @@ def cut_armenia(full: dict[str, Path], out: Path) -> None:
     keep = column_is(0, LABELS | {"USA", "Ukraine", "Kazakhstan", "Others", "Total"})
     sheets = {"monthly in USD": (6, keep)}
     cut_xlsx(full["2023_10_16_transfers_transfers_by_countries.xlsx"], out, sheets)
-    sheets = {"annual in USD": (6, keep)}
+    sheets = {"annual in USD": (6, keep), "monthly in USD": (6, keep)}
     cut_xlsx(full["2024_03_01_transfers_transfers_by_countries.xlsx"], out, sheets)
 
 

@@ -610,6 +610,7 @@ def ingest_files(
         for path in files:
             step(ingest_file)(run, path, source, vintage)
         if not run.new_snapshots and not list_unloaded(run):
+            step(keep_withdrawals)(run)  # says which of them stay out of use
             return
         step(load_landed_files)(run)
         step(check_observations)(run)

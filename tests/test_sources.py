@@ -70,10 +70,14 @@ KNOWN_FIGURES = [
 
 
 def conform_file(path) -> pd.DataFrame:
+    """What a sample becomes for every source that reads it."""
+    owned = staging.match_sources(contracts.sources(), path.name)
+    assert owned, f"no source knows {path.name}"
+    return pd.concat([conform_for(path, *match) for match in owned])
+
+
+def conform_for(path, source, file, groups) -> pd.DataFrame:
     content = path.read_bytes()
-    owned = staging.match_file(contracts.sources(), path.name)
-    assert owned is not None, f"no source knows {path.name}"
-    source, file, groups = owned
     facts = staging.FileFacts(
         snapshot_sha=hashlib.sha256(content).hexdigest(),
         file_name=path.name,

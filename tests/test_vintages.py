@@ -17,8 +17,8 @@ DATES = {"2018-12-31": ("MUS", "ARM"), "2025-12-31": ("ARM",)}
 
 def file_vintage(path: Path) -> dt.date | None:
     """Vintage of a publisher's file, by its name or as its source declares."""
-    match = staging.match_file(contracts.sources(), path.name)
-    return None if match is None else staging.read_vintage(match[1], match[2])
+    matches = staging.match_sources(contracts.sources(), path.name)
+    return staging.read_vintage(matches[0][1], matches[0][2]) if matches else None
 
 
 def keep_known(folder: Path, as_of: dt.date) -> Path:
