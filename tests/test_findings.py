@@ -120,6 +120,11 @@ def test_identities_that_hold_and_that_fail() -> None:
     assert cells.loc["T15.COH_sexes.found", "value"] == 1
     assert cells.loc["T15.COH_sexes.largest", "value"] == pytest.approx(10)
     assert cells.loc["T15.COH_sexes.example", "text"] == "EMP 2024 (reported): 110 against 100 (+10.0 %)"
+    assert cells.loc["T15.COH_sexes.finding", "text"].startswith("1 of 1 miss by more than 0.5 %")
+    right = rows.assign(obs_value=rows["obs_value"].replace(100, 110))
+    whole = finding_table("MUS", collect_findings(right, NO_CONFLICTS, NO_REVISIONS), lineage_of(rows))
+    said = whole.set_index("address")["text"]
+    assert said["T15.COH_sexes.finding"] == "All 1 hold within 0.5 %."
     failing = list_failing_checks(findings)
     assert [found.id for found in failing] == ["COHERENCE_sexes"]
     assert set(failing[0].inputs) == set(rows["observation_id"])
