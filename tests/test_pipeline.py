@@ -356,7 +356,7 @@ def test_database_is_built_again_from_the_raw_store(world: World, second_world: 
     assert second_world["landed"] == sorted(path.name for path in world.raw.iterdir())
     here = {name: list(found) for name, found in describe_warehouse(world).items()}
     assert second_world["rebuilt"]["tables"] == here
-    assert all(rows > 0 for rows, _ in here.values())
+    assert [name for name, (rows, _) in here.items() if not rows] == ["meta.releases", "meta.withdrawals"]
     assert here["staging.observations"][0] > 100_000
 
 
