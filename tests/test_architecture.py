@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import statistics
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,3 +168,11 @@ def test_only_yaml_sql_and_codelists_in_their_folders() -> None:
     kinds = {"data_contracts": {".yaml"}, "warehouse/indicators": {".sql"}, "warehouse/codelists": {".csv"}}
     for folder, endings in kinds.items():
         assert {path.suffix for path in (ROOT / folder).rglob("*") if path.is_file()} == endings, folder
+
+
+def test_everything_that_runs_travels_in_the_wheel() -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    packed = build["targets"]["wheel"]["force-include"]
+    needed = {"data_contracts", *(f"warehouse/{path.name}" for path in (ROOT / "warehouse").glob("*.sql"))}
+    needed |= {f"warehouse/{name}" for name in ("codelists", "indicators", "sample")}
+    assert packed == {name: f"lma/_resources/{name}" for name in needed}
