@@ -104,7 +104,7 @@ def decide_migration(run: Run, country: Country) -> int:
 
     read, code, year = run.warehouse.read, country.ref_area, int(run.request.edition[:4])
     # Ratings of other countries are what an earlier run left there, perhaps as known on another date.
-    observations, shortages = read("marts.observations"), read("marts.shortages", code)
+    observations, shortages = read_around(run.warehouse, code), read("marts.shortages", code)
     corridors = list_corridors(country, observations=observations, shortages=shortages, as_of_year=year)
     run.warehouse.replace("marts.corridors", corridors, code)
     marts = {name: read(f"marts.{name}", code) for name in ("balances", "indicators", "forecasts")}
@@ -148,7 +148,16 @@ def collect_marts(run: Run, country: Country) -> Any:
     frames = {name: read(f"marts.{name}", code) for name in names}
     conflicts = run.warehouse.compare_sources(code, run.request.as_of, dict(run.request.bounds))
     known = list_known_snapshots(run)
-    return Marts(observations=read("marts.observations"), snapshots=known, conflicts=conflicts, **frames)
+    observations = read_around(run.warehouse, code)
+    return Marts(observations=observations, snapshots=known, conflicts=conflicts, **frames)
+
+
+def read_around(warehouse: Warehouse, ref_area: str) -> pd.DataFrame:
+    """Observations that an assessment of one country can need: its own, and what corridors compare everywhere."""
+    from lma.migration.corridors import INDICATORS
+
+    columns = {"ref_area": [ref_area], "counterpart_area": [ref_area], "indicator": INDICATORS}
+    return warehouse.read("marts.observations", any_of=columns)
 
 
 def list_known_snapshots(run: Run) -> pd.DataFrame:
@@ -198,12 +207,11 @@ def publish_country(run: Run, country: Country) -> Path:
 def compose_edition(run: Run, country: Country) -> Edition:
     """Everything the publish room needs; deterministic for the same inputs."""
     assessment = run.assessments[country.ref_area]
-    observations = run.warehouse.read("marts.observations")
     origins = trace_origins(run, assessment.cells)
     used = {node for ids in origins.values() for node in ids} | {
         node for ids in assessment.cells["inputs"] for node in ids
     }
-    mine = observations[observations["observation_id"].isin(used)].reset_index(drop=True)
+    mine = run.warehouse.read("marts.observations", any_of={"observation_id": used})
     snapshots = list_known_snapshots(run).drop(columns="retrieved_at")
     compared = assessment.conflicts
     files = {*mine["snapshot_sha"], *compared["snapshot_sha"], *compared["other_snapshot_sha"]}

@@ -15,7 +15,10 @@ def forecast_countries(run: Run, countries: list[Country]) -> int:
     """Forecast employment by sector; rows written. A country of which no employment is known gets no forecast."""
     from lma.forecasting.country import forecast_country
 
-    observations, request = run.warehouse.read("marts.observations"), run.request
+    observations, request = (
+        run.warehouse.read("marts.observations", any_of={"indicator": ["EMP"]}),
+        run.request,
+    )
     rows = 0
     for country in countries:
         code = country.ref_area
@@ -25,7 +28,7 @@ def forecast_countries(run: Run, countries: list[Country]) -> int:
             )
         except InputError as error:
             known = f"as known on {request.as_of}: " if request.as_of else ""
-            if not (observations["ref_area"] == code).any():
+            if run.warehouse.read("marts.observations", code).empty:
                 raise InputError(f"{known}{error}") from error
             run.say(f"{known}{code} has no annual employment, so it gets no forecast and no gap")
             forecasts, scores = map(empty_table, ("marts.forecasts", "marts.forecast_scores"))

@@ -18,6 +18,7 @@ import re
 import shutil
 import sys
 import time
+import types
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -823,12 +824,18 @@ class Warehouse:
 
     # ------------------------------------------------------------ reading
 
-    def read(self, table: str, ref_area: str | Sequence[str] | None = None) -> pd.DataFrame:
+    def read(
+        self,
+        table: str,
+        ref_area: str | Sequence[str] | None = None,
+        any_of: Mapping[str, Collection[str]] | None = None,
+    ) -> pd.DataFrame:
         """A table of the contracts in the order of its key: dates as ``datetime.date``, lists as lists.
 
-        Missing text is None, missing numbers NaN (an integer column with missing values is float).
+        Missing text is None, missing numbers NaN (an integer column with missing values is float). ``any_of``:
+        only rows in which at least one of these columns has one of its values.
         """
-        return self._read(table, contracts.table_contract(table), ref_area, {})
+        return self._read(table, contracts.table_contract(table), ref_area, {}, any_of or {})
 
     def _read(
         self,
@@ -836,13 +843,19 @@ class Warehouse:
         contract: TableContract,
         ref_area: str | Sequence[str] | None,
         parameters: Mapping[str, Any],
+        any_of: Mapping[str, Collection[str]] = types.MappingProxyType({}),
     ) -> pd.DataFrame:
-        where, bound = "", dict(parameters)
+        conditions, bound = [], dict(parameters)
         if ref_area is not None:
             if "ref_area" not in contract.column_names:
                 raise UsageError(f"{contract.name} has no ref_area: read the whole table.")
-            where = "where ref_area in (select unnest($ref_areas))"
+            conditions.append("ref_area in (select unnest($ref_areas))")
             bound["ref_areas"] = [ref_area] if isinstance(ref_area, str) else list(ref_area)
+        if any_of:
+            named = [f"{_quote(column)} in (select unnest($any_{column}))" for column in any_of]
+            conditions.append(f"({' or '.join(named)})")
+            bound |= {f"any_{column}": sorted(values) for column, values in any_of.items()}
+        where = f"where {' and '.join(conditions)}" if conditions else ""
         order = _columns([*contract.primary_key, contract.column_names[0]])
         query = f"select {_columns(contract.column_names)} from {relation} {where} order by {order}"
         return _to_pandas(self._connection.execute(query, bound).to_arrow_table())
