@@ -21,7 +21,7 @@ from flows.refresh import Run, open_run
 from flows.request import RunRequest, call_directly
 from lma import contracts, snapshots
 from lma.contracts import Download, Source, SourceFile
-from lma.errors import InputError, SourceMovedError
+from lma.errors import InputError, OutputError, SourceMovedError
 from lma.fetch import Politeness
 from lma.parsers import PARSERS
 
@@ -341,3 +341,43 @@ def test_no_source_fetches_over_unprotected_http_or_names_a_host_of_its_own_mach
         if source.download:
             assert source.download.url.startswith("https://"), source.source_id
             assert not {"localhost", "127.0.0.1"} & set(source.download.hosts), source.source_id
+
+
+# ---------------------------------------------------------------- what nobody foresaw
+
+
+LOGIN_PAGE = b'<html><body class="' + b"x" * 200_000 + b'">log in to the network</body></html>'
+
+
+@pytest.mark.parametrize("stumble", ["list of tables", "page of figures", "redirect"])
+def test_odd_answer_is_told_as_a_failure_of_its_source_alone(
+    office: Office, server: PublishersServer, stumble: str
+) -> None:
+    server.on("/eoe.csv", Reply(body=GOOD))
+    server.on("/toc.csv", Reply(body=LOGIN_PAGE))
+    server.on("/page", Reply(body=b'[{"page":1,"pages":1,"total":null,"lastupdated":null},[]]'))
+    server.on("/away.csv", Reply(302, headers={"Location": "http://[no-address/"}))
+    listed = {"reads": "row", "url": server.url + "/toc.csv", "name": "last", "where": {"id": "x"}}
+    odd = {
+        "list of tables": lambda: office.eoe(source_id="a_odd", last_update=listed),
+        "page of figures": lambda: office.eoe("/page", "a_odd", protocol="worldbank"),
+        "redirect": lambda: office.eoe("/away.csv", "a_odd"),
+    }
+    office.use(odd[stumble](), office.eoe())
+    run = office.run()
+    assert states(run) == ["failed", "fetched"]
+    [told] = [message for message in run.messages if message.startswith("warning: a_odd: failed")]
+    assert f"{server.url}/" in told and "cannot be read" in told
+    assert "sources/a_odd.yaml" in told and "lma ingest" in told
+    assert len(told) < 1000
+
+
+def test_disk_that_cannot_take_a_file_stops_the_run_with_its_place(
+    office: Office, server: PublishersServer
+) -> None:
+    server.on("/eoe.csv", Reply(body=GOOD))
+    (office.folder / "raw" / "incoming").mkdir(parents=True)
+    in_the_way = office.folder / "raw" / "incoming" / "mus_eoe"
+    in_the_way.write_text("no folder")
+    with pytest.raises(OutputError, match=re.escape(f"{in_the_way} cannot take mus_eoe_employment.csv")):
+        office.run()

@@ -6,16 +6,20 @@ file and then calls ``remember``, so that a run that dies in between fetches aga
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import datetime as dt
+import gzip
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lma.contracts import Download, LastUpdate
-from lma.errors import DefinitionError, InputError, LmaError
+from lma.errors import DefinitionError, InputError, LmaError, OutputError
 from lma.fetch.asking import mask, scrub
 from lma.fetch.line import Line, Politeness
 from lma.fetch.protocols import PROTOCOLS, Job, with_query
@@ -23,6 +27,11 @@ from lma.fetch.schedule import missed_dates, stale_since
 from lma.fetch.updates import date_of_document, date_of_header
 
 __all__ = ["Fetched", "Line", "Politeness", "fetch", "mask", "missed_dates", "remember", "stale_since"]
+
+# What an unforeseen answer makes its reader raise. A fault of this machine's disk is none of these.
+_STUMBLES = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, csv.Error, zlib.error, gzip.BadGzipFile,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,14 +57,37 @@ def fetch(
 
     ``is_held`` tells whether a file of this sha256 is landed for the source. Every failure is an ``LmaError`` that
     says what to do: ``SourceMovedError`` where the address is gone, ``DefinitionError`` where the YAML asks for
-    something the publisher does not have, else ``InputError``. No message carries the value of a secret.
+    something the publisher does not have, ``OutputError`` where this machine cannot take the file, else
+    ``InputError``. No message carries the value of a secret.
     """
     secrets = read_secrets(wanted, source_id)
     try:
         return _fetch(wanted, source_id, folder, line, is_held, today, secrets)
-    except LmaError as error:
-        (folder / wanted.file_name).unlink(missing_ok=True)
-        raise type(error)(scrub(str(error), secrets)) from None
+    except (LmaError, OSError, *_STUMBLES) as error:
+        with contextlib.suppress(OSError):
+            (folder / wanted.file_name).unlink(missing_ok=True)
+        told = _tell(error, wanted, source_id, folder)
+        raise type(told)(scrub(str(told), secrets)) from None
+
+
+def _tell(error: Exception, wanted: Download, source_id: str, folder: Path) -> LmaError:
+    """The error as a person is told: a publisher's odd answer, or a disk of ours that cannot take the file."""
+    if isinstance(error, LmaError):
+        return error
+    if isinstance(error, _STUMBLES):
+        return InputError(
+            f"{_shown(wanted)} of {source_id} is answered with something that cannot be read ({type(error).__name__}: "
+            f"{str(error)[:200]}): a page of a login or a proxy stands in its place, or the publisher has changed its service. "
+            f"Look at the address in a browser, then correct download in sources/{source_id}.yaml, or download "
+            f"{wanted.file_name} by hand and give it to `lma ingest`; the last landed vintage stays in use."
+        )
+    return _cannot_take(error, folder, wanted.file_name)
+
+
+def _cannot_take(error: Exception, folder: Path, file_name: str) -> OutputError:
+    place = getattr(error, "filename", None) or folder
+    reason = getattr(error, "strerror", None) or error
+    return OutputError(f"{place} cannot take {file_name}: {reason}. Check space and rights, then run again.")
 
 
 def read_secrets(wanted: Download, source_id: str) -> dict[str, str]:
@@ -122,11 +154,14 @@ def read_last_update(job: Job, today: dt.date) -> dt.date | None:
 
 def remember(fetched: Fetched) -> None:
     """Note, once a file is landed, what tells next time that it has not changed; its copy is no longer needed."""
-    if fetched.path is not None:
-        _memory_path(fetched.path.parent, fetched.file_name).write_text(
-            json.dumps(fetched.memory), encoding="utf-8"
-        )
+    if fetched.path is None:
+        return
+    folder = fetched.path.parent
+    try:
+        _memory_path(folder, fetched.file_name).write_text(json.dumps(fetched.memory), encoding="utf-8")
         fetched.path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot_take(error, folder, fetched.file_name) from error
 
 
 def read_memory(folder: Path, wanted: Download) -> dict[str, str]:
