@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import itertools
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -267,10 +267,8 @@ def as_input_error(landed: snapshots.Landed, error: Exception) -> InputError:
 def list_unloaded(run: Run) -> list[snapshots.Landed]:
     """Landed files of known sources that the warehouse does not hold yet, in the one order of loading."""
     forget_outdated(run)
-    loaded = run.warehouse.read("meta.snapshots")
-    known = set(zip(loaded["source_id"], loaded["snapshot_sha"], strict=True))
     landed = snapshots.list_landed(run.request.raw_store)
-    known |= set(withdrawals.list_withdrawn(run.request.raw_store))
+    known = list_loaded(run) | set(withdrawals.list_withdrawn(run.request.raw_store))
     return [
         file
         for file in landed
@@ -284,16 +282,44 @@ def keep_withdrawals(run: Run) -> int:
     run.warehouse.replace(
         "meta.withdrawals", withdrawals.tabulate(withdrawals.list_decisions(run.request.raw_store))
     )
-    loaded = run.warehouse.read("meta.snapshots")
-    for source_id, sha in zip(loaded["source_id"], loaded["snapshot_sha"], strict=True):
-        if (source_id, sha) in withdrawn:
-            run.warehouse.forget_snapshot(source_id, sha)
+    forget_vintages(run, {(one.source_id, one.as_of) for one in list_not_in_force(run, withdrawn)})
     for one in withdrawn.values():
         run.say(
             f"{one.file_name} ({one.source_id}, vintage {one.as_of}) is left out: withdrawn on {one.decided_on} by "
             f"{one.decided_by}: {one.reason}"
         )
     return len(withdrawn)
+
+
+def list_not_in_force(
+    run: Run, withdrawn: Mapping[tuple[str, str], withdrawals.Decision]
+) -> list[snapshots.Landed]:
+    """Landed files that a note withdraws and that are still loaded, or that a note puts back and that are not."""
+    loaded = list_loaded(run)
+    decided = {(one.source_id, one.snapshot_sha) for one in withdrawals.list_decisions(run.request.raw_store)}
+    return [
+        file
+        for file in snapshots.list_landed(run.request.raw_store)
+        if (key := (file.source_id, file.snapshot_sha)) in decided and (key in withdrawn) == (key in loaded)
+    ]
+
+
+def list_loaded(run: Run) -> set[tuple[str, str]]:
+    """(source_id, snapshot_sha) of every file that the warehouse holds."""
+    loaded = run.warehouse.read("meta.snapshots")
+    return set(zip(loaded["source_id"], loaded["snapshot_sha"], strict=True))
+
+
+def forget_vintages(run: Run, vintages: Collection[tuple[str, dt.date]]) -> int:
+    """Forget every file of these sources and vintages, so that they are loaded again in their order.
+
+    Of two files with one figure the first counted, and now perhaps the other does. The number of files forgotten.
+    """
+    loaded = run.warehouse.read("meta.snapshots")
+    mine = [pair in vintages for pair in zip(loaded["source_id"], loaded["as_of"], strict=True)]
+    for source_id, sha in loaded.loc[mine, ["source_id", "snapshot_sha"]].itertuples(index=False):
+        run.warehouse.forget_snapshot(source_id, sha)
+    return sum(mine)
 
 
 def forget_outdated(run: Run) -> int:
@@ -421,7 +447,7 @@ def load_file(run: Run, file: ParsedFile, verdict: releases.Verdict) -> int:
     run.warehouse.load_raw(file.source.source_id, file.raw, file.landed.snapshot_sha)
     added = run.warehouse.append_observations(verdict.passed)
     n_refused = keep_verdict(run, verdict, file.landed)
-    facts = snapshot_facts(run, file.landed, len(file.raw), len(verdict.passed), n_refused)
+    facts = snapshot_facts(run, file.landed, len(file.raw), added, n_refused)
     run.warehouse.write_snapshot_facts(facts)
     return added
 

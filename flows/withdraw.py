@@ -39,7 +39,7 @@ def withdraw_vintage(
                 run.started_at.date(),
             )  # fmt: skip
             withdrawals.keep_decision(run.request.raw_store, decision)
-        forget_vintage(run, source_id, vintage)
+        refresh.forget_vintages(run, {(source_id, vintage)})
         run.say(
             f"{len(files)} file(s) of {source_id}, vintage {vintage}, {action}: {', '.join(f.file_name for f in files)}"
         )
@@ -65,10 +65,3 @@ def find_files(
             f"{source_id} has no landed file of {wanted} that is {state}. Vintages {state}: {dates}."
         )
     return found
-
-
-def forget_vintage(run: Run, source_id: str, vintage: dt.date) -> int:
-    """Forget every file of the vintage: of two files with one figure the first counted, now perhaps the other does."""
-    loaded = run.warehouse.read("meta.snapshots")
-    mine = loaded[(loaded["source_id"] == source_id) & (loaded["as_of"] == vintage)]
-    return sum(run.warehouse.forget_snapshot(source_id, sha) for sha in mine["snapshot_sha"])

@@ -112,3 +112,32 @@ def test_damaged_note_is_named(tmp_path: Path) -> None:
         withdrawals.list_withdrawn(tmp_path)
     with pytest.raises(InputError, match="name no landed file"):
         withdrawals.note_path(tmp_path, "../x", "a" * 64)
+
+
+def test_note_without_its_command_loads_the_other_file_of_the_vintage_again(tmp_path: Path) -> None:
+    """A command killed after it wrote its note, or notes from a backup: the next run does the rest."""
+    world = World(tmp_path)
+    first = b"\n".join(GOOD.split(b"\n")[:15]) + b"\n"
+    for name, content in (("first.csv", first), ("whole.csv", GOOD)):
+        (tmp_path / name).write_bytes(content)
+        assert world.lma("ingest", "mus_eoe", name, "--vintage", DAY).code == 0
+    before, files = describe_warehouse(world), world.read("meta.snapshots").set_index("file_name")
+    n_added = int(before["staging.observations"][0])
+    assert files["n_observations"].sum() == n_added, "a figure of two files counts once"
+
+    def decide(action: str) -> None:
+        sha = str(files.loc["first.csv", "snapshot_sha"])
+        day = dt.date.fromisoformat(DAY)
+        decision = withdrawals.Decision("mus_eoe", sha, 0, action, "first.csv", day, "wrong", "me", day)
+        withdrawals.keep_decision(world.raw, decision)
+        assert world.lma("refresh", "mus_eoe", "--offline", "--data", str(tmp_path / "none")).code == 0
+
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "mus_eoe_employment.csv").write_bytes(GOOD)
+    decide(withdrawals.WITHDRAWN)
+    loaded = world.read("meta.snapshots").set_index("file_name")
+    assert loaded["n_observations"].to_dict() == {"whole.csv": n_added}
+    decide(withdrawals.RESTORED)
+    after = describe_warehouse(world)
+    assert after.pop("meta.withdrawals")[0] == 2 and before.pop("meta.withdrawals")[0] == 0
+    assert after == before
