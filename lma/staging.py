@@ -195,9 +195,22 @@ def name_columns_as_declared(raw: pd.DataFrame, source: Source, where: str) -> p
     if absent:
         raise InputError(
             f"{where}: the column {', '.join(absent)}, which must not be loaded, is not in the file: it may be there "
-            f"under another name. Columns: {_listed(names)}. Add the name to `aliases` of the source."
+            f"under another name, or the line of the header may be missing. {_declared_among(names, source)} Look at "
+            "the file; add the other name to `aliases` of the source, or correct where its header stands."
         )
     return raw.set_axis(names, axis="columns").drop(columns=source.withhold)
+
+
+def _declared_among(names: Sequence[str], source: Source) -> str:
+    """How many columns a file has and which declared ones it lacks; never its own words, which may be names."""
+    mapping = source.mapping
+    references = [*mapping.source.values(), *mapping.keep, *source.extract, *source.withhold, *source.aliases]
+    made = {group for pattern in source.extract.values() for group in re.compile(pattern).groupindex}
+    made |= set(source.wide and re.compile(source.wide.columns).groupindex or ())
+    made |= {group for file in source.files for group in re.compile(file.name).groupindex}
+    declared = {part for text in references for part in re.findall(r"\{([^{}]+)\}", text) or [text]} - made
+    lacking = sorted(declared - set(names))
+    return f"The file has {len(names)} columns, and not these that the source declares: {', '.join(lacking)}."
 
 
 def conform(raw: pd.DataFrame, source: Source, file: FileFacts) -> Conformed:
@@ -218,11 +231,20 @@ def conform(raw: pd.DataFrame, source: Source, file: FileFacts) -> Conformed:
     figures = kept[~_strip(_cells_of(kept, source, where)).isin(source.not_applicable).to_numpy()]
     n_not_applicable = len(kept) - len(figures)
     figures, unread = _extract_columns(figures, source, file, where)
+    if source.aggregate:
+        columns = ", ".join(sorted(set(unread["column"])))
+        _check_parts_have_keys(unread, where, f"{columns} is not written as `extract` says")
     concepts, multipliers, dropped = _code_concepts(figures, source, file, where)
     concepts, figures, multipliers = concepts[~dropped], figures[~dropped], multipliers[~dropped]
-    candidates, rejected = _read_figures(concepts, figures, multipliers, source, file, where)
+    candidates, unreadable, rejected = _read_figures(concepts, figures, multipliers, source, file, where)
     check_codelists(candidates, where)
-    observations = _add_up(candidates) if source.aggregate else _collapse_repeats(candidates, where)
+    if source.aggregate:
+        _check_parts_have_keys(
+            rejected[unreadable["time_period"].isna().to_numpy()], where, "there is no period"
+        )
+        observations = _add_up(candidates, unreadable)
+    else:
+        observations = _collapse_repeats(candidates, where)
     return Conformed(
         observations=observations.loc[:, list(OBSERVATION_COLUMNS)].reset_index(drop=True),
         rejected=pd.concat([unread, rejected], ignore_index=True) if len(unread) else rejected,
@@ -614,8 +636,8 @@ def _read_figures(
     source: Source,
     file: FileFacts,
     where: str,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Observations (repeats included) and rejected cells."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Observations (repeats included), the rows without a figure or a period, and these as rejected cells."""
     cells = _figures_of_words(_strip(_cells_of(figures, source, where)), source)
     is_missing = cells.isin(source.missing).to_numpy()
     texts, is_number = parse_numbers(
@@ -642,7 +664,8 @@ def _read_figures(
         uncorrected_value=np.nan,
     )
     rejected = _list_rejected(observations, cells, concepts["time_period"], bad_value, bad_period, source)
-    return observations[~(bad_value | bad_period)], rejected
+    bad = bad_value | bad_period
+    return observations[~bad], observations[bad], rejected
 
 
 def _figures_of_words(cells: Texts, source: Source) -> Texts:
@@ -734,28 +757,50 @@ def _collapse_repeats(candidates: pd.DataFrame, where: str) -> pd.DataFrame:
     return candidates[~candidates.duplicated(keys)]
 
 
-def _add_up(candidates: pd.DataFrame) -> pd.DataFrame:
+def _check_parts_have_keys(rejected: pd.DataFrame, where: str, why: str) -> None:
+    """Refuse a file of sums with rows whose key is unknown: any of its sums may lack them."""
+    if rejected.empty:
+        return
+    raise InputError(
+        f"{where}: {len(rejected)} row(s), the first of them row {rejected['raw_row'].iloc[0]}, are parts of a sum "
+        f"(`aggregate`), but nobody can say of which: {why}. Without them a sum would be too small. Correct "
+        "the mapping in the source, or ask the publisher for a clean file."
+    )
+
+
+def _add_up(candidates: pd.DataFrame, unreadable: pd.DataFrame) -> pd.DataFrame:
     """One row per key: the sum of its rows, with the address of the first and a note that says how many.
 
-    A sum with a part missing is missing; a part's flag is the flag of the sum.
+    A sum with a part that is missing or ``unreadable`` is missing; a part's flag is the flag of the sum. A key
+    that has only unreadable parts has no row.
     """
     if candidates.empty:
         return candidates
+    n_readable = len(candidates)
+    candidates = pd.concat([candidates, unreadable]) if len(unreadable) else candidates
+    lost = pd.Series(np.arange(len(candidates)) >= n_readable, index=candidates.index)
+    n_lost = lost.groupby([candidates[name] for name in SERIES_KEY], sort=False, dropna=False).transform(
+        "sum"
+    )
     groups = candidates.groupby(list(SERIES_KEY), sort=False, dropna=False)
     parts = groups["obs_value"].transform("size")
     known = groups["obs_value"].transform("count")
     flags = candidates["obs_status"].where(candidates["obs_status"] != "A")
     flag = candidates.assign(flag=flags).groupby(list(SERIES_KEY), sort=False, dropna=False)["flag"]
     notes = [
-        "; ".join(filter(None, [note, f"sum of {n} rows" if n > 1 else ""]))
-        for note, n in zip(candidates["note"], parts, strict=True)
+        "; ".join(
+            filter(
+                None, [note, f"sum of {n} rows" if n > 1 else "", f"{bad} of them unreadable" if bad else ""]
+            )
+        )
+        for note, n, bad in zip(candidates["note"], parts, n_lost, strict=True)
     ]
     summed = candidates.assign(
         obs_value=groups["obs_value"].transform("sum").where(known == parts),
         obs_status=flag.transform("first").fillna("A").mask(known < parts, "M"),
         note=notes,
     )
-    return summed[~summed.duplicated(list(SERIES_KEY))]
+    return summed[~summed.duplicated(list(SERIES_KEY)) & ~lost]
 
 
 def _describe_conflict(conflicts: pd.DataFrame, where: str) -> str:

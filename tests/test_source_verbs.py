@@ -11,7 +11,7 @@ import pytest
 
 from lma import contracts
 from lma.contracts import Source, SourceFile
-from lma.errors import ClassificationError, DefinitionError
+from lma.errors import ClassificationError, DefinitionError, InputError
 from lma.forecasting.country import STANDARD, select_history
 from lma.staging import Conformed, FileFacts, conform, name_columns_as_declared
 
@@ -96,13 +96,43 @@ def test_words_stand_for_figures() -> None:
 
 
 def test_rows_of_one_key_are_added_up() -> None:
-    rows = "CAN,2020,1-A,2\nCAN,2020,2-B,7\nCAN,2020,1-A,3\nCAN,2020,1-A,3\nCAN,2020,1-A,many\n"
+    rows = "CAN,2020,1-A,2\nCAN,2020,2-B,7\nCAN,2020,1-A,3\nCAN,2020,1-A,3\n"
     found = conform_text(HEADER + rows, make_source(aggregate="sum"))
     summed = found.observations.set_index("occupation")
     assert summed["obs_value"].to_dict() == {"1": 8, "2": 7}
     assert summed["note"].to_dict() == {"1": "sum of 3 rows", "2": ""}
     assert summed["observation_id"].to_dict() == {"1": "aaaaaaaaaaaa:1", "2": "aaaaaaaaaaaa:2"}
-    assert (found.n_collapsed, found.rejected["raw_row"].tolist()) == (2, [5])
+    assert (found.n_collapsed, len(found.rejected)) == (2, 0)
+
+
+def test_a_sum_with_an_unreadable_part_is_missing_and_the_part_is_in_quarantine() -> None:
+    rows = 'CAN,2020,1-A,"1,000"\nCAN,2020,1-A,10\nCAN,2020,1-A,5\nCAN,2020,2-B,7\nCAN,2020,3-C,many\n'
+    found = conform_text(HEADER + rows, make_source(aggregate="sum"))
+    summed = found.observations.set_index("occupation")
+    assert summed["obs_status"].to_dict() == {"1": "M", "2": "A"}, (
+        "a key of unreadable parts alone has no row"
+    )
+    assert pd.isna(summed.loc["1", "obs_value"]) and summed.loc["2", "obs_value"] == 7
+    assert summed["note"].to_dict() == {"1": "sum of 3 rows; 1 of them unreadable", "2": ""}
+    assert summed.loc["1", "observation_id"] == "aaaaaaaaaaaa:2", "the first readable part lends its address"
+    assert found.rejected["value"].tolist() == ["1,000", "many"]
+    assert found.n_collapsed == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("CAN,2020,1 A,1000\n", "job is not written as `extract` says"),
+        ("CAN,soon,1-A,1000\n", "there is no period"),
+        ("CAN,soon,1-A,many\n", "there is no period"),
+    ],
+)
+def test_a_part_of_nobody_knows_which_sum_refuses_the_file(row: str, words: str) -> None:
+    rows = "CAN,2020,1-A,10\nCAN,2020,1-A,5\n"
+    with pytest.raises(
+        InputError, match=f"1 row\\(s\\), the first of them row 3, are parts of a sum.*{words}"
+    ):
+        conform_text(HEADER + rows + row, make_source(aggregate="sum"))
 
 
 def test_a_sum_with_a_missing_part_is_missing_and_a_flag_is_carried() -> None:

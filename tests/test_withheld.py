@@ -7,9 +7,11 @@ import logging
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from flows import bulk
 from flows.cli import app
 from lma import contracts, staging
 from lma.errors import InputError, LmaError
@@ -44,12 +46,12 @@ def dump(warehouse: Path) -> str:
 def test_ingested_file_leaves_no_name_in_warehouse_output_or_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Sixty good rows, one whose positions and one whose occupation cannot be read."""
+    """Sixty good rows, and one whose positions cannot be read."""
     small = contracts.source("can_lmia_quarterly").model_copy(
         update={"expect": contracts.Expect(min_rows=1, max_quarantined_share=0.9)}
     )
     monkeypatch.setattr(contracts, "sources", lambda: {small.source_id: small})
-    bad = ROW.replace(",2\r\n", ",two\r\n") + ROW.replace("6322-Cooks", "Cooks")
+    bad = ROW.replace(",2\r\n", ",two\r\n")
     path = write_file(tmp_path, ROW * 60 + bad)
     with caplog.at_level(logging.INFO):
         warehouse = tmp_path / "w" / "lma.duckdb"
@@ -58,7 +60,7 @@ def test_ingested_file_leaves_no_name_in_warehouse_output_or_log(
         )
     assert outcome.exit_code == 0, outcome.output
     held = dump(warehouse)
-    assert "'two'" in held and "'Cooks'" in held and "sum of 60 rows" in held
+    assert "'two'" in held and "sum of 61 rows; 1 of them unreadable" in held
     for text in (held, outcome.output, caplog.text):
         assert_withheld(text)
 
@@ -81,11 +83,12 @@ def read_file(path: Path) -> staging.Conformed:
         (ROW * 4000, HEADER.replace("Province/Territory", "Province"), NOTES),
         (ROW * 4000, "", NOTES),
         (ROW * 4000 + ROW.replace("Ontario", "Ontari0"), HEADER, NOTES),
+        (ROW * 4000 + ROW.replace("6322-Cooks", "Cooks"), HEADER, NOTES),
         (ROW * 4000 + ROW.replace("2\r\n", "2,9\r\n"), HEADER, NOTES),
         (ROW * 4000 + ROW.replace('"Town 5', '"Town 5"x'), HEADER, NOTES),
         (ROW.replace("Employer", "Employer\x81") * 4000, HEADER, NOTES),
     ],
-    ids=["short", "cut", "renamed employer", "renamed place", "no header", "unknown place", "wide row", "quotes", "bytes"],
+    ids=["short", "cut", "renamed employer", "renamed place", "no header", "unknown place", "no code", "wide row", "quotes", "bytes"],
 )  # fmt: skip
 def test_no_message_of_a_refused_file_shows_a_name(
     tmp_path: Path, rows: str, header: str, notes: str
@@ -114,6 +117,27 @@ def test_a_file_without_the_withheld_column_is_refused() -> None:
     parsed = find_parser("csv")((HEADER.replace("Employer", "Firm") + ROW).encode(), {})
     with pytest.raises(InputError, match="the column Employer, which must not be loaded, is not in the file"):
         staging.name_columns_as_declared(parsed, source, "a.csv")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("by_sql", [False, True])
+def test_a_first_row_that_is_taken_for_the_header_is_not_shown(
+    tmp_path: Path, delimiter: str, by_sql: bool
+) -> None:
+    """Without the line of the header the first employer stands where the columns should."""
+    plain = {"options": {"delimiter": ","}, "extract": {}, "aggregate": None, "aliases": {}}
+    source = contracts.source("can_lmia_quarterly").model_copy(update=plain)
+    content = "Employer 7,Town 5,2\nEmployer 8,Town 3,4\n".replace(",", delimiter).encode()
+    (tmp_path / "landed.csv").write_bytes(content)
+    with pytest.raises(InputError) as refused:
+        if by_sql:
+            header = bulk.read_header(tmp_path / "landed.csv", source)
+            staging.name_columns_as_declared(pd.DataFrame(columns=header), source, "a.csv")
+        else:
+            staging.name_columns_as_declared(find_parser("csv")(content, source.options), source, "a.csv")
+    assert_withheld(str(refused.value))
+    words = "has 3 columns" if delimiter == "," else "seems to use ';'"
+    assert words in str(refused.value)
 
 
 def list_whole_files() -> list[Path]:

@@ -162,9 +162,8 @@ def _check_delimiter(header: list[str], delimiter: str) -> None:
     found = [other for other in (",", ";", "\t", "|") if other != delimiter and other in header[0]]
     if found:
         raise InputError(
-            f"with the delimiter {delimiter!r} the header is one field, {header[0][:60]!r}: the file "
-            f"seems to use {found[0]!r}; "
-            "set `delimiter` in the source's options."
+            f"with the delimiter {delimiter!r} the header is one field, with {found[0]!r} it is "
+            f"{header[0].count(found[0]) + 1}: the file seems to use {found[0]!r}; set `delimiter` in the source's options."
         )
 
 
