@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lma import contracts, fetch, snapshots
@@ -33,11 +36,18 @@ class Outcome:
 
 def fetch_files(run: Run, sources: Mapping[str, Source]) -> int:
     """Fetch what publishers serve; one that fails leaves its last vintage in use and does not stop the others. Number of new files."""
-    with fetch.Line(run.politeness) as line:
+    politeness = run.politeness or fetch.Politeness(seed=seed_of_installation(run.request.warehouse))
+    with fetch.Line(politeness) as line:
         for source in sources.values():
             for wanted in source.download.files() if source.download else []:
                 run.outcomes.append(fetch_one(run, source, wanted, line))
     return sum(outcome.state == "fetched" for outcome in run.outcomes)
+
+
+def seed_of_installation(warehouse: Path) -> int:
+    """Seed of the waits between attempts: another one for each installation, so that they do not all call in one second."""
+    named = hashlib.sha256(f"{platform.node()}:{warehouse.resolve()}".encode())
+    return int.from_bytes(named.digest()[:8])
 
 
 def fetch_one(run: Run, source: Source, wanted: Download, line: Any) -> Outcome:

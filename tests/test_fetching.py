@@ -381,3 +381,28 @@ def test_disk_that_cannot_take_a_file_stops_the_run_with_its_place(
     in_the_way.write_text("no folder")
     with pytest.raises(OutputError, match=re.escape(f"{in_the_way} cannot take mus_eoe_employment.csv")):
         office.run()
+
+
+def test_installations_wait_differently_and_each_always_the_same(
+    office: Office, server: PublishersServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    used: list[Politeness | None] = []
+
+    class Watched(fetching.fetch.Line):
+        def __init__(self, politeness: Politeness | None = None) -> None:
+            used.append(politeness)
+            super().__init__(politeness)
+
+    monkeypatch.setattr(fetching.fetch, "Line", Watched)
+    office.use()
+    for folder in (tmp_path, tmp_path, tmp_path / "other"):
+        request = RunRequest(
+            (), folder / "out", folder / "lma.duckdb", "2026-02", data=office.folder / "data"
+        )
+        with open_run(request) as run:
+            fetching.fetch_files(run, {})
+    monkeypatch.setattr(fetching.platform, "node", lambda: "another machine")
+    seeds = [politeness.seed for politeness in used if politeness]
+    assert seeds[0] == seeds[1] != seeds[2]
+    assert seeds[0] != fetching.seed_of_installation(tmp_path / "lma.duckdb")
+    assert 0 not in seeds
