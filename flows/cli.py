@@ -130,13 +130,15 @@ def _narrate(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def run(*arguments: Any, **named: Any) -> Any:
         title, started = _title(function, arguments), time.monotonic()
-        if err.is_terminal:
-            with err.status(title):
+        try:
+            if err.is_terminal:
+                with err.status(title):
+                    result = function(*arguments, **named)
+            else:
                 result = function(*arguments, **named)
-        else:
-            result = function(*arguments, **named)
-        err.print(f"  {title:<34} {time.monotonic() - started:6.1f} s")
-        _tell_messages(arguments)
+            err.print(f"  {title:<34} {time.monotonic() - started:6.1f} s")
+        finally:  # a step that stops has often said why before
+            _tell_messages(arguments)
         return result
 
     return run

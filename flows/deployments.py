@@ -86,7 +86,8 @@ def as_task(function: Callable[P, R]) -> Callable[P, R]:
                 results.append(function(*arguments, **named))
             except Exception as error:
                 raise as_told(error, name) from None
-            _log_messages(arguments)
+            finally:  # a step that stops has often said why before
+                _log_messages(arguments)
 
         step()
         return results[-1]

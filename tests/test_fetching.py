@@ -245,6 +245,30 @@ def test_weekly_refresh_warns_and_shows_what_became_of_each_file(monkeypatch: py
     ]
 
 
+def stop_after_a_word(run: Any) -> None:
+    """A step that says why, then stops."""
+    run.messages.append("warning: mus_eoe: failed")
+    raise InputError("stopped")
+
+
+def test_a_step_that_stops_still_tells_what_was_said_before(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows import cli, deployments
+
+    run = SimpleNamespace(messages=[])
+    with pytest.raises(InputError, match="stopped"):
+        cli._narrate(stop_after_a_word)(run)
+    assert "warning: mus_eoe: failed" in capsys.readouterr().err
+    lines: list[str] = []
+    logger = SimpleNamespace(log=lambda level, message: lines.append(message))
+    monkeypatch.setattr(deployments, "get_run_logger", lambda: logger)
+    monkeypatch.setattr(deployments, "task", lambda **named: lambda step: step)
+    with pytest.raises(InputError, match="stopped"):
+        deployments.as_task(stop_after_a_word)(run)
+    assert lines == ["warning: mus_eoe: failed"]
+
+
 # ---------------------------------------------------------------- the sources as they are declared
 
 
