@@ -18,7 +18,7 @@ from flows.request import RunRequest
 from lma import contracts, releases, snapshots, staging, validation, withdrawals
 from lma import warehouse as warehouses
 from lma.contracts import Source, SourceFile
-from lma.errors import ContractError, InputError, LmaError
+from lma.errors import ContractError, InputError, LmaError, LockedError, OutputError
 from lma.fetch.line import Politeness
 from lma.warehouse import Warehouse
 
@@ -39,8 +39,8 @@ class Run:
     politeness: Politeness | None = None
 
     def land(self, path: Path, source: Source, as_of: dt.date, url: str) -> snapshots.Landed:
-        """Land one fetched file."""
-        return land_file(self, path, source, as_of, url)
+        """Land one fetched file: it is unproven until it is loaded."""
+        return land_file(self, path, source, as_of, url, is_unproven=True)
 
     def say(self, message: str) -> None:
         """Keep one line for the person who started the run."""
@@ -68,6 +68,7 @@ def open_run(request: RunRequest) -> Iterator[Run]:
         run = Run(request, warehouse, uuid.uuid4().hex, _now())
         warehouse.start_run(run.run_id, request.command, request.parameters(), run.started_at)
         try:
+            check_own_sources(run)
             yield run
         except BaseException as error:
             # Only our own messages are kept: they never carry a value of a unit-level record.
@@ -75,6 +76,17 @@ def open_run(request: RunRequest) -> Iterator[Run]:
             warehouse.finish_run(run.run_id, "FAILED", _now(), message)
             raise
         warehouse.finish_run(run.run_id, "COMPLETED", _now())
+
+
+def check_own_sources(run: Run) -> None:
+    """Say which of the user's YAML cannot be used, and stop where the warehouse rests on one: nothing leaves a run silently."""
+    withdrawn = withdrawals.list_withdrawn(run.request.raw_store)
+    landed = snapshots.list_landed(run.request.raw_store)
+    contracts.check_usable(
+        file.source_id for file in landed if (file.source_id, file.snapshot_sha) not in withdrawn
+    )
+    for why in contracts.unusable_sources().values():
+        run.say(f"warning: a source of your own is not used: {why}")
 
 
 # ---------------------------------------------------------------- landing
@@ -138,7 +150,7 @@ def vintage_of(
 
 
 def land_file(
-    run: Run, path: Path, source: Source, as_of: dt.date, url: str | None = None
+    run: Run, path: Path, source: Source, as_of: dt.date, url: str | None = None, *, is_unproven: bool = False
 ) -> snapshots.Landed:
     """Land one file; its address is that of the source's page unless it was fetched from another."""
     landed = snapshots.land(
@@ -149,6 +161,7 @@ def land_file(
         as_of,
         run.request.raw_store,
         retrieved_at=run.started_at,
+        is_unproven=is_unproven,
     )
     if landed.is_new:
         run.new_snapshots.add((landed.source_id, landed.snapshot_sha))
@@ -165,20 +178,30 @@ STUMBLES = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 def load_landed_files(run: Run) -> int:
     """Parse, conform, correct, check and load every landed file not yet loaded; observations added.
 
-    A file that this run fetched and that is not what its source declares is set aside and reported; any other
-    such file stops the run.
+    A fetched file, never loaded before, that is not what its source declares is set aside and reported; any other
+    such file stops the run. What became of the fetched files is told in either case.
     """
+    try:
+        added = load_unloaded(run)
+        run.say(f"{added:,} observations added")
+    finally:
+        fetching.say_outcomes(run)
+    fetching.warn_of_stale(run)
+    return added
+
+
+def load_unloaded(run: Run) -> int:
+    """Load every landed file not yet loaded, in the one order of loading; observations added."""
     run.warehouse.load_codelists()
     keep_withdrawals(run)
     unloaded = list_unloaded(run)
-    by_origin = itertools.groupby(unloaded, lambda landed: find_outcome(run, landed) is not None)
-    added = sum(
-        load_fetched(run, files) if is_fetched else load_files(run, files) for is_fetched, files in by_origin
+    for landed in unloaded:  # a killed run may have left a part of a file, read by other definitions
+        run.warehouse.forget_unfinished(landed.source_id, landed.snapshot_sha)
+    by_origin = itertools.groupby(unloaded, lambda landed: landed.is_unproven)
+    return sum(
+        load_fetched(run, files) if is_unproven else load_files(run, files)
+        for is_unproven, files in by_origin
     )
-    run.say(f"{added:,} observations added")
-    fetching.say_outcomes(run)
-    fetching.warn_of_stale(run)
-    return added
 
 
 def load_files(run: Run, files: Iterable[snapshots.Landed]) -> int:
@@ -213,9 +236,10 @@ def load_large(run: Run, landed: snapshots.Landed) -> int:
     except LmaError as error:
         large.forget()
         raise refuse(run, landed, error) from error
-    except BaseException:
+    except BaseException as error:
         large.forget()
-        discard_if_new(run, landed)
+        if isinstance(error, STUMBLES):  # any other is a stop by hand, or of the machine
+            discard_if_new(run, landed)
         raise
     run.keep_checks(result.checks)
     large.show()
@@ -234,11 +258,6 @@ def describe_file(landed: snapshots.Landed) -> tuple[Source, staging.FileFacts]:
     return (source.as_in(match[1]) if match else source), facts
 
 
-def find_outcome(run: Run, landed: snapshots.Landed) -> fetching.Outcome | None:
-    """The outcome of a landed file that this run fetched."""
-    return fetching.find_fetched(run, landed.source_id, landed.snapshot_sha)
-
-
 def load_fetched(run: Run, files: Iterable[snapshots.Landed]) -> int:
     """Load fetched files, each on its own; observations added."""
     return sum(load_or_set_aside(run, landed) for landed in files)
@@ -247,13 +266,23 @@ def load_fetched(run: Run, files: Iterable[snapshots.Landed]) -> int:
 def load_or_set_aside(run: Run, landed: snapshots.Landed) -> int:
     """Load a fetched file, or leave the last vintage in use; observations added."""
     try:
-        return load_files(run, [landed])
+        added = load_files(run, [landed])
     except (LmaError, *STUMBLES) as error:
-        outcome = find_outcome(run, landed)
-        if outcome is None or not discard_if_new(run, landed):
+        if not is_fault_of_file(error):
             raise
-        outcome.fail(error if isinstance(error, LmaError) else as_input_error(landed, error))
+        discard_if_new(run, landed)
+        told = error if isinstance(error, LmaError) else as_input_error(landed, error)
+        fetching.find_outcome(run, landed).fail(told)
         return 0
+    snapshots.prove(landed, run.request.raw_store)
+    return added
+
+
+def is_fault_of_file(error: BaseException) -> bool:
+    """Whether an error speaks against the file, and not against this machine: a full disk, a lock, or a stop by hand."""
+    return isinstance(error, Exception) and not isinstance(
+        error, OSError | MemoryError | OutputError | LockedError
+    )
 
 
 def as_input_error(landed: snapshots.Landed, error: Exception) -> InputError:
@@ -300,7 +329,9 @@ def list_not_in_force(
     return [
         file
         for file in snapshots.list_landed(run.request.raw_store)
-        if (key := (file.source_id, file.snapshot_sha)) in decided and (key in withdrawn) == (key in loaded)
+        if (key := (file.source_id, file.snapshot_sha)) in decided
+        and (key in withdrawn) == (key in loaded)
+        and (key in loaded or file.source_id in contracts.sources())
     ]
 
 
@@ -366,14 +397,15 @@ def parse_or_refuse(run: Run, landed: snapshots.Landed) -> ParsedFile:
         return ParsedFile(landed, source, raw, observations, conformed.rejected)
     except LmaError as error:
         raise refuse(run, landed, error) from error
-    except Exception:  # whatever is wrong with the file, it must not meet the next run again
-        discard_if_new(run, landed)
+    except Exception as error:  # whatever is wrong with the file, it must not meet the next run again
+        if is_fault_of_file(error):
+            discard_if_new(run, landed)
         raise
 
 
 def refuse(run: Run, landed: snapshots.Landed, error: LmaError) -> LmaError:
     """The error to raise for a refused file: one of this run leaves the raw store, an older one is named."""
-    if discard_if_new(run, landed):
+    if not is_fault_of_file(error) or discard_if_new(run, landed):
         return error
     place = snapshots.sidecar_path(run.request.raw_store, landed.snapshot_sha, landed.source_id)
     return type(error)(
@@ -382,8 +414,11 @@ def refuse(run: Run, landed: snapshots.Landed, error: LmaError) -> LmaError:
 
 
 def discard_if_new(run: Run, landed: snapshots.Landed) -> bool:
-    """Take a refused file of this run out of the raw store; what earlier runs landed is never touched."""
-    is_new = (landed.source_id, landed.snapshot_sha) in run.new_snapshots
+    """Take a refused file of this run out of the raw store, or a fetched one that an earlier run did not come to load.
+
+    What else earlier runs landed is never touched.
+    """
+    is_new = landed.is_unproven or (landed.source_id, landed.snapshot_sha) in run.new_snapshots
     if is_new:
         snapshots.discard(landed, run.request.raw_store)
     return is_new
@@ -534,8 +569,9 @@ def refuse_conflicts(conflicts: pd.DataFrame, landed: snapshots.Landed) -> None:
     if conflicts.empty:
         return
     first, source_id = conflicts.iloc[0], landed.source_id
+    many = f"at least {len(conflicts)}" if len(conflicts) >= warehouses.MOST_CONFLICTS else len(conflicts)
     raise ContractError(
-        f"{landed.file_name} (source {source_id}): {len(conflicts)} figures differ from those loaded before of the same vintage, "
+        f"{landed.file_name} (source {source_id}): {many} figures differ from those loaded before of the same vintage, "
         f"{landed.as_of}. First: {first['key']} is {first['obs_value']:.15g} (row {first['observation_id']}), loaded is "
         f"{first['loaded_value']:.15g} (row {first['loaded_id']}). Nothing of the file was loaded; if the publisher revised the table, give "
         f"the date with `lma ingest {source_id} FILE --vintage YYYY-MM-DD` or in files.as_of of sources/{source_id}.yaml."
@@ -642,6 +678,9 @@ def ingest_files(
         step(check_observations)(run)
         step(derive_figures)(run)
         step(open_to_readers)(run)
+        fetching.raise_for_named(
+            run, [source_id]
+        )  # a file given by hand that was fetched before, and set aside
 
 
 def ingest_file(run: Run, path: Path, source: Source, vintage: dt.date | None) -> snapshots.Landed:

@@ -60,6 +60,9 @@ _BATCHES = "staging.observations_of_batches"
 _UNFINISHED = " unfinished"
 """End of the name of a large file's table until all of it is checked: no view shows it, whatever happens."""
 
+MOST_CONFLICTS = 100
+"""Contradicting figures of a large file that are listed; there may be more."""
+
 _COUNT_WHERE = re.compile(r"\s*select count\(\*\) from \{object\} where (?P<condition>.+)", re.I | re.S)
 
 
@@ -697,6 +700,28 @@ class Warehouse:
                 removed = connection.execute(query, file | {"source_id": source_id}).fetchall()
         return n_large + int(removed[0][0])
 
+    def forget_unfinished(self, source_id: str, snapshot_sha: str) -> bool:
+        """Remove what a killed process left of a file that it did not load to the end; whether there was anything.
+
+        meta.snapshots is written last: a file that stands there is whole and stays.
+        """
+        file, existing = {"source_id": source_id, "sha": snapshot_sha}, self._existing_columns()
+
+        def holds(table: str, where: str = "snapshot_sha = $sha and source_id = $source_id") -> bool:
+            own = {name: value for name, value in file.items() if f"${name}" in where}
+            return bool(
+                self._connection.execute(f"select 1 from {table} where {where} limit 1", own).fetchall()
+            )
+
+        large, raw = self.large_file(source_id, snapshot_sha), f"raw.{source_id}"
+        is_part = not existing.keys().isdisjoint((large.part, large.stage))
+        is_part = is_part or (raw in existing and holds(_raw_table_name(source_id), "snapshot_sha = $sha"))
+        is_part = is_part or holds(_BATCHES)
+        if not is_part or holds("meta.snapshots"):
+            return False
+        self.forget_snapshot(source_id, snapshot_sha)
+        return True
+
     def large_file(self, source_id: str, snapshot_sha: str) -> LargeFile:
         """A landed file that is loaded by SQL, without ever being a frame."""
         return LargeFile(self, source_id, snapshot_sha)
@@ -1124,35 +1149,59 @@ class LargeFile:
 
         ``InputError`` (without the file's name) where lines do not fit the header or are no UTF-8.
         """
-        listed = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in _distinct_names(header))
-        kept = _columns([d for d, n in zip(_distinct_names(header), header, strict=True) if n in loaded])
-        read = (
-            f"read_csv({_literal(str(path.resolve()))}, columns = {{{listed}}}, header = true, auto_detect = false, "
-            f"delim = {_literal(delimiter)}, quote = {_literal(quotechar)}, escape = {_literal(quotechar)}, "
-            "strict_mode = true, compression = " + ("'gzip'" if _is_gzip(path) else "'none'") + ")"
-        )
+        names = _distinct_names(header)
+        kept = _columns([d for d, n in zip(names, header, strict=True) if n in loaded])
+        is_filled = " or ".join(f"{_quote(name)} <> ''" for name in names)
+        read = f"select {kept} from {_csv_reader(path, names, delimiter, quotechar)} where {is_filled}"
         try:
-            self._connection.execute(f"create or replace table {self.staged} as select {kept} from {read}")
+            self._execute(f"create or replace table {self.staged} as {read}")
         except duckdb.Error as error:
-            self.forget()
             raise InputError(_describe_csv_error(str(error))) from error
         return self._warehouse._count(self.staged)
+
+    def find_swallowed(self, path: Path, header: Sequence[str], delimiter: str, quotechar: str) -> int | None:
+        """Line on which the first record ends that has whole lines of the table inside one cell; None without.
+
+        The file is read once more, so this is asked only where some cell holds a line break.
+        """
+        names = _distinct_names(header)
+        parts = (
+            f"list_transform({{}}, part -> length(part) - length(replace(part, {_literal(delimiter)}, '')))"
+        )
+        lines = {c: f"regexp_split_to_array({c}, '\\r\\n|\\n|\\r')" for c in map(_quote, names)}
+        swallowed = " or ".join(
+            f"case when regexp_matches({c}, '[\\r\\n]') then list_max({parts.format(split)}) >= {max(len(names) - 1, 2)} "
+            "else false end"
+            for c, split in lines.items()
+        )
+        breaks = " + ".join(f"coalesce(len({split}) - 1, 0)" for split in lines.values())
+        records = f"select *, row_number() over () as n from {_csv_reader(path, names, delimiter, quotechar)}"
+        query = f"""
+            with records as ({records}), first as (select min(n) as n from records where {swallowed})
+            select 1 + count(*) + sum({breaks}) as line from records, first where records.n <= first.n"""
+        line = self.ask(query)["line"].iloc[0]
+        return None if line is None or line != line else int(line)
 
     def interrupt(self) -> None:
         """Stop the query that another thread is running."""
         self._connection.interrupt()
 
+    def _execute(self, query: str, parameters: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
+        """A query whose want of memory or disk is told as the machine's fault, not the file's or its source's."""
+        with _machine_faults(self._warehouse.path):
+            return self._connection.execute(query, parameters or None)
+
     def distinct(self, columns: Sequence[str]) -> pd.DataFrame:
         """Distinct rows of some columns as published; one empty row for no column."""
         if not columns:
             return pd.DataFrame(index=range(1))
-        query = f"select distinct {_columns(columns)} from {self.staged} order by all"
-        return _to_pandas(self._connection.execute(query).to_arrow_table())
+        return self.ask(f"select distinct {_columns(columns)} from {self.staged} order by all")
 
     def ask(self, query: str) -> pd.DataFrame:
         """Rows of a query over the staged file, its lookups or its observations."""
         try:
-            return _to_pandas(self._connection.execute(query).to_arrow_table())
+            with _machine_faults(self._warehouse.path):
+                return _to_pandas(self._connection.execute(query).to_arrow_table())
         except duckdb.Error as error:
             raise DefinitionError(f"{self.part} cannot be read as its source says: {error}") from error
 
@@ -1179,7 +1228,7 @@ class LargeFile:
         """Make the file's own table of observations; their order does not matter, their addresses do."""
         self._connection.execute("set preserve_insertion_order = false")
         try:
-            self._connection.execute(f"create table {self.observations} as {query}")
+            self._execute(f"create table {self.observations} as {query}")
         except duckdb.Error as error:
             raise DefinitionError(f"{self.part} cannot be conformed as its source says: {error}") from error
         finally:
@@ -1188,7 +1237,7 @@ class LargeFile:
     def drop_unreadable(self) -> int:
         """Rows taken out because their figure is no number, or their period none."""
         query = f"delete from {self.observations} where isnan(obs_value) or time_period is null"
-        return int(self._connection.execute(query).fetchall()[0][0])
+        return int(self._execute(query).fetchall()[0][0])
 
     def distinct_codes(self, together: Sequence[Sequence[str]]) -> Iterator[pd.DataFrame]:
         """For each group of columns its distinct codes, with the first row of each; other columns as anywhere."""
@@ -1239,7 +1288,7 @@ class LargeFile:
     def remove(self, observation_ids: Sequence[str]) -> int:
         """Rows taken out of the file's observations, because they are in quarantine."""
         query = f"delete from {self.observations} where observation_id in (select unnest(?))"
-        return int(self._connection.execute(query, [list(observation_ids)]).fetchall()[0][0])
+        return int(self._execute(query, [list(observation_ids)]).fetchall()[0][0])
 
     def collapse_repeats(self) -> int:
         """Rows taken out because their key and figure stand in the file before; the first of each stays."""
@@ -1247,25 +1296,34 @@ class LargeFile:
         same = " and ".join(f"t.{c} = repeated.{c}" for c in map(_quote, key))
         repeated = f"select {_columns(key)}, min(raw_row) as first from {self._repeats()} group by all"
         query = f"delete from {self.observations} as t using ({repeated}) as repeated where {same} and raw_row > first"
-        return int(self._connection.execute(query).fetchall()[0][0])
+        return int(self._execute(query).fetchall()[0][0])
 
-    def find_conflicts(self) -> pd.DataFrame:
-        """Keys with different figures in this file: the key in words, both figures and addresses."""
-        return self._find_conflicts(self._repeats())
+    def find_contradictions(self) -> tuple[int, pd.DataFrame]:
+        """Number of keys with different figures in this file, and the rows of the first: key, obs_value, raw_row."""
+        key = contracts.table_contract("staging.observations").primary_key
+        cast = ", ".join(f"cast({c} as varchar) as {c}" for c in map(_quote, key))
+        query = f"""
+            with figures as (select {cast}, obs_value, min(raw_row) as raw_row from {self._repeats()} group by all),
+            contradictory as (
+                select *, min(raw_row) over (partition by {_columns(key)}) as first_row from figures
+                qualify count(*) over (partition by {_columns(key)}) > 1)
+            select *, (select count(distinct first_row) from contradictory) as n_keys from contradictory
+            order by first_row, raw_row limit {MOST_CONFLICTS}"""
+        found = self.ask(query)
+        return int(found["n_keys"].max()) if len(found) else 0, found.drop(columns=["n_keys", "first_row"])
 
     def find_conflicts_with_loaded(self) -> pd.DataFrame:
-        """Keys that stand with another figure in files loaded before, of the same source and vintage."""
-        return self._find_conflicts(self._loaded_before())
+        """Keys that stand with another figure in files loaded before, of the same source and vintage.
 
-    def _find_conflicts(self, others: str) -> pd.DataFrame:
+        At most ``MOST_CONFLICTS``: the key in words, both figures and addresses.
+        """
         key = contracts.table_contract("staging.observations").primary_key
         same = " and ".join(f"a.{c} = b.{c}" for c in map(_quote, key))
         return self.ask(
             "select concat_ws(' ', a.indicator, a.ref_area, a.counterpart_area, a.sex, a.age, a.economic_activity, "
             "a.time_period) as key, a.observation_id, a.obs_value, b.observation_id as loaded_id, b.obs_value as loaded_value "
-            f"from {self.observations} as a join {others} as b on {same} "
-            "where a.obs_value is distinct from b.obs_value "
-            "and (a.snapshot_sha <> b.snapshot_sha or a.raw_row > b.raw_row) order by all limit 100"
+            f"from {self.observations} as a join {self._loaded_before()} as b on {same} "
+            f"where a.obs_value is distinct from b.obs_value order by all limit {MOST_CONFLICTS}"
         )
 
     def has_company(self) -> bool:
@@ -1280,7 +1338,7 @@ class LargeFile:
             f"delete from {self.observations} as t using {self._loaded_before()} as s "
             f"where {same} and t.obs_value is not distinct from s.obs_value"
         )
-        return int(self._connection.execute(query).fetchall()[0][0])
+        return int(self._execute(query).fetchall()[0][0])
 
     def _loaded_before(self) -> str:
         """What other files of the same source and vintage have brought."""
@@ -1323,6 +1381,29 @@ class LargeFile:
         if not rows:
             raise UsageError(f"{self.stage} has no row {raw_row}.")
         return {column: cell for column, cell in zip(columns, rows[0], strict=True) if cell is not None}
+
+
+@contextlib.contextmanager
+def _machine_faults(path: Path) -> Iterator[None]:
+    """Want of memory or disk as ``OutputError``: no fault of the file or of its source."""
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        raise OutputError(
+            f"the machine could not finish the work in {path.parent.absolute()}: {str(error).splitlines()[0]} Nothing of "
+            "the file was loaded, and nothing is wrong with it. Make room on the disk of that folder and leave more "
+            "memory free, or choose another place with --warehouse; then run the same command again."
+        ) from error
+
+
+def _csv_reader(path: Path, names: Sequence[str], delimiter: str, quotechar: str) -> str:
+    """SQL of a csv file's records, all text under distinct ``names``."""
+    listed = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in names)
+    return (
+        f"read_csv({_literal(str(path.resolve()))}, columns = {{{listed}}}, header = true, auto_detect = false, "
+        f"delim = {_literal(delimiter)}, quote = {_literal(quotechar)}, escape = {_literal(quotechar)}, "
+        "strict_mode = true, compression = " + ("'gzip'" if _is_gzip(path) else "'none'") + ")"
+    )
 
 
 def _is_gzip(path: Path) -> bool:

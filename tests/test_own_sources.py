@@ -1,0 +1,74 @@
+"""A ministry's own sources: killed loads, one workbook of several sources, jobs started in another folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from world_builder import World, describe_warehouse
+
+from lma.warehouse import Warehouse
+
+TEXT = """source_id: {name}
+publisher: Statistical office
+title: Employment by sex
+table_code: T1
+url: https://example.org/lfs
+licence: open
+note: a specimen
+files:
+  - name: {file}
+    as_of: 2022-03-01
+format: {format}
+options: {options}
+basis: {{default: reported}}
+priority: 10
+expect: {{min_rows: 3}}
+mapping:
+  source: {{obs_value: {column}, time_period: year}}
+  constant: {{indicator: EMP, unit_measure: PS, ref_area: MUS, sex: {sex}}}
+"""
+
+
+def write_source(world: World, name: str, sex: str, **changes: str) -> Path:
+    """One own source of a table of years."""
+    given = {"file": r"lfs\.csv", "format": "csv", "options": "{}", "column": "employed"} | changes
+    path = world.folder / "sources" / f"{name}.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(TEXT.format(name=name, sex=sex, **given), encoding="utf-8")
+    return path
+
+
+def write_table(world: World, name: str = "lfs.csv") -> Path:
+    path = world.folder / name
+    rows = [f"{year},{1000 + year},{2000 + year}" for year in range(2015, 2022)]
+    path.write_text("\n".join(["year,employed,women", *rows, ""]), encoding="utf-8")
+    return path
+
+
+def load_again(world: World) -> tuple[int, str]:
+    """A run that only loads what has landed."""
+    (world.folder / "none").mkdir(exist_ok=True)
+    write_table(world, "none/lfs.csv")
+    outcome = world.lma("refresh", "nat_men", "--offline", "--data", "none")
+    return outcome.code, outcome.err
+
+
+def test_what_a_killed_load_left_does_not_outlive_a_corrected_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path)
+    write_source(world, "nat_men", "M", column="women")  # the wrong column
+    write_table(world)
+    with monkeypatch.context() as killed:
+        killed.setattr(Warehouse, "write_snapshot_facts", lambda *_: (_ for _ in ()).throw(SystemExit(9)))
+        assert world.lma("ingest", "nat_men", "lfs.csv").code == 9
+    write_source(world, "nat_men", "M")
+    code, told = load_again(world)
+    assert code == 0, told
+    found = world.read("staging.observations")
+    assert found["obs_value"].tolist() == [float(1000 + year) for year in range(2015, 2022)]
+    before = describe_warehouse(world)
+    world.warehouse.unlink()
+    assert load_again(world)[0] == 0
+    assert describe_warehouse(world) == before
