@@ -194,6 +194,7 @@ def load_unloaded(run: Run) -> int:
     """Load every landed file not yet loaded, in the one order of loading; observations added."""
     run.warehouse.load_codelists()
     keep_withdrawals(run)
+    say_unknown(run)
     unloaded = list_unloaded(run)
     for landed in unloaded:  # a killed run may have left a part of a file, read by other definitions
         run.warehouse.forget_unfinished(landed.source_id, landed.snapshot_sha)
@@ -303,6 +304,16 @@ def list_unloaded(run: Run) -> list[snapshots.Landed]:
         for file in landed
         if file.source_id in contracts.sources() and (file.source_id, file.snapshot_sha) not in known
     ]
+
+
+def say_unknown(run: Run) -> list[str]:
+    """Sources that landed files belong to and that are defined nowhere, such as where a job starts in another folder."""
+    landed = {file.source_id for file in snapshots.list_landed(run.request.raw_store)}
+    if unknown := sorted(landed - contracts.sources().keys()):
+        run.say(
+            f"landed files of {', '.join(unknown)} are not loaded: no such source is defined {contracts.where_sources_are()}"
+        )
+    return unknown
 
 
 def keep_withdrawals(run: Run) -> int:
@@ -673,6 +684,7 @@ def ingest_files(
             step(ingest_file)(run, path, source, vintage)
         if not run.new_snapshots and not list_unloaded(run):
             step(keep_withdrawals)(run)  # says which of them stay out of use
+            say_unknown(run)
             return
         step(load_landed_files)(run)
         step(check_observations)(run)

@@ -8,13 +8,14 @@ each other (``Edition``), because neither core nor rim may import the other.
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import functools
 import hashlib
 import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -132,9 +133,32 @@ def _build(model: type[Model], raw: Any, path: Path) -> Model:
         return model.model_validate(raw)
     except ValidationError as error:
         found = [
-            f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (found {e['input']!r:.80})" for e in error.errors()
+            f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (found {e['input']!r:.80})"
+            + (_keys_beside(model, e["loc"]) if e["type"] == "extra_forbidden" else "")
+            for e in error.errors()
         ]
         raise DefinitionError(f"{path} does not follow its model:\n" + "\n".join(found)) from error
+
+
+def _keys_beside(model: type[BaseModel], place: Sequence[int | str]) -> str:
+    """The keys that may stand where an unknown one stood, and the closest of them."""
+    schema = model.model_json_schema()
+    node, *_ = _inside(schema, [schema], place[:-1]) or [{}]
+    allowed = list(node.get("properties", {}))
+    close = difflib.get_close_matches(str(place[-1]), allowed, n=1, cutoff=0.5)
+    hint = f"; closest: {close[0]!r}" if close else ""
+    return f". Keys there: {', '.join(allowed)}{hint}" if allowed else ""
+
+
+def _inside(schema: dict[str, Any], nodes: list[Any], place: Sequence[int | str]) -> list[dict[str, Any]]:
+    """The parts of a JSON schema that describe what stands at a place, references and alternatives followed."""
+    open_nodes = [branch for node in nodes for branch in node.get("anyOf", [node])]
+    found = [schema["$defs"][n["$ref"].split("/")[-1]] if "$ref" in n else n for n in open_nodes]
+    if not place:
+        return [node for node in found if "properties" in node]
+    step, *rest = place
+    deeper = [n.get("items") if isinstance(step, int) else n.get("properties", {}).get(step) for n in found]
+    return _inside(schema, [node for node in deeper if node], rest)
 
 
 class _Strict(BaseModel):
@@ -355,7 +379,10 @@ class SourceFile(_Strict):
     @field_validator("name")
     @classmethod
     def _compiles(cls, value: str) -> str:
-        re.compile(value)
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from error
         return value
 
 
@@ -573,24 +600,55 @@ def user_sources_dir() -> Path:
     return Path(os.environ.get("LMA_SOURCES") or "sources").absolute()
 
 
+def where_sources_are() -> str:
+    """Where definitions of sources were looked for and what to do about one that is missing, to end a message."""
+    return (
+        f"in {contracts_dir() / 'sources'} or {user_sources_dir()}. Your own sources are read from the folder `sources` where the "
+        "command starts, or from the folder that the environment variable LMA_SOURCES names: set it, or restore the file."
+    )
+
+
 def user_sources() -> dict[str, Source]:
-    """A user's own sources by id, drafts left out; as strict as the shipped ones, which they never replace."""
-    return {name: source for name, source in _user_definitions().items() if source is not None}
+    """A user's own sources by id, without drafts and unusable ones; as strict as the shipped, which they never replace."""
+    return {name: found for name, found in _user_definitions().items() if isinstance(found, Source)}
 
 
 def draft_sources() -> list[str]:
     """Ids of the user's sources that are still drafts."""
-    return [name for name, source in _user_definitions().items() if source is None]
+    return [name for name, found in _user_definitions().items() if found is None]
 
 
-def _user_definitions() -> dict[str, Source | None]:
+def unusable_sources() -> dict[str, str]:
+    """File name without ending -> why, for each of the user's YAML that does not follow its model."""
+    return {name: found for name, found in _user_definitions().items() if isinstance(found, str)}
+
+
+def check_usable(source_ids: Iterable[str]) -> None:
+    """``DefinitionError`` where a user's YAML of one of these sources is wrong; a shipped source is never meant."""
+    wrong = {name: why for name, why in unusable_sources().items() if name not in shipped_sources()}
+    for source_id in source_ids:
+        if source_id in wrong:
+            raise DefinitionError(wrong[source_id])
+
+
+def _user_definitions() -> dict[str, Source | str | None]:
     paths = sorted(user_sources_dir().glob("*.yaml"))
     return _read_user_sources(tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths))
 
 
 @functools.lru_cache(maxsize=4)
-def _read_user_sources(state: tuple[tuple[Path, int, int], ...]) -> dict[str, Source | None]:
-    return {path.stem: _read_user_source(path) for path, *_ in state}
+def _read_user_sources(state: tuple[tuple[Path, int, int], ...]) -> dict[str, Source | str | None]:
+    return {path.stem: _try_user_source(path) for path, *_ in state}
+
+
+def _try_user_source(path: Path) -> Source | str | None:
+    """A user's source, None where it is a draft, or why it cannot be used: one wrong YAML does not stop the others."""
+    try:
+        return _read_user_source(path)
+    except DefinitionError as error:
+        return str(error)
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}. Check the file and your rights to it."
 
 
 def _read_user_source(path: Path) -> Source | None:
@@ -622,15 +680,16 @@ def _open_keys(node: Any, at: str = "") -> list[str]:
 
 
 def sources() -> dict[str, Source]:
-    """All sources that may be used, by id: the shipped ones in file order, then the user's, without drafts."""
+    """All sources that may be used, by id: the shipped in file order, then the user's without drafts and wrong ones."""
     return {**shipped_sources(), **user_sources()}
 
 
 def source(source_id: str) -> Source:
-    """One source; ``UsageError`` lists the sources that exist, ``DefinitionError`` says what a draft still lacks."""
+    """One source; ``UsageError`` lists those that exist, ``DefinitionError`` says what a draft or a wrong YAML lacks."""
     found = sources()
     if source_id in found:
         return found[source_id]
+    check_usable([source_id])
     if source_id in draft_sources():
         raise DefinitionError(
             f"{source_path(source_id)} is a draft and is not used: check every line marked `# guessed` or `# unresolved`, "

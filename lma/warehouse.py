@@ -803,9 +803,9 @@ class Warehouse:
         ).fetchall()
         if unknown:
             raise DefinitionError(
-                f"staging.observations has figures of {', '.join(row[0] for row in unknown)}, but there is "
-                "no such file in data_contracts/sources: restore it, or move the database away and run "
-                "`lma refresh`."
+                f"staging.observations has figures of {', '.join(row[0] for row in unknown)}, and no such source is "
+                f"defined {contracts.where_sources_are()} If you gave the source up, move the database away "
+                "and run `lma refresh`: it is built again without these figures."
             )
 
     def observations_as_of(self, as_of: dt.date, ref_area: str | Sequence[str] | None = None) -> pd.DataFrame:

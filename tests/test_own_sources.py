@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from world_builder import World, describe_warehouse
+from world_builder import World, describe_warehouse, run_lma
 
 from lma.warehouse import Warehouse
 
@@ -72,3 +72,25 @@ def test_what_a_killed_load_left_does_not_outlive_a_corrected_source(
     world.warehouse.unlink()
     assert load_again(world)[0] == 0
     assert describe_warehouse(world) == before
+
+
+@pytest.mark.parametrize("is_rebuilt", [False, True])
+def test_job_started_in_another_folder_says_which_source_it_does_not_find(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_rebuilt: bool
+) -> None:
+    world = World(tmp_path)
+    path = write_source(world, "nat_men", "M")
+    write_table(world)
+    assert world.lma("ingest", "nat_men", "lfs.csv").code == 0
+    if is_rebuilt:
+        world.warehouse.unlink()
+    (tmp_path / "elsewhere").mkdir()
+    job = ("refresh", "mus_eoe", "--offline", "--warehouse", world.warehouse)
+    outcome = run_lma(*job, folder=tmp_path / "elsewhere")
+    assert outcome.code == (0 if is_rebuilt else 10), outcome.err
+    for words in ("nat_men", str(tmp_path / "elsewhere" / "sources"), "LMA_SOURCES"):
+        assert words in outcome.err.replace("\n", "")
+    monkeypatch.setenv("LMA_SOURCES", str(path.parent))
+    found = run_lma(*job, folder=tmp_path / "elsewhere")
+    assert found.code == 0 and "LMA_SOURCES" not in found.err
+    assert "nat_men" in set(world.read("staging.observations")["source_id"])
