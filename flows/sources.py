@@ -36,6 +36,8 @@ def list_sources(path: Path, today: dt.date, console: Any) -> None:
     for name in contracts.draft_sources():
         words = f"{name} is a draft and is not used: {contracts.source_path(name)}"
         console.print("\n".join(textwrap.wrap(words, WIDTH)), markup=False)
+    for name, why in contracts.unusable_sources().items():
+        console.print("\n".join(textwrap.wrap(f"{name} is not usable: {why}", WIDTH)), markup=False)
     if files is None:
         console.print("no warehouse here yet, so nothing has landed: `lma run` makes one.", markup=False)
     console.print("`lma sources show SOURCE` describes one.", markup=False)
@@ -135,7 +137,7 @@ def new_source(file: Path, source_id: str | None, *, take_guesses: bool, console
     except OSError as error:
         raise OutputError(f"{error.filename}: {error.strerror}. Check the name, space and rights.") from error
     _tell_new(text, path, name, file, console)
-    contracts.sources()  # a wrong answer is told now, not at the first file
+    contracts.check_usable([name])  # a wrong answer is told now, not at the first file
     return path
 
 

@@ -99,6 +99,8 @@ def _examine_contracts() -> tuple[bool, str]:
         contracts.corrections()
     except LmaError as error:
         return False, str(error)
+    if unusable := contracts.unusable_sources():
+        return False, "; ".join(unusable.values())
     return True, "contracts: {} tables, {} sources, {} countries, {} rule sets".format(*counts)
 
 

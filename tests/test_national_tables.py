@@ -198,8 +198,8 @@ def test_own_source_may_not_take_the_place_of_a_shipped_one(
     monkeypatch.setenv("LMA_SOURCES", str(tmp_path))
     shipped = (contracts.contracts_dir() / "sources" / "mus_eoe.yaml").read_text(encoding="utf-8")
     (tmp_path / "mus_eoe.yaml").write_text(shipped, encoding="utf-8")
-    with pytest.raises(DefinitionError, match="mus_eoe is a source of the project itself"):
-        contracts.sources()
+    assert "mus_eoe is a source of the project itself" in contracts.unusable_sources()["mus_eoe"]
+    assert contracts.source("mus_eoe") == contracts.shipped_sources()["mus_eoe"]
 
 
 def test_own_crosswalk_may_not_take_the_place_of_a_shipped_one(
@@ -218,11 +218,69 @@ def test_own_source_is_held_to_the_same_model(tmp_path: Path, monkeypatch: pytes
     own = shipped.replace("source_id: mus_eoe", "source_id: own_table")
     (tmp_path / "own_table.yaml").write_text(own + "colour: red\n", encoding="utf-8")
     with pytest.raises(DefinitionError, match=r"own_table\.yaml does not follow its model:\n  colour"):
-        contracts.sources()
+        contracts.source("own_table")
+    assert "own_table" not in contracts.sources()
     (tmp_path / "own_table.yaml").write_text(own + "\n", encoding="utf-8")
     assert contracts.source("own_table").publisher == "Statistics Mauritius"
     (tmp_path / "own_table.yaml").write_text("draft: true\nanything: goes\n", encoding="utf-8")
     assert "own_table" not in contracts.sources() and contracts.draft_sources() == ["own_table"]
+
+
+def own_source(folder: Path, name: str = "own_table", more: str = "") -> Path:
+    """A user's copy of a shipped source under its own id, with further lines."""
+    shipped = (contracts.contracts_dir() / "sources" / "mus_eoe.yaml").read_text(encoding="utf-8")
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.yaml"
+    own = shipped.replace("source_id: mus_eoe", f"source_id: {name}").replace("priority: 10", "priority: 90")
+    path.write_text(own + more, encoding="utf-8")
+    return path
+
+
+def test_one_wrong_yaml_stops_nothing_but_itself(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    own_source(tmp_path / "sources", "own_good")
+    own_source(tmp_path / "sources", "own_wrong", "colour: red\n")
+    (tmp_path / "sources" / "torn.yaml").write_text("a: [", encoding="utf-8")
+    listed = world.lma("sources")
+    words = " ".join(listed.out.split())
+    assert listed.code == 0 and "own_wrong is not usable:" in words and "torn is not usable:" in words
+    assert "own_good" in words and "does not follow its model: colour" in words
+    told = world.lma("refresh", "mus_eoe", "--offline")
+    assert told.code == 0, told.err
+    assert "warning: a source of your own is not used" in told.err and "own_wrong.yaml" in told.err
+    for command in (["sources", "show", "own_wrong"], ["ingest", "own_wrong", str(MAURITIUS)]):
+        refused = world.lma(*command)
+        assert refused.code == 10 and "own_wrong.yaml does not follow its model" in refused.err, refused.err
+
+
+def test_a_warehouse_with_files_of_a_wrong_yaml_stops(tmp_path: Path) -> None:
+    """A landed file never leaves a run because the YAML that described it broke."""
+    world = World(tmp_path)
+    path = own_source(tmp_path / "sources")
+    sample = next(contracts.sample_dir().rglob("mus_eoe_employment.csv"))
+    (tmp_path / "own.csv").write_bytes(sample.read_bytes().replace(b"\n", b"\r\n"))
+    done = world.lma("ingest", "own_table", tmp_path / "own.csv", "--vintage", "2025-12-31")
+    assert done.code == 0, done.err
+    own_source(tmp_path / "sources", more="colour: red\n")
+    for command in (["refresh", "mus_eoe", "--offline"], ["check"]):
+        refused = world.lma(*command)
+        assert refused.code == 10 and "own_table.yaml does not follow its model" in refused.err, refused.err
+    path.write_text(path.read_text(encoding="utf-8").replace("colour: red\n", ""), encoding="utf-8")
+    assert world.lma("refresh", "mus_eoe", "--offline").code == 0
+
+
+def test_an_unknown_key_names_the_keys_there_and_the_closest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LMA_SOURCES", str(tmp_path))
+    own_source(tmp_path, more="expects: {min_rows: 1}\n")
+    with pytest.raises(DefinitionError, match=r"Keys there: source_id, publisher.*closest: 'expect'"):
+        contracts.source("own_table")
+    path = own_source(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("  - name:", "  - as_off: 2020-01-01\n    name:", 1), encoding="utf-8")
+    with pytest.raises(DefinitionError, match=r"as_off: .*Keys there: name, as_of.*closest: 'as_of'"):
+        contracts.source("own_table")
 
 
 def test_publishers_own_question_mark_is_no_open_question(
