@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lma import contracts, fetch, snapshots
+from lma import contracts, fetch, snapshots, withdrawals
 from lma.contracts import Download, Source
 from lma.errors import LmaError, OutputError
 
@@ -27,11 +27,12 @@ class Outcome:
     state: str
     detail: str
     snapshot_sha: str = ""
+    is_alarm: bool = False
     error: LmaError | None = None
 
     def fail(self, error: LmaError) -> None:
         """The file came but is not what its source declares."""
-        self.state, self.detail, self.error = "failed", str(error), error
+        self.state, self.detail, self.error, self.is_alarm = "failed", str(error), error, True
 
 
 def fetch_files(run: Run, sources: Mapping[str, Source]) -> int:
@@ -60,13 +61,15 @@ def fetch_one(run: Run, source: Source, wanted: Download, line: Any) -> Outcome:
     try:
         fetched = fetch.fetch(wanted, source_id, folder, line, is_held, run.started_at.date())
         if fetched.path is None:
-            return Outcome(source_id, wanted.file_name, "unchanged", describe_vintage(fetched))
+            return Outcome(
+                source_id, wanted.file_name, "unchanged", describe_vintage(fetched), fetched.memory["sha256"]
+            )
         landed = run.land(fetched.path, source, fetched.vintage, fetched.url)
         fetch.remember(fetched)
     except OutputError:  # no room: that is not the publisher's fault, and the next one would meet it too
         raise
     except LmaError as error:
-        return Outcome(source_id, wanted.file_name, "failed", str(error), error=error)
+        return Outcome(source_id, wanted.file_name, "failed", str(error), is_alarm=True, error=error)
     return Outcome(
         source_id,
         wanted.file_name,
@@ -85,20 +88,25 @@ def describe_vintage(fetched: fetch.Fetched) -> str:
     )
 
 
-def find_fetched(run: Run, source_id: str, snapshot_sha: str) -> Outcome | None:
-    """The outcome of a file that this run fetched."""
+def find_outcome(run: Run, landed: snapshots.Landed) -> Outcome:
+    """The outcome of a fetched file; one that an earlier run fetched and did not come to load gets its own now."""
     mine = (
-        o
-        for o in run.outcomes
-        if o.state == "fetched" and (o.source_id, o.snapshot_sha) == (source_id, snapshot_sha)
+        o for o in run.outcomes if (o.source_id, o.snapshot_sha) == (landed.source_id, landed.snapshot_sha)
     )
-    return next(mine, None)
+    found = next(mine, None)
+    if found is None:
+        found = Outcome(
+            landed.source_id, landed.file_name, "fetched", "by an earlier run", landed.snapshot_sha
+        )
+        run.outcomes.append(found)
+    return found
 
 
 def say_outcomes(run: Run) -> None:
     """One line per file, after loading: only then is it known whether a fetched file is what its source declares."""
+    mark_returns(run)
     for outcome in run.outcomes:
-        alarm = "warning: " if outcome.state == "failed" else ""
+        alarm = "warning: " if outcome.is_alarm else ""
         run.say(f"{alarm}{outcome.source_id}: {outcome.state} {outcome.file_name}: {outcome.detail}")
     if run.outcomes:
         states = [outcome.state for outcome in run.outcomes]
@@ -106,6 +114,34 @@ def say_outcomes(run: Run) -> None:
             "network: "
             + ", ".join(f"{states.count(state)} {state}" for state in ("fetched", "unchanged", "failed"))
         )
+
+
+def mark_returns(run: Run) -> None:
+    """Note where a publisher serves an earlier file again: the later one stays in use until a person withdraws it."""
+    unchanged = [outcome for outcome in run.outcomes if outcome.state == "unchanged"]
+    in_use = list_in_use(run) if unchanged else []
+    for outcome in unchanged:
+        name = (outcome.source_id, outcome.file_name)
+        ours = [landed for landed in in_use if (landed.source_id, landed.file_name) == name]
+        newest = max(ours, key=lambda landed: (landed.as_of, landed.retrieved_at), default=None)
+        served = next((landed for landed in ours if landed.snapshot_sha == outcome.snapshot_sha), None)
+        if newest and served and newest is not served:
+            outcome.is_alarm, outcome.detail = True, describe_return(served, newest)
+
+
+def list_in_use(run: Run) -> list[snapshots.Landed]:
+    """Landed files that nobody has withdrawn."""
+    withdrawn = withdrawals.list_withdrawn(run.request.raw_store)
+    landed = snapshots.list_landed(run.request.raw_store)
+    return [file for file in landed if (file.source_id, file.snapshot_sha) not in withdrawn]
+
+
+def describe_return(served: snapshots.Landed, newest: snapshots.Landed) -> str:
+    """What a publisher did that serves an earlier file again, and the command that follows it."""
+    return (
+        f"the publisher went back to the file of vintage {served.as_of}; vintage {newest.as_of} stays in use until it is withdrawn: "
+        f"`lma withdraw {newest.source_id} {newest.as_of} --file {newest.file_name} --reason ...`"
+    )
 
 
 def list_stale(run: Run, sources: Mapping[str, Source], today: dt.date) -> dict[str, dt.date]:

@@ -30,7 +30,10 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Landed:
-    """One landed file of one source; ``is_new`` says whether ``land`` has just added it."""
+    """One landed file of one source; ``is_new`` says whether ``land`` has just added it.
+
+    ``is_unproven``: it was fetched and has never been loaded, so nobody knows yet whether it is what it should be.
+    """
 
     source_id: str
     as_of: dt.date
@@ -39,6 +42,7 @@ class Landed:
     url: str
     retrieved_at: dt.datetime
     n_bytes: int
+    is_unproven: bool = False
     is_new: bool = field(default=False, compare=False)
 
 
@@ -55,12 +59,14 @@ def land(
     as_of: dt.date,
     raw_store: Path,
     retrieved_at: dt.datetime | None = None,
+    *,
+    is_unproven: bool = False,
 ) -> Landed:
     """Put bytes, or a file, into the raw store and describe them.
 
     The same bytes for the same source add nothing and keep their first description. ``retrieved_at`` (UTC)
-    is now unless given. ``InputError`` for a missing or empty file or an unsafe name, ``OutputError`` when
-    the store cannot be written.
+    is now unless given; ``is_unproven`` notes that they were fetched. ``InputError`` for a missing or empty
+    file or an unsafe name, ``OutputError`` when the store cannot be written.
     """
     sha, n_bytes = _fingerprint(content)
     if not n_bytes:
@@ -72,11 +78,22 @@ def land(
             _write_whole(raw_store / sha, content)
         if is_new:
             moment = (retrieved_at or dt.datetime.now(dt.UTC)).replace(tzinfo=None)
-            landed = Landed(source_id, as_of, sha, Path(file_name).name, url, moment, n_bytes)
+            landed = Landed(source_id, as_of, sha, Path(file_name).name, url, moment, n_bytes, is_unproven)
             _write_whole(sidecar, _describe(landed))
     except OSError as error:
         raise OutputError(f"{raw_store} cannot take {file_name}: {error}. Check space and rights.") from error
     return replace(_read_sidecar(sidecar), is_new=is_new)
+
+
+def prove(landed: Landed, raw_store: Path) -> None:
+    """Note that a fetched file was loaded; ``OutputError`` when the store cannot be written."""
+    sidecar = sidecar_path(raw_store, landed.snapshot_sha, landed.source_id)
+    try:
+        _write_whole(sidecar, _describe(replace(landed, is_unproven=False)))
+    except OSError as error:
+        raise OutputError(
+            f"{sidecar} cannot be written: {error.strerror}. Check space and rights."
+        ) from error
 
 
 def discard(landed: Landed, raw_store: Path) -> None:
@@ -138,7 +155,8 @@ def _write_whole(path: Path, data: bytes | Path) -> None:
 
 
 def _describe(landed: Landed) -> bytes:
-    described = {name: value for name, value in vars(landed).items() if name != "is_new"}
+    left_out = {"is_new"} if landed.is_unproven else {"is_new", "is_unproven"}
+    described = {name: value for name, value in vars(landed).items() if name not in left_out}
     return json.dumps(described, indent=1, sort_keys=True, default=str, ensure_ascii=False).encode()
 
 

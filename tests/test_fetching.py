@@ -19,16 +19,18 @@ from publishers_server import PublishersServer, RangeFile, Reply
 from flows import fetching, refresh
 from flows.refresh import Run, open_run
 from flows.request import RunRequest, call_directly
-from lma import contracts, snapshots
+from lma import contracts, snapshots, withdrawals
 from lma.contracts import Download, Source, SourceFile
 from lma.errors import InputError, OutputError, SourceMovedError
 from lma.fetch import Politeness
 from lma.parsers import PARSERS
+from lma.withdrawals import Decision
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
 BULLETIN = contracts.sample_dir() / "mus_eoe_employment.csv"
 GOOD = BULLETIN.read_bytes()
+TODAY = dt.date(2026, 5, 2)
 
 
 @pytest.fixture
@@ -365,6 +367,121 @@ def test_no_source_fetches_over_unprotected_http_or_names_a_host_of_its_own_mach
         if source.download:
             assert source.download.url.startswith("https://"), source.source_id
             assert not {"localhost", "127.0.0.1"} & set(source.download.hosts), source.source_id
+
+
+# ---------------------------------------------------------------- months of a run that nobody watches
+
+
+def test_publisher_that_goes_back_to_an_earlier_file_is_told_until_it_is_settled(
+    office: Office, server: PublishersServer
+) -> None:
+    wrong = GOOD.replace(b"54417,31466,22951", b"54418,31466,22952")
+    for month, body in ((2, GOOD), (3, wrong)):
+        server.on("/eoe.csv", Reply(body=body, headers={"ETag": f'"{month}"'}))
+        office.now = dt.datetime(2026, month, 2, 5)
+        assert not any("went back" in message for message in office.run().messages)
+    server.on("/eoe.csv", RangeFile(GOOD, '"c"'))  # the publisher has seen its mistake
+    told = "warning: mus_eoe: unchanged mus_eoe_employment.csv: the publisher went back to the file of vintage 2026-02-02"
+    for month in (4, 5):
+        office.now = dt.datetime(2026, month, 2, 5)
+        [message] = [message for message in office.run().messages if "went back" in message]
+        assert message.startswith(told)
+        assert "`lma withdraw mus_eoe 2026-03-02 --file mus_eoe_employment.csv" in message
+    [later] = [landed for landed in office.landed() if landed.as_of == dt.date(2026, 3, 2)]
+    decision = Decision(
+        "mus_eoe", later.snapshot_sha, 0, "withdrawn", later.file_name, later.as_of, "x", "me", TODAY
+    )
+    withdrawals.keep_decision(office.folder / "raw", decision)
+    assert not any("went back" in message for message in office.run().messages)
+    assert set(office.observations["as_of"].astype(str)) == {"2026-02-02"}
+
+
+def land_and_die(office: Office) -> None:
+    """A run that is killed between landing and loading."""
+    request = RunRequest(
+        (), office.folder / "out", office.folder / "lma.duckdb", "2026-03", data=office.folder / "data"
+    )
+    with open_run(request) as run:
+        run.politeness = Politeness(attempts=2, wait=lambda seconds: None)
+        refresh.land_files(run)
+
+
+def test_fetched_file_that_a_killed_run_did_not_load_is_set_aside_by_the_next(
+    office: Office, server: PublishersServer
+) -> None:
+    server.on("/eoe.csv", RangeFile(GOOD))
+    office.run()
+    before = office.landed()
+    bad = GOOD.replace(b"quarter,total", b"quarter,sum")
+    server.on("/eoe.csv", RangeFile(bad, '"v2"'))
+    office.now = dt.datetime(2026, 3, 2, 5)
+    land_and_die(office)
+    assert len(office.landed()) == 2
+    office.now = dt.datetime(2026, 4, 2, 5)
+    run = office.run()
+    assert states(run) == ["failed"]
+    assert any(message.startswith("warning: mus_eoe: failed") for message in run.messages)
+    assert office.landed() == before
+    assert states(office.run()) == ["failed"]  # asked for, and refused, again
+    server.on("/eoe.csv", RangeFile(GOOD.replace(b"54417,31466,22951", b"54418,31466,22952"), '"v3"'))
+    assert states(office.run()) == ["fetched"]
+
+
+def test_fetched_file_that_a_killed_run_did_not_load_is_loaded_by_the_next(
+    office: Office, server: PublishersServer
+) -> None:
+    server.on("/eoe.csv", RangeFile(GOOD))
+    land_and_die(office)
+    assert [landed.is_unproven for landed in office.landed()] == [True]
+    assert states(office.run()) == ["unchanged"]
+    assert len(office.observations) == 39
+    assert [landed.is_unproven for landed in office.landed()] == [False]
+
+
+def test_file_that_was_loaded_once_is_never_set_aside(office: Office, server: PublishersServer) -> None:
+    server.on("/eoe.csv", RangeFile(GOOD))
+    office.run()
+    harder = office.eoe()
+    office.use(harder.model_copy(update={"expect": harder.expect.model_copy(update={"min_rows": 10_000})}))
+    (office.folder / "lma.duckdb").unlink()  # built again, under a definition that it does not meet
+    with pytest.raises(InputError, match="expects at least 10000"):
+        office.run()
+    assert len(office.landed()) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [OSError(28, "No space left on device"), OutputError("full"), MemoryError()]
+)
+def test_fault_of_the_machine_leaves_a_fetched_file_landed(
+    office: Office, server: PublishersServer, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    server.on("/eoe.csv", RangeFile(GOOD))
+
+    def fail(*arguments: Any) -> Any:
+        raise fault
+
+    with monkeypatch.context() as patch, pytest.raises(type(fault)):
+        patch.setattr(refresh, "read_observations", fail)
+        office.run()
+    assert len(office.landed()) == 1
+    assert states(office.run()) == ["unchanged"]
+    assert len(office.observations) == 39
+
+
+def test_what_was_fetched_is_told_although_loading_stops(
+    office: Office, server: PublishersServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.use(office.eoe("/gone.csv"))
+    heard: list[str] = []
+    monkeypatch.setattr(Run, "say", lambda run, message: heard.append(message))
+
+    def stop(run: Run) -> Any:
+        raise InputError("a file given by hand is damaged")
+
+    monkeypatch.setattr(refresh, "list_unloaded", stop)
+    with pytest.raises(InputError, match="by hand"):
+        office.run()
+    assert any(message.startswith("warning: mus_eoe: failed") for message in heard)
 
 
 # ---------------------------------------------------------------- what nobody foresaw
