@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.sources import stale_since
 from lma import contracts, fetch, snapshots, withdrawals
 from lma.contracts import Download, Source
 from lma.errors import LmaError, OutputError
@@ -145,12 +146,15 @@ def describe_return(served: snapshots.Landed, newest: snapshots.Landed) -> str:
 
 
 def list_stale(run: Run, sources: Mapping[str, Source], today: dt.date) -> dict[str, dt.date]:
-    """Sources that are due for a new vintage, with the date since when, by the newest vintage landed."""
+    """Sources that are due for a new vintage, with the date since when, by the newest vintage landed and in use.
+
+    Only those whose publisher's rhythm is declared (expect.new_vintage_days): of the others nothing is promised.
+    """
     newest: dict[str, dt.date] = {}
-    for landed in snapshots.list_landed(run.request.raw_store):
+    for landed in list_in_use(run):
         newest[landed.source_id] = max(landed.as_of, newest.get(landed.source_id, landed.as_of))
     dates = {
-        name: fetch.stale_since(newest[name], source.expect.new_vintage_days, today)
+        name: stale_since(source, newest[name], today)
         for name, source in sources.items()
         if source.expect.new_vintage_days and name in newest
     }

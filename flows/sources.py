@@ -70,13 +70,23 @@ def _lines_of(source: Source, files: pd.DataFrame | None, today: dt.date) -> lis
     )
 
 
-def is_stale(source: Source, vintage: dt.date, today: dt.date) -> bool:
-    """Whether a newer vintage was due, by the publisher's rhythm or the frequency of the figures (rules/staleness.yaml)."""
-    rules = contracts.rule_set("staleness")
-    days = source.expect.new_vintage_days or rules.threshold(
-        f"days_{source.mapping.constant.get('freq', 'A')}"
+def stale_since(source: Source, last_vintage: dt.date, today: dt.date) -> dt.date | None:
+    """Date on which a new vintage was due, where the last one is older than rules/staleness.yaml allows; else None."""
+    days, grace = days_between_vintages(source), contracts.rule_set("staleness").threshold("grace")
+    return last_vintage + dt.timedelta(days=days) if (today - last_vintage).days > days * grace else None
+
+
+def days_between_vintages(source: Source) -> int:
+    """Usual time between two vintages, by the publisher's rhythm, else by the frequency of the figures."""
+    frequency = source.mapping.constant.get("freq", "A")
+    return source.expect.new_vintage_days or round(
+        contracts.rule_set("staleness").threshold(f"days_{frequency}")
     )
-    return (today - vintage).days > days * rules.threshold("grace")
+
+
+def is_stale(source: Source, vintage: dt.date, today: dt.date) -> bool:
+    """Whether a newer vintage was due long ago."""
+    return stale_since(source, vintage, today) is not None
 
 
 # ---------------------------------------------------------------- one source

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from publishers_server import PublishersServer, RangeFile, Reply
 
-from flows import fetching, refresh
+from flows import fetching, refresh, sources
 from flows.refresh import Run, open_run
 from flows.request import RunRequest, call_directly
 from lma import contracts, snapshots, withdrawals
@@ -200,8 +200,8 @@ def test_a_source_that_stays_the_same_for_too_long_is_told(office: Office, serve
     server.on("/eoe.csv", RangeFile(GOOD))
     assert not [message for message in office.run().messages if "stale" in message]
     for days, expected in (
-        (120, []),
-        (6, ["warning: mus_eoe is due but unchanged, stale since 2026-05-13"]),
+        (150, []),
+        (1, ["warning: mus_eoe is due but unchanged, stale since 2026-05-13"]),
         (365, ["warning: mus_eoe is due"]),
     ):
         office.now += dt.timedelta(days=days)
@@ -209,6 +209,48 @@ def test_a_source_that_stays_the_same_for_too_long_is_told(office: Office, serve
         assert states(run) == ["unchanged"]
         told = [message for message in run.messages if "stale" in message]
         assert [message[: len(start)] for message, start in zip(told, expected, strict=True)] == expected
+
+
+def test_one_rule_says_what_is_stale_and_a_withdrawn_vintage_keeps_nothing_fresh(
+    office: Office, server: PublishersServer
+) -> None:
+    server.on("/eoe.csv", RangeFile(GOOD))
+    office.run()
+    server.on("/eoe.csv", RangeFile(GOOD.replace(b"54417,31466,22951", b"54418,31466,22952"), '"v2"'))
+    office.now += dt.timedelta(days=60)
+    office.run()
+    source, day = office.eoe(), dt.date(2026, 7, 5)  # 153 days after the first vintage, 93 after the second
+    assert list_stale(office, day) == {}
+    later = max(office.landed(), key=lambda landed: landed.as_of)
+    decision = Decision(
+        "mus_eoe", later.snapshot_sha, 0, "withdrawn", later.file_name, later.as_of, "x", "me", TODAY
+    )
+    withdrawals.keep_decision(office.folder / "raw", decision)
+    assert list_stale(office, day) == {"mus_eoe": dt.date(2026, 5, 13)}
+    for days in range(60, 200):  # what `lma sources` says is what a run warns of
+        now = dt.date(2026, 2, 2) + dt.timedelta(days=days)
+        assert (
+            sources.is_stale(source, dt.date(2026, 2, 2), now)
+            == bool(list_stale(office, now))
+            == (days > 150)
+        )
+
+
+def list_stale(office: Office, day: dt.date) -> dict[str, dt.date]:
+    request = RunRequest((), office.folder / "out", office.folder / "lma.duckdb", "2026-02")
+    return fetching.list_stale(SimpleNamespace(request=request), contracts.sources(), day)  # type: ignore[arg-type]
+
+
+def test_a_source_without_a_rhythm_is_held_to_the_frequency_of_its_figures() -> None:
+    source = contracts.source("mus_eoe")
+    expect = source.expect.model_copy(update={"new_vintage_days": None})
+    last = dt.date(2025, 1, 1)
+    for freq, most in (("A", 547), ("Q", 138), ("M", 46)):
+        constant = source.mapping.constant | {"freq": freq}
+        mapping = source.mapping.model_copy(update={"constant": constant})
+        one = source.model_copy(update={"expect": expect, "mapping": mapping})
+        assert not sources.is_stale(one, last, last + dt.timedelta(days=most))
+        assert sources.is_stale(one, last, last + dt.timedelta(days=most + 1))
 
 
 def test_refresh_of_a_named_source_ends_with_its_error_and_keeps_the_others(

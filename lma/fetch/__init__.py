@@ -23,10 +23,9 @@ from lma.errors import DefinitionError, InputError, LmaError, OutputError
 from lma.fetch.asking import mask, scrub
 from lma.fetch.line import Line, Politeness
 from lma.fetch.protocols import PROTOCOLS, Job, with_query
-from lma.fetch.schedule import missed_dates, stale_since
 from lma.fetch.updates import date_of_document, date_of_header
 
-__all__ = ["Fetched", "Line", "Politeness", "fetch", "mask", "missed_dates", "remember", "stale_since"]
+__all__ = ["Fetched", "Line", "Politeness", "fetch", "mask", "remember"]
 
 # What an unforeseen answer makes its reader raise. A fault of this machine's disk is none of these.
 _STUMBLES = (
