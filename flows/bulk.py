@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,9 @@ import pandas as pd
 from lma import contracts, pushdown, releases, snapshots, staging
 from lma.contract_rules import list_rules
 from lma.contracts import Source, TableContract
-from lma.errors import InputError
-from lma.parsers.csv import read_csv
-from lma.parsers.safety import check_pieces
+from lma.errors import ContractError, InputError
+from lma.parsers.csv import read_csv, swallowed_lines
+from lma.parsers.safety import MAX_EXPANDED_BYTES, MAX_RATIO, check_pieces, check_size
 from lma.staging import FileFacts
 from lma.warehouse import LargeFile, Warehouse
 
@@ -86,9 +86,13 @@ def stage_file(large: LargeFile, raw_store: Path, source: Source, file: FileFact
         loaded = list(staging.name_columns_as_declared(pd.DataFrame(columns=header), source, where).columns)
         present = {old: name for name, olds in source.aliases.items() for old in olds if old in header}
         named = [present.get(name, name) for name in header]
-        with read_through_beside(large, raw_store, file.snapshot_sha):
-            delimiter, quotechar = source.options.get("delimiter", ","), source.options.get("quotechar", '"')
-            n_rows = large.stage_csv(path, named, loaded, str(delimiter), str(quotechar))
+        delimiter, quotechar = (
+            str(source.options.get(k, v)) for k, v in (("delimiter", ","), ("quotechar", '"'))
+        )
+        with read_through_beside(large, raw_store, file.snapshot_sha) as n_lines:
+            n_rows = large.stage_csv(path, named, loaded, delimiter, quotechar)
+        if n_lines.result() != n_rows + 1:  # a cell holds a line break, or a line is empty
+            refuse_swallowed(large.find_swallowed(path, named, delimiter, quotechar))
     except InputError as error:
         raise InputError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
     if n_rows < source.expect.min_rows:
@@ -96,18 +100,26 @@ def stage_file(large: LargeFile, raw_store: Path, source: Source, file: FileFact
     return n_rows, loaded
 
 
-@contextlib.contextmanager
-def read_through_beside(large: LargeFile, raw_store: Path, snapshot_sha: str) -> Iterator[None]:
-    """While SQL reads the file, a second reader some way ahead looks for what SQL would not find.
+def refuse_swallowed(line: int | None) -> None:
+    """Refuse a file with whole lines of its table inside one cell of the record that ends on ``line``."""
+    if line is not None:
+        raise swallowed_lines(line)
 
-    That is a gzip file that is cut or damaged at its end, another content than was landed, letters lost before
-    the file came here, and a line too long for any table. What it finds goes before what SQL says, and stops SQL.
+
+@contextlib.contextmanager
+def read_through_beside(large: LargeFile, raw_store: Path, snapshot_sha: str) -> Iterator[Future[int]]:
+    """While SQL reads the file, a second reader some way ahead looks for what SQL would not find; its lines.
+
+    That is a gzip file that is cut or damaged at its end, or a zip bomb, another content than was landed, letters
+    lost before the file came here, and a line too long for any table. What it finds goes before what SQL says, and stops SQL.
     """
     ahead, damaged = threading.Event(), threading.Event()
 
-    def read_through() -> None:
+    def read_through() -> int:
         try:
-            check_pieces(_signalling(snapshots.read_landed_pieces(raw_store, snapshot_sha), ahead))
+            n_packed = (raw_store / snapshot_sha).stat().st_size
+            pieces = snapshots.read_landed_pieces(raw_store, snapshot_sha)
+            return check_pieces(_signalling(pieces, ahead, n_packed))
         except BaseException:
             damaged.set()
             large.interrupt()
@@ -121,19 +133,20 @@ def read_through_beside(large: LargeFile, raw_store: Path, snapshot_sha: str) ->
         if damaged.is_set():  # SQL must not start: a giant line would fill the memory with its error message
             reading.result()
         try:
-            yield
-        except InputError:
+            yield reading
+        except Exception:  # also that of a query which the second reader interrupted
             reading.result()
             raise
         reading.result()
 
 
-def _signalling(pieces: Iterable[bytes], ahead: threading.Event) -> Iterator[bytes]:
-    """The same pieces; tells when a good part of them has passed."""
+def _signalling(pieces: Iterable[bytes], ahead: threading.Event, n_packed: int) -> Iterator[bytes]:
+    """The same pieces; tells when a good part of them has passed, and refuses more than ``n_packed`` bytes can hold."""
     passed = 0
     for piece in pieces:
-        yield piece
         passed += len(piece)
+        check_size(n_packed, passed, max(n_packed * MAX_RATIO, MAX_EXPANDED_BYTES))
+        yield piece
         if passed > _AHEAD_BYTES:
             ahead.set()
 
@@ -174,21 +187,26 @@ def count_rows(large: LargeFile, plan: pushdown.Plan, n_rows: int) -> dict[str, 
 
 
 def settle_repeats(
-    warehouse: Warehouse, large: LargeFile, contract: TableContract
-) -> tuple[int, pd.DataFrame, pd.DataFrame]:
-    """Equal repeats taken out, figures that contradict each other, and the verdict on what is left."""
-    conflicts, n_collapsed = pd.DataFrame(), 0
-    if large.has_company():
-        conflicts = large.find_conflicts_with_loaded()
-        large.drop_what_is_loaded()
+    warehouse: Warehouse, large: LargeFile, contract: TableContract, where: str
+) -> tuple[int, pd.DataFrame]:
+    """Equal repeats taken out, and the verdict on what is left; figures that contradict each other are refused."""
     checks = check_rules(warehouse, large, contract)
     repeated = checks["rule_id"].isin(r.rule_id for r in list_rules(contract) if len(r.columns) > 1)
-    if not checks.loc[repeated, "success"].all():
-        conflicts = pd.concat([conflicts, large.find_conflicts()], ignore_index=True)
-        if conflicts.empty:
-            n_collapsed = large.collapse_repeats()
-            checks = check_rules(warehouse, large, contract)
-    return n_collapsed, conflicts, checks
+    if checks.loc[repeated, "success"].all():
+        return 0, checks
+    n_keys, contradictory = large.find_contradictions()
+    if n_keys:
+        raise ContractError(staging.describe_conflict(contradictory, where, n_keys))
+    return large.collapse_repeats(), check_rules(warehouse, large, contract)
+
+
+def settle_with_loaded(warehouse: Warehouse, large: LargeFile, released: pd.DataFrame) -> pd.DataFrame:
+    """Figures that differ from those loaded before, among the rows that hold; equal ones are taken out."""
+    conflicts = warehouse.find_conflicts(released)
+    if large.has_company():
+        conflicts = pd.concat([large.find_conflicts_with_loaded(), conflicts], ignore_index=True)
+        large.drop_what_is_loaded()
+    return conflicts
 
 
 def check_rules(warehouse: Warehouse, large: LargeFile, contract: TableContract) -> pd.DataFrame:
@@ -214,7 +232,7 @@ def judge(
     for codes in large.distinct_codes(staging.CHECKED_TOGETHER):
         staging.check_codelists(codes, where)
     contract = contracts.table_contract("staging.observations")
-    n_collapsed, conflicts, checks = settle_repeats(warehouse, large, contract)
+    n_collapsed, checks = settle_repeats(warehouse, large, contract, where)
     quarantine = large.list_broken(contract, checks)
     asked = large.rows([release.observation_id for release in own])
     if len(quarantine):
@@ -222,13 +240,15 @@ def judge(
     unreadable = plan.rejected if n_unreadable else f"from ({plan.rejected}) limit 0"
     rejected = large.ask(unreadable).rename(columns={"column": "column_name"}).assign(rule_id="readable")
     both = pd.concat([part for part in (quarantine, rejected) if len(part)] or [quarantine])
+    verdict = releases.apply_releases(asked, asked.head(0), both.reset_index(drop=True), own, contract)
+    conflicts = settle_with_loaded(warehouse, large, verdict.passed)
     return LargeResult(
         n_rows=n_rows,
         n_observations=large.n_observations,
         n_dropped=n_rows - counts["n_kept"] + counts["n_dropped"],
         n_not_applicable=counts["n_not_applicable"],
         n_collapsed=n_collapsed,
-        verdict=releases.apply_releases(asked, asked.head(0), both.reset_index(drop=True), own, contract),
+        verdict=verdict,
         conflicts=conflicts,
         checks=checks.assign(subject="incoming"),
     )

@@ -344,8 +344,10 @@ def _base_query(lookups: _Lookups, constants: Mapping[str, str], stage: str, cod
     number = _literal(number_pattern().pattern)
     missing, blank = (", ".join(map(_literal, cells)) for cells in (source.missing, source.not_applicable))
     multiplier, power = _multiplier(lookups)
+    # A figure too small for a double becomes zero, as in `scale_numbers`; `case` looks at the text of zeros only.
+    vanished = "case when figure = 0 then regexp_matches(cell, '^[^1-9eE]*[1-9]') else false end"
     return f"""
-    select *, not is_missing and (not is_number or figure is null or isinf(figure)) as is_bad_value
+    select *, not is_missing and (not is_number or figure is null or isinf(figure) or {vanished}) as is_bad_value
     from (
         select *, cell in ({missing or "null"}) is true as is_missing, {f"cell in ({blank})" if blank else "false"} as is_blank,
             is_plain or regexp_full_match(cell, {number}) as is_number,

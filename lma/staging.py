@@ -753,7 +753,7 @@ def _collapse_repeats(candidates: pd.DataFrame, where: str) -> pd.DataFrame:
     distinct = repeated.drop_duplicates([*keys, "obs_value"])
     conflicts = distinct[distinct.duplicated(keys, keep=False)]
     if not conflicts.empty:
-        raise ContractError(_describe_conflict(conflicts, where))
+        raise ContractError(describe_conflict(conflicts, where, len(conflicts[keys].drop_duplicates())))
     return candidates[~candidates.duplicated(keys)]
 
 
@@ -803,9 +803,9 @@ def _add_up(candidates: pd.DataFrame, unreadable: pd.DataFrame) -> pd.DataFrame:
     return summed[~summed.duplicated(list(SERIES_KEY)) & ~lost]
 
 
-def _describe_conflict(conflicts: pd.DataFrame, where: str) -> str:
+def describe_conflict(conflicts: pd.DataFrame, where: str, n_keys: int) -> str:
+    """Words on ``n_keys`` keys with different figures in one file; ``conflicts`` has the rows of the first of them."""
     keys = list(SERIES_KEY)
-    groups = conflicts.groupby(keys, sort=False)
     first = conflicts[(conflicts[keys] == conflicts.iloc[0][keys]).all(axis=1)]
     key = ", ".join(
         f"{name} {first.iloc[0][name]}" for name in keys if first.iloc[0][name] != DEFAULTS.get(name)
@@ -814,7 +814,7 @@ def _describe_conflict(conflicts: pd.DataFrame, where: str) -> str:
         f"{value:.15g} (row {row})" for value, row in zip(first["obs_value"], first["raw_row"], strict=True)
     )
     return (
-        f"{where}: {groups.ngroups} key(s) carry different figures; the first, {key}, is {figures}. Which "
+        f"{where}: {n_keys} key(s) carry different figures; the first, {key}, is {figures}. Which "
         "is right cannot be known here: "
         "choose with `keep` in the source, or ask the publisher."
     )

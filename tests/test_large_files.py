@@ -6,7 +6,9 @@ import datetime as dt
 import gzip
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 
+import duckdb
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +18,7 @@ from flows import bulk
 from lma import contracts, pushdown, staging, validation
 from lma import warehouse as warehouses
 from lma.contract_rules import list_rules
-from lma.errors import ClassificationError, ContractError, InputError
+from lma.errors import ClassificationError, ContractError, InputError, OutputError
 from lma.parsers import find_parser
 
 SPECIMENS = Path(__file__).parent / "specimens"
@@ -135,6 +137,8 @@ CELLS = st.sampled_from(
         "12.",
         ".5",
         "1e999",
+        "1e-400",
+        "0e-400",
         "nan",
         "inf",
         "",
@@ -167,21 +171,32 @@ def write_csv(rows) -> bytes:
     return frame.to_csv(index=False, lineterminator="\n").encode()
 
 
+def leave_cells_empty(rows: list[str], positions) -> str:
+    """The rows with records that have no cell between them; these are not counted."""
+    for position in sorted(positions, reverse=True):
+        rows.insert(position, ",,,,,")
+    return "\n".join(rows) + "\n"
+
+
+def test_figures_too_small_and_records_without_a_cell_are_the_same_both_ways(warehouse):
+    rows = GOOD.strip().split("\n")
+    rows[3:5] = ["MUS,SEX_T,1952,1e-400,,", "MUS,SEX_T,1953,-0.000,,"]
+    content = leave_cells_empty(rows, (1, 2, 30, len(rows)))
+    assert_same(warehouse, make_source(), content.replace("1950,195.0", "1950,x").encode(), "large_a.csv")
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROWS, min_size=1, max_size=12))
 def test_any_cells_are_the_same_both_ways(warehouse, rows):
     content = write_csv(rows)
     source, file = describe(warehouse, make_source(), content, "large_a.csv")
     refusals = []
-    for way in (
-        lambda: by_frames(source, file, content),
-        lambda: by_sql(warehouse, source, file)[0].conflicts,
-    ):
+    for way in (lambda: by_frames(source, file, content), lambda: by_sql(warehouse, source, file)):
         try:
-            found = way()
-            refusals.append("conflict" if isinstance(found, pd.DataFrame) and len(found) else None)
-        except ContractError:
-            refusals.append("conflict")
+            way()
+            refusals.append(None)
+        except ContractError as error:
+            refusals.append(str(error))
     assert refusals[0] == refusals[1]
     if refusals[0] is None:
         assert_same(warehouse, make_source(), content, "large_a.csv")
@@ -212,6 +227,42 @@ def test_an_unknown_code_is_refused_with_the_same_words(warehouse):
 def test_an_unknown_code_in_a_row_that_is_not_kept_is_no_error(warehouse):
     content = (GOOD + "X06,SEX_X,2020,5,,\nMUS,SEX_X,2021,-,,\n").encode()
     assert_same(warehouse, make_source(), content, "large_a.csv")
+
+
+def test_lines_inside_a_cell_are_refused_with_the_same_words(warehouse):
+    """Two stray quotes, far apart, hide the rows between them; cells with line breaks and empty records come before."""
+    lines = ['MUS,SEX_M,1950,1,,"two\r\nlines, one\nnote"', ",,,,,", *GOOD.strip().split("\n")[1:]]
+    lines[9], lines[20] = lines[9].replace("R1:1", '"R1:1'), lines[20] + '"'
+    framed, by_query = refused(warehouse, (HEADER + "\n".join(lines) + "\n").encode())
+    assert by_query == f"large_a.csv (source large_test): {framed}"
+    assert "ends on line 24 has whole lines" in framed
+
+
+def test_lines_inside_a_withheld_cell_are_refused(warehouse):
+    lines = GOOD.replace("note_source", "employer").strip().split("\n")
+    lines[9], lines[20] = lines[9].replace("R1:1", '"R1:1'), lines[20] + '"'
+    mapping = SOURCE["mapping"] | {"source": SOURCE["mapping"]["source"] | {"note": "sex"}}
+    content = ("\n".join(lines) + "\n").encode()
+    source, file = describe(
+        warehouse, make_source(withhold=["employer"], mapping=mapping), content, "large_a.csv"
+    )
+    with pytest.raises(InputError, match="ends on line 21 has whole lines of the table"):
+        by_sql(warehouse, source, file)
+
+
+@pytest.mark.parametrize("sign", ["\x01", "\x0b", "\x1b", "\x7f", "\x85", "\x93", "\0", "\ufffd"])
+def test_control_characters_are_refused_with_the_same_words(warehouse, sign):
+    rows = GOOD.replace("1999,199.9,,R1:1", f"1999,199.9,,Cô{sign}te")
+    framed, by_query = refused(warehouse, rows.encode())
+    assert framed.removeprefix("line ") in by_query and framed.startswith("line 51 holds ")
+
+
+def test_contradictions_in_one_file_are_told_with_the_same_words(warehouse):
+    rows = [f"MUS,SEX_T,{year},{year},,\n" for year in range(1800, 1925) for _ in (1, 2)]
+    contradicting = [row.replace(",,", "1,,", 1) if n % 2 else row for n, row in enumerate(rows)]
+    framed, by_query = refused(warehouse, (GOOD + "".join(contradicting)).encode())
+    assert framed == by_query
+    assert "125 key(s) carry different figures; the first, " in framed and "(row 71) and" in framed
 
 
 def test_a_file_of_which_nothing_is_kept_is_refused_with_the_same_words(warehouse):
@@ -271,16 +322,15 @@ def test_a_name_that_must_not_be_loaded_reaches_no_table(warehouse):
     large.forget()
 
 
-def test_conflicting_figures_are_found_within_the_file_and_with_loaded_ones(warehouse):
-    source, file = describe(warehouse, make_source(), (GOOD + "MUS,SEX_T,2019,7,,\n").encode(), "large_a.csv")
-    result, _ = by_sql(warehouse, source, file)
-    assert result.conflicts["obs_value"].tolist() == [7000.0] and result.conflicts[
-        "loaded_value"
-    ].tolist() == [201900.0]
+def test_conflicting_figures_are_found_with_loaded_ones_among_the_rows_that_hold(warehouse):
     first, file = describe(warehouse, make_source(), GOOD.encode(), "large_a.csv")
     raw = warehouse.path.parent / "raw"
     bulk.conform_large(warehouse, raw, first, file)
     warehouse.large_file("large_test", file.snapshot_sha).show()
+    _, bad = describe(warehouse, make_source(), GOOD.replace("201.9,", "-7,").encode(), "large_c.csv")
+    broken, _ = by_sql(warehouse, first, bad)
+    assert broken.conflicts.empty, "a row in quarantine contradicts nothing, as with frames"
+    assert broken.quarantine["observation_id"].tolist() == [f"{bad.snapshot_sha[:12]}:70"]
     _, again = describe(warehouse, make_source(), GOOD.replace("201.9,", "7,").encode(), "large_b.csv")
     other = bulk.conform_large(warehouse, raw, first, again)
     assert other.conflicts["loaded_value"].tolist() == [201900.0]
@@ -291,6 +341,43 @@ def test_conflicting_figures_are_found_within_the_file_and_with_loaded_ones(ware
     for sha in (file.snapshot_sha, again.snapshot_sha):
         warehouse.forget_snapshot("large_test", sha)
     assert warehouse.count_rows("staging.observations") == 0
+
+
+def test_a_zip_bomb_of_short_lines_is_stopped_early(warehouse):
+    """A hundred and sixty megabytes of equal lines pack into less than one."""
+    content = gzip.compress(HEADER.encode() + b"MUS,SEX_T,2019,1,,\n" * 8_000_000, 9, mtime=0)
+    source, file = describe(warehouse, make_source(), content, "large_a.csv.gz")
+    with pytest.raises(InputError, match="looks like a zip bomb"):
+        by_sql(warehouse, source, file)
+    assert not [name for name in warehouse._existing_columns() if ":" in name]
+
+
+def test_want_of_memory_is_no_fault_of_the_file(warehouse, monkeypatch):
+    monkeypatch.setitem(warehouses._LARGE_SETTINGS, "memory_limit", "30MB")
+    rows = "".join(f"MUS,SEX_T,{year},{year},,{n}\n" for n in range(9000) for year in range(1900, 2020))
+    source, file = describe(warehouse, make_source(), (HEADER + rows).encode(), "large_a.csv")
+    with pytest.raises(OutputError, match="Make room on the disk") as caught:
+        by_sql(warehouse, source, file)
+    assert str(warehouse.path.parent) in str(caught.value) and caught.value.exit_code == 14
+
+
+@pytest.mark.parametrize("kind", [duckdb.OutOfMemoryException, duckdb.IOException])
+def test_every_query_of_a_large_file_tells_the_machine_from_the_file(warehouse, monkeypatch, kind):
+    def fail(*_):
+        raise kind("could not write: no space left on device")
+
+    large = warehouse.large_file("large_test", "f" * 64)
+    monkeypatch.setattr(
+        large, "_connection", SimpleNamespace(execute=lambda query, *_: "set " in query[:4] or fail())
+    )
+    for query in (
+        lambda: large.ask("select 1"),
+        lambda: large.fill("select 1"),
+        large.drop_unreadable,
+        large.collapse_repeats,
+    ):
+        with pytest.raises(OutputError, match="no space left on device"):
+            query()
 
 
 # ---------------------------------------------------------------- one verdict

@@ -191,7 +191,12 @@ def _check_swallowed(rows: Sequence[list[str]], lines: Sequence[int], delimiter:
             continue
         parts = [part for cell in row if "\n" in cell or "\r" in cell for part in cell.splitlines()]
         if any(part.count(delimiter) >= max(len(rows[0]) - 1, 2) for part in parts):
-            raise InputError(
-                f"the record that ends on line {line} has whole lines of the table inside one quoted cell: a "
-                "quote is opened or closed in the wrong place; ask the publisher for a clean file."
-            )
+            raise swallowed_lines(line)
+
+
+def swallowed_lines(line: int) -> InputError:
+    """The error of a record, ending on ``line``, that has swallowed whole lines of the table."""
+    return InputError(
+        f"the record that ends on line {line} has whole lines of the table inside one quoted cell: a "
+        "quote is opened or closed in the wrong place; ask the publisher for a clean file."
+    )

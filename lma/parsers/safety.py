@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from lma.errors import DefinitionError, InputError
 
 MAX_EXPANDED_BYTES = 2 * 1024**3
@@ -55,6 +57,7 @@ STRANGE_LETTERS = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\ufffd]"
 
 _STRANGE = re.compile(STRANGE_LETTERS)
 _STRANGE_BYTES = bytes([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
+_STRANGE_IN_UTF8 = re.compile(rb"\xc2[\x80-\x9f]|\xef\xbf\xbd")
 _NAMES = {"\0": "a zero byte", "\ufffd": "the replacement character U+FFFD"}
 _MAGIC = {
     b"%PDF": "a PDF document",
@@ -123,15 +126,16 @@ def check_fits(n_bytes: int) -> None:
         )
 
 
-def check_letters(text: str, where: str) -> None:
+def check_letters(text: str, where: str, first_line: int = 1) -> None:
     """Refuse control characters and U+FFFD: letters were lost, or the encoding is another than declared.
 
-    ``where`` names the place of the text; of a text of several lines the line is added.
+    ``where`` names the place of the text; of a text of several lines, which begins on ``first_line``, the line is
+    named.
     """
     found = _STRANGE.search(text)
     if found is None:
         return
-    sign, line = found[0], text.count("\n", 0, found.start()) + 1
+    sign, line = found[0], text.count("\n", 0, found.start()) + first_line
     place = where or f"line {line}"
     if "\x80" <= sign <= "\x9f":
         raise InputError(
@@ -160,15 +164,15 @@ def check_lines(content: bytes) -> None:
         start = end + 1
 
 
-def check_pieces(pieces: Iterable[bytes]) -> None:
-    """Refuse, of a text larger than memory, lines longer than any table has, and letters that were lost.
+def check_pieces(pieces: Iterable[bytes]) -> int:
+    """Lines of a UTF-8 text larger than memory; lines longer than any table has, and strange letters, are refused.
 
     The text comes in pieces of at most 4 MB. DuckDB's parallel reader leaves out a last line longer than its
     buffer without a word, and a long line in the middle fills the memory with its error message.
     """
     open_line, n_bytes, n_lines, end = 0, 0, 1, b""
     for piece in pieces:
-        _check_letters(end + piece, n_lines)
+        _check_letters(end + piece, n_lines - end.count(b"\n"))
         first = piece.find(b"\n")
         open_line += len(piece) if first < 0 else first
         if open_line > MAX_LINE_BYTES:
@@ -177,17 +181,16 @@ def check_pieces(pieces: Iterable[bytes]) -> None:
                 "line of a table is: the file is damaged or no table, and was not read."
             )
         open_line = open_line if first < 0 else len(piece) - piece.rfind(b"\n") - 1
-        n_bytes, n_lines, end = n_bytes + len(piece), n_lines + piece.count(b"\n"), piece[-2:]
+        n_bytes, n_lines, end = n_bytes + len(piece), n_lines + piece.count(b"\n"), (end + piece)[-2:]
+    return n_lines - end.endswith(b"\n")
 
 
 def _check_letters(piece: bytes, first_line: int) -> None:
-    for sign, name in ((b"\0", "a zero byte"), (b"\xef\xbf\xbd", "the replacement character U+FFFD")):
-        at = piece.find(sign)
-        if at >= 0:
-            raise InputError(
-                f"line {first_line + piece.count(bytes([10]), 0, at)} holds {name}: letters were lost before the "
-                "file came here; download it again."
-            )
+    """As ``check_letters``, but the text is decoded only where its bytes are suspicious."""
+    low = np.count_nonzero(np.frombuffer(piece, dtype=np.uint8) < 0x20)
+    is_strange = low != sum(map(piece.count, (b"\n", b"\r", b"\t"))) or b"\x7f" in piece
+    if is_strange or (not piece.isascii() and _STRANGE_IN_UTF8.search(piece)):
+        check_letters(piece.decode("utf-8", "surrogateescape"), "", first_line)
 
 
 def check_size(packed: int, expanded: int, most: int = MAX_EXPANDED_BYTES) -> None:
