@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
 import itertools
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -227,7 +228,7 @@ def goes_by_sql(landed: snapshots.Landed) -> bool:
 
 def load_large(run: Run, landed: snapshots.Landed) -> int:
     """Load one file too large for a frame; observations added."""
-    source, facts = describe_file(landed)
+    source, facts = describe_file(landed, run.request.raw_store)
     large = run.warehouse.large_file(source.source_id, landed.snapshot_sha)
     try:
         result = bulk.conform_large(run.warehouse, run.request.raw_store, source, facts)
@@ -250,12 +251,15 @@ def load_large(run: Run, landed: snapshots.Landed) -> int:
     return n_added
 
 
-def describe_file(landed: snapshots.Landed) -> tuple[Source, staging.FileFacts]:
+def describe_file(
+    landed: snapshots.Landed, raw_store: Path | None = None
+) -> tuple[Source, staging.FileFacts]:
     """The source as it reads one landed file, and what is known of the file besides its rows."""
     source = contracts.source(landed.source_id)
     match = staging.match_file({source.source_id: source}, landed.file_name)
     groups, constant = (match[2], match[1].constant) if match else ({}, {})
-    facts = staging.FileFacts(landed.snapshot_sha, landed.file_name, landed.as_of, groups, constant)
+    mark = find_mark(raw_store, landed.source_id, landed.snapshot_sha) if raw_store else ""
+    facts = staging.FileFacts(landed.snapshot_sha, landed.file_name, landed.as_of, groups, constant, mark)
     return (source.as_in(match[1]) if match else source), facts
 
 
@@ -370,10 +374,8 @@ def forget_outdated(run: Run) -> int:
     for source_id, rows in loaded.groupby("source_id", sort=True):
         if source_id not in contracts.sources():
             continue
-        definition = contracts.fingerprint_source(str(source_id))
         for sha, loaded_as in zip(rows["snapshot_sha"], rows["definition_sha"], strict=True):
-            store = run.request.raw_store
-            if loaded_as != releases.fingerprint_with_releases(definition, store, str(source_id), sha):
+            if loaded_as != current_definition(run, str(source_id), sha):
                 run.warehouse.forget_snapshot(str(source_id), sha)
                 n_forgotten += 1
     if n_forgotten:
@@ -384,9 +386,25 @@ def forget_outdated(run: Run) -> int:
 
 
 def current_definition(run: Run, source_id: str, snapshot_sha: str) -> str:
-    """sha256 of all that decides what is loaded from one file: its source's definition, and what was released."""
-    definition = contracts.fingerprint_source(source_id)
-    return releases.fingerprint_with_releases(definition, run.request.raw_store, source_id, snapshot_sha)
+    """sha256 of all that decides what is loaded from one file: its source's definition, its mark, what was released."""
+    definition, store = contracts.fingerprint_source(source_id), run.request.raw_store
+    if mark := find_mark(store, source_id, snapshot_sha):
+        definition = hashlib.sha256(f"{definition}\0{mark}".encode()).hexdigest()
+    return releases.fingerprint_with_releases(definition, store, source_id, snapshot_sha)
+
+
+def find_mark(raw_store: Path, source_id: str, snapshot_sha: str) -> str:
+    """What stands in the addresses of an own source, where another source landed the same file before it.
+
+    Row 5 of two sheets would have one address, and what rests on a figure knows it by its address alone. Sources of
+    the project have no mark: their sheets differ in their columns, and unique_observation_id holds them to it.
+    """
+    shipped = contracts.shipped_sources()
+    if source_id in shipped or len(list(raw_store.glob(f"{snapshot_sha}.*.json"))) < 2:
+        return ""
+    sharing = [one for one in snapshots.list_landed(raw_store) if one.snapshot_sha == snapshot_sha]
+    first = min(sharing, key=lambda one: (one.source_id not in shipped, one.retrieved_at, one.source_id))
+    return "" if first.source_id == source_id else f"@{source_id}"
 
 
 @dataclass(frozen=True)
@@ -521,7 +539,7 @@ def read_observations(
     from lma.parsers import find_parser
     from lma.parsers.safety import check_fits
 
-    source, facts = describe_file(landed)
+    source, facts = describe_file(landed, raw_store)
     try:
         check_fits(landed.n_bytes)
         content = snapshots.read_landed(raw_store, landed.snapshot_sha)

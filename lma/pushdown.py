@@ -277,7 +277,7 @@ def _write(lookups: _Lookups, constants: Mapping[str, str], stage: str, code_typ
     value_column = source.mapping.source.get("obs_value", "obs_value")
     period_column = source.mapping.source.get("time_period", "time_period")
     fixed = {
-        "observation_id": f"{_literal(file.snapshot_sha[:12] + ':')} || raw_row",
+        "observation_id": f"{_literal(file.snapshot_sha[:12] + ':')} || raw_row || {_literal(file.mark and ':' + file.mark)}",
         "source_id": f"cast({_literal(source.source_id)} as {code_type})",
         "as_of": f"date {_literal(file.as_of.isoformat())}",
         # A filter would make DuckDB read every figure twice; cells that are no figures are taken out afterwards.

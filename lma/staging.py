@@ -101,13 +101,17 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What is known of a landed file besides its rows."""
+    """What is known of a landed file besides its rows.
+
+    ``mark``: stands in the address of every figure, where another source has the plain addresses of this file.
+    """
 
     snapshot_sha: str
     file_name: str
     as_of: dt.date
     groups: Mapping[str, str] = field(default_factory=dict)
     constant: Mapping[str, str] = field(default_factory=dict)
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -363,7 +367,7 @@ def _extract_columns(
             figures = figures.assign(**{name: texts[positions]})
         bad = figures[~is_read]
         strange = pd.DataFrame(
-            {"observation_id": _observation_ids(bad, file.snapshot_sha), "raw_row": bad[_ROW], "column": column,
+            {"observation_id": _observation_ids(bad, file), "raw_row": bad[_ROW], "column": column,
              "value": published[~is_read], "reason": f"is not written as {pattern}"},
         )  # fmt: skip
         figures, unread = figures[is_read], pd.concat([unread, strange]) if len(strange) else unread
@@ -650,7 +654,7 @@ def _read_figures(
     bad_value = ~is_missing & ~np.isfinite(values)
     bad_period = pd.isna(periods).to_numpy() & ~bad_value
     observations = concepts.assign(
-        observation_id=_observation_ids(figures, file.snapshot_sha),
+        observation_id=_observation_ids(figures, file),
         time_period=periods,
         source_id=source.source_id,
         as_of=file.as_of,
@@ -685,11 +689,13 @@ def _read_periods(concepts: pd.DataFrame, date_format: str) -> Texts:
     return pd.Series([read[pair] for pair in pairs], index=concepts.index, dtype=object)
 
 
-def _observation_ids(figures: pd.DataFrame, snapshot_sha: str) -> list[str]:
-    start = snapshot_sha[:12]
+def _observation_ids(figures: pd.DataFrame, file: FileFacts) -> list[str]:
+    start, mark = file.snapshot_sha[:12], file.mark and f":{file.mark}"
     if _COLUMN not in figures.columns:
-        return [f"{start}:{row}" for row in figures[_ROW]]
-    return [f"{start}:{row}:{column}" for row, column in zip(figures[_ROW], figures[_COLUMN], strict=True)]
+        return [f"{start}:{row}{mark}" for row in figures[_ROW]]
+    return [
+        f"{start}:{row}{mark}:{column}" for row, column in zip(figures[_ROW], figures[_COLUMN], strict=True)
+    ]
 
 
 def _read_status(concepts: pd.DataFrame, is_missing: Flags, source: Source) -> Texts:
