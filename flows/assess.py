@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -122,11 +123,11 @@ def assess_country(run: Run, country: Country) -> int:
     )
 
 
-def compose_assessment(run: Run, country: Country) -> Any:
-    """The assessment of one country from the marts."""
+def compose_assessment(run: Run, country: Country, name: str | None = None) -> Any:
+    """The assessment of one country from the marts; ``name``: of the edition, where it is not the month alone."""
     from lma.assessment.country import assess
 
-    compared = compare_with_earlier(run.request, country.ref_area, list_versions())
+    compared = compare_with_earlier(run.request, country.ref_area, list_versions(), name)
     return assess(country, run.request.edition, collect_marts(run, country), compared)
 
 
@@ -147,9 +148,16 @@ def collect_marts(run: Run, country: Country) -> Any:
     )
     frames = {name: read(f"marts.{name}", code) for name in names}
     conflicts = run.warehouse.compare_sources(code, run.request.as_of, dict(run.request.bounds))
-    known = list_known_snapshots(run)
+    known = count_releases(list_known_snapshots(run), run.warehouse.read("meta.releases"))
     observations = read_around(run.warehouse, code)
     return Marts(observations=observations, snapshots=known, conflicts=conflicts, **frames)
+
+
+def count_releases(files: pd.DataFrame, releases: pd.DataFrame) -> pd.DataFrame:
+    """Rows of meta.snapshots with ``n_released``: rows of the file that a reviewer released from quarantine."""
+    key = ["snapshot_sha", "source_id"]
+    counted = releases.groupby(key)["observation_id"].nunique().rename("n_released").reset_index()
+    return files.merge(counted, on=key, how="left").fillna({"n_released": 0})
 
 
 def read_around(warehouse: Warehouse, ref_area: str) -> pd.DataFrame:
@@ -201,7 +209,35 @@ def publish_country(run: Run, country: Country) -> Path:
     """Write the edition of one country and move it into place."""
     from lma.publish.edition import publish
 
-    return publish(compose_edition(run, country), run.request.out)
+    return publish(settle_edition(run, country), run.request.out)
+
+
+def settle_edition(run: Run, country: Country) -> Edition:
+    """The edition as it stands under the first name that is free or holds it already.
+
+    Its change log speaks of the edition before that name. So for every name taken by other content it is laid out
+    again: the same inputs find the edition they made, and other inputs are compared with the newest one there is.
+    """
+    from lma.publish.edition import is_taken_by_another
+
+    edition, number = compose_edition(run, country), 1
+    name = edition.edition
+    while is_taken_by_another(replace(edition, edition=name), run.request.out):
+        number += 1
+        name = f"{edition.edition}.{number}"
+        lay_out_again(run, country, name)
+        edition = compose_edition(run, country)
+    return edition
+
+
+def lay_out_again(run: Run, country: Country, name: str) -> None:
+    """The assessment under another name, held to its contract like the one before, which it replaces."""
+    code, table = country.ref_area, "marts.assessments"
+    run.assessments[code] = compose_assessment(run, country, name)
+    run.warehouse.replace(table, run.assessments[code].cells, code)
+    is_former = [(frame["table_name"] == table) & (frame["subject"] == code) for frame in run.checks]
+    run.checks = [frame[~former] for frame, former in zip(run.checks, is_former, strict=True)]
+    validation.require(check_table(run, table, run.warehouse.read(table, code), code))
 
 
 def compose_edition(run: Run, country: Country) -> Edition:

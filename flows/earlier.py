@@ -18,16 +18,20 @@ if TYPE_CHECKING:
 METHOD_PARAMETERS = ("horizon", "seed", "scenario")
 
 
-def compare_with_earlier(request: RunRequest, ref_area: str, versions: Mapping[str, str]) -> Comparison:
-    """The last edition of an earlier month beside the one asked for, with how both were made.
+def compare_with_earlier(
+    request: RunRequest, ref_area: str, versions: Mapping[str, str], name: str | None = None
+) -> Comparison:
+    """The newest edition before the one asked for, with how both were made.
 
+    ``name``: of the edition, such as 2026-11.2, where it is not the month alone: then 2026-11 is before it.
     As of a date, an edition that knows of later vintages is passed over: it knows more than the run may.
     """
     from lma.assessment.changelog import Comparison
 
-    now = describe_making(request.edition, versions, request.parameters())
+    name = name or request.edition
+    now = describe_making(name, versions, request.parameters())
     folder, passed_over = request.out / ref_area, 0
-    for earlier in list_earlier(folder, request.edition):
+    for earlier in list_earlier(folder, name):
         record = json.loads((earlier / "run.json").read_text(encoding="utf-8"))
         if request.as_of is not None and dt.date.fromisoformat(record["as_of"]) > request.as_of:
             passed_over += 1
@@ -44,14 +48,17 @@ def compare_with_earlier(request: RunRequest, ref_area: str, versions: Mapping[s
 
 
 def list_earlier(folder: Path, edition: str) -> list[Path]:
-    """Editions of earlier months in a country's folder, the newest first."""
-    named = [(re.fullmatch(r"(\d{4}-\d{2})(?:\.(\d+))?", path.name), path) for path in folder.glob("*")]
-    earlier = [
-        (match[1], int(match[2] or 1), path)
-        for match, path in named
-        if match and match[1] < edition and (path / "run.json").is_file()
-    ]
-    return [path for _, _, path in sorted(earlier, reverse=True)]
+    """Editions in a country's folder that come before one, the newest first: 2026-11.2, 2026-11, 2026-10."""
+    named = {path: _read_name(path.name) for path in folder.glob("*") if (path / "run.json").is_file()}
+    asked = _read_name(edition)
+    earlier = {path: name for path, name in named.items() if name is not None and asked and name < asked}
+    return sorted(earlier, key=lambda path: earlier[path], reverse=True)
+
+
+def _read_name(edition: str) -> tuple[str, int] | None:
+    """Month and number of an edition; the first of a month has no number. None for another name."""
+    match = re.fullmatch(r"(\d{4}-\d{2})(?:\.(\d+))?", edition)
+    return (match[1], int(match[2] or 1)) if match else None
 
 
 def describe_making(edition: str, versions: Mapping[str, str], parameters: Mapping[str, Any]) -> Made:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,19 @@ def test_newest_of_the_earlier_months_is_compared_with(tmp_path: Path) -> None:
     assert found.before is not None and found.before.edition == "2026-05.10"
     assert found.now is not None and found.before.classifications == found.now.classifications == "x"
     assert found.now.method["method"] == "m" and "code" not in found.now.method
+
+
+@pytest.mark.parametrize(
+    ("name", "before"), [("2026-06.2", "2026-06"), ("2026-06.3", "2026-06.2"), ("2026-06.10", "2026-06.9")]
+)
+def test_second_edition_of_a_month_is_compared_with_the_first(tmp_path: Path, name: str, before: str) -> None:
+    for there in ("2026-05", "2026-06", "2026-06.2", "2026-06.9", "2026-06.10", "notes"):
+        put_edition(tmp_path / "ARM", there, "2026-03-25")
+    if name == "2026-06.3":
+        shutil.rmtree(tmp_path / "ARM" / "2026-06.9")
+    found = earlier.compare_with_earlier(ask(tmp_path), "ARM", {}, name)
+    assert found.before is not None and found.before.edition == before
+    assert found.now is not None and found.now.edition == name
 
 
 def test_edition_that_knows_later_vintages_is_passed_over(tmp_path: Path) -> None:

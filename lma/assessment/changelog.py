@@ -76,8 +76,10 @@ def change_table(ref_area: str, body: pd.DataFrame, compared: Comparison, lineag
         else "classifications or crosswalks were changed"
     )
     _add_cause(table, "CLASSIFICATION", "Classification", "classification", words)
+    same_month = before.edition[:7] == now.edition[:7]
+    passed = "one month, ages of data are counted alike" if same_month else "ages of data"
     _add_cause(
-        table, "CALENDAR", "Edition", "passing of time", f"{before.edition} to {now.edition}: ages of data"
+        table, "CALENDAR", "Edition", "passing of time", f"{before.edition} to {now.edition}: {passed}"
     )
     other = _name_other_causes(before, now)
     for record in list_largest_changes(cells, body).to_dict("records"):

@@ -245,6 +245,12 @@ def _was_made_alike(folder: Path, edition: Edition) -> bool:
     return hash_files({name: path.read_bytes() for name, path in found.items() if name != SUMS}) == kept
 
 
+def is_taken_by_another(edition: Edition, out_dir: Path) -> bool:
+    """True when other content has the edition's name, or what it published under it is no longer whole."""
+    target = Path(out_dir) / edition.ref_area / edition.edition
+    return target.exists() and _says_its_code(edition) and not _was_made_alike(target, edition)
+
+
 def _candidates(edition: Edition) -> Iterator[Edition]:
     """The edition under its id, then under ``<id>.2``, ``<id>.3`` and so on."""
     yield edition
