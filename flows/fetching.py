@@ -39,6 +39,7 @@ class Outcome:
 def fetch_files(run: Run, sources: Mapping[str, Source]) -> int:
     """Fetch what publishers serve; one that fails leaves its last vintage in use and does not stop the others. Number of new files."""
     politeness = run.politeness or fetch.Politeness(seed=seed_of_installation(run.request.warehouse))
+    fetch.drop_stale_parts(run.request.raw_store / "incoming", run.started_at)
     with fetch.Line(politeness) as line:
         for source in sources.values():
             for wanted in source.download.files() if source.download else []:

@@ -11,6 +11,7 @@ import contextlib
 import datetime as dt
 import errno
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -63,6 +64,8 @@ _UNFINISHED = " unfinished"
 MOST_CONFLICTS = 100
 """Contradicting figures of a large file that are listed; there may be more."""
 
+_UNFINISHED_FILE = re.compile(r"\.(?P<pid>\d+)\.tmp$")
+
 _COUNT_WHERE = re.compile(r"\s*select count\(\*\) from \{object\} where (?P<condition>.+)", re.I | re.S)
 
 
@@ -90,9 +93,38 @@ def open_for_writing(
         connection = _connect_waiting(path, deadline, raw_store)
         on_failure.callback(connection.close)
         warehouse = Warehouse(connection, path, lock, raw_store)
+        warehouse._drop_unfinished()
         warehouse._create_tables()
         on_failure.pop_all()
+    remove_leftovers(path, raw_store)
     return warehouse
+
+
+def remove_leftovers(path: Path, raw_store: Path | None) -> int:
+    """Remove the unfinished copies that killed processes left; the number removed.
+
+    To be called under the lock of ``path``: no other process then makes a copy of it. The raw store may be
+    shared with another warehouse, so that a file there is left alone while the process in its name lives.
+    """
+    found = list(path.parent.glob(f"{glob.escape(read_copy_path(path).name)}.*.tmp"))
+    if raw_store is not None:
+        named = ((_UNFINISHED_FILE.search(other.name), other) for other in raw_store.rglob("*.tmp"))
+        found += [other for match, other in named if match and not _is_alive(int(match["pid"]))]
+    for leftover in found:
+        with contextlib.suppress(OSError):  # it is in nobody's way
+            leftover.unlink()
+    return len(found)
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether another process has this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid != os.getpid()
 
 
 def _make_folder(folder: Path) -> None:
@@ -292,6 +324,11 @@ def _quote_name(name: str) -> str:
 def _is_part(name: str) -> bool:
     """Whether a table holds the observations of one large file."""
     return name.startswith("staging.") and ":" in name and not name.endswith(_UNFINISHED)
+
+
+def _is_of_large_file(name: str) -> bool:
+    """Whether a table was made on the way of one large file into the warehouse: no other has a colon in its name."""
+    return name.startswith(("staging.", "raw.")) and ":" in name
 
 
 def _raw_table_name(source_id: str) -> str:
@@ -511,6 +548,19 @@ class Warehouse:
                     raise self._made_by_other_contracts(contract, existing[contract.name])
             macro = "create or replace macro marts.observations_as_of(known_at) as table"
             connection.execute(f"{macro} {query}")
+
+    def _drop_unfinished(self) -> int:
+        """Drop what a killed load of a large file left behind: tables that no view shows; their number."""
+        large = [name for name in self._existing_columns() if _is_of_large_file(name)]
+        parts = {name.partition(".")[2] for name in large if _is_part(name)}
+        left = [name for name in large if name.partition(".")[2] not in parts]
+        if left:
+            with self._transaction() as connection:
+                for name in left:
+                    connection.execute(f"drop table if exists {_quote_name(name)}")
+                for name in {one.partition(".")[2].removesuffix(_UNFINISHED) for one in left} - parts:
+                    connection.execute(f"drop type if exists {_quote_name(f'staging.codes of {name}')}")
+        return len(left)
 
     def _create_table(self, contract: TableContract) -> None:
         for statement in [contract.ddl(), *contract.comments()]:
@@ -1087,16 +1137,22 @@ class Warehouse:
         """Path of the copy for readers, put in place by one rename; readers of the one before keep theirs."""
         copy = read_copy_path(self.path)
         unfinished = copy.with_name(f"{copy.name}.{os.getpid()}.tmp")
-        self._connection.execute("checkpoint")
-        # Closed first: closing any other handle of the file would drop DuckDB's own lock on it.
-        self._connection.close()
         try:
+            self._connection.execute("checkpoint")
+            # Closed first: closing any other handle of the file would drop DuckDB's own lock on it.
+            self._connection.close()
             shutil.copyfile(self.path, unfinished)
             with unfinished.open("rb") as written:
                 os.fsync(written.fileno())
             unfinished.replace(copy)
+        except (OSError, duckdb.IOException) as error:
+            raise OutputError(
+                f"{copy} could not be made anew: {error}. What was loaded and published is in place, but `lma trace` and other readers "
+                "still see the copy of an earlier run: make room, then run `lma refresh --offline`."
+            ) from error
         finally:
             unfinished.unlink(missing_ok=True)
+            self._connection.close()
             self._connection = _connect_waiting(self.path, time.monotonic() + 30, self._raw_store)
         return copy
 

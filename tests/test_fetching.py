@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import json
 import logging
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -589,3 +590,21 @@ def test_installations_wait_differently_and_each_always_the_same(
     assert seeds[0] == seeds[1] != seeds[2]
     assert seeds[0] != fetching.seed_of_installation(tmp_path / "lma.duckdb")
     assert 0 not in seeds
+
+
+def test_transfer_that_nobody_goes_on_with_is_dropped_after_two_months(
+    office: Office, server: PublishersServer
+) -> None:
+    folder = office.folder / "raw" / "incoming" / "old_source"
+    folder.mkdir(parents=True)
+    parts = [folder / ".table.csv.part", folder / ".table.csv.part.json"]
+    kept = folder / ".table.csv.last.json"
+    for file in (*parts, kept):
+        file.write_bytes(b"{}")
+        os.utime(file, (dt.datetime(2026, 2, 1, tzinfo=dt.UTC).timestamp(),) * 2)
+    server.on("/eoe.csv", Reply(body=GOOD))
+    office.run()
+    assert all(file.exists() for file in (*parts, kept))
+    office.now += dt.timedelta(days=60)
+    office.run()
+    assert [file.name for file in (*parts, kept) if file.exists()] == [kept.name]

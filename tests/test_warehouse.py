@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,9 @@ from hypothesis import strategies as st
 from observation_builder import known_sources, observations, sha_of
 
 from lma import contracts
+from lma import warehouse as warehouses
 from lma.contracts import Correction
-from lma.errors import ContractError, DefinitionError, InputError, LockedError, UsageError
+from lma.errors import ContractError, DefinitionError, InputError, LockedError, OutputError, UsageError
 from lma.warehouse import (
     SCHEMAS,
     Warehouse,
@@ -703,3 +707,64 @@ def test_lock_stays_while_the_copy_is_made(warehouse: Warehouse) -> None:
     warehouse.publish_read_copy()
     with pytest.raises(LockedError):
         open_for_writing(warehouse.path, wait_seconds=0)
+
+
+# ---------------------------------------------------------------- what a killed process, or a full disk, leaves
+
+
+def test_what_a_killed_process_left_is_gone_when_the_next_one_writes(tmp_path: Path) -> None:
+    path, raw = tmp_path / "lma.duckdb", tmp_path / "raw"
+    (raw / "withdrawn").mkdir(parents=True)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead = [
+        tmp_path / f"lma.read.duckdb.{ended.pid}.tmp",
+        raw / f"{sha_of('x')}.{ended.pid}.tmp",
+        raw / f"{sha_of('y')}.{os.getpid()}.tmp",  # the number is ours now, the file is not
+        raw / "withdrawn" / f"{sha_of('x')}.survey.json.{ended.pid}.tmp",
+    ]
+    others = [raw / f"{sha_of('x')}.{os.getppid()}.tmp", raw / sha_of("x"), tmp_path / "notes.tmp"]
+    for file in dead + others:
+        file.write_bytes(b"half")
+    with open_for_writing(path, raw_store=raw):
+        assert [file for file in dead if file.exists()] == []
+        assert all(file.exists() for file in others)
+
+
+def test_tables_of_a_killed_load_are_dropped_and_those_of_a_whole_one_stay(tmp_path: Path) -> None:
+    path = tmp_path / "lma.duckdb"
+    with open_for_writing(path) as warehouse:
+        for name in ("survey:aaa", "survey:bbb"):
+            warehouse._connection.execute(f"create type staging.\"codes of {name}\" as enum ('MUS')")
+            warehouse._connection.execute(f'create table raw."{name}" (area varchar)')
+        contract = contracts.table_contract("staging.observations")
+        warehouse._connection.execute(replace(contract, name='staging."survey:aaa"').ddl())
+        warehouse._connection.execute(
+            'create table staging."survey:bbb unfinished" (ref_area staging."codes of survey:bbb")'
+        )
+    with open_for_writing(path) as warehouse:
+        names = {name for name in warehouse._existing_columns() if ":" in name}
+        types = warehouse._connection.execute(
+            "select type_name from duckdb_types() where type_name like 'codes of%'"
+        )
+        assert names == {"raw.survey:aaa", "staging.survey:aaa"}
+        assert types.fetchall() == [("codes of survey:aaa",)]
+
+
+def test_full_disk_leaves_readers_their_copy_and_says_what_is_left_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(source: Path, target: Path) -> None:
+        Path(target).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+
+    with open_for_writing(tmp_path / "lma.duckdb") as warehouse:
+        before = warehouse.publish_read_copy().read_bytes()
+        with monkeypatch.context() as patch, pytest.raises(OutputError) as caught:
+            patch.setattr(warehouses.shutil, "copyfile", fill)
+            warehouse.publish_read_copy()
+        assert str(tmp_path / "lma.read.duckdb") in str(caught.value)
+        assert "`lma refresh --offline`" in str(caught.value)
+        assert (tmp_path / "lma.read.duckdb").read_bytes() == before
+        assert list(tmp_path.glob("*.tmp")) == []
+        assert warehouse.count_rows("meta.snapshots") == 0  # it is open again

@@ -25,7 +25,7 @@ from lma.fetch.line import Line, Politeness
 from lma.fetch.protocols import PROTOCOLS, Job, with_query
 from lma.fetch.updates import date_of_document, date_of_header
 
-__all__ = ["Fetched", "Line", "Politeness", "fetch", "mask", "remember"]
+__all__ = ["Fetched", "Line", "Politeness", "drop_stale_parts", "fetch", "mask", "remember"]
 
 # What an unforeseen answer makes its reader raise. A fault of this machine's disk is none of these.
 _STUMBLES = (
@@ -146,6 +146,16 @@ def read_last_update(job: Job, today: dt.date) -> dt.date | None:
             "check download.last_update.date_formats and the clock."
         )
     return updated
+
+
+def drop_stale_parts(incoming: Path, now: dt.datetime, most_days: int = 60) -> int:
+    """Remove unfinished transfers that nobody has gone on with for so many days, of all sources; their number."""
+    oldest = (now - dt.timedelta(days=most_days)).replace(tzinfo=dt.UTC).timestamp()
+    parts = [*incoming.glob("*/.*.part"), *incoming.glob("*/.*.part.json")]
+    stale = [part for part in parts if part.stat().st_mtime < oldest]
+    for part in stale:
+        part.unlink(missing_ok=True)
+    return len(stale)
 
 
 # ---------------------------------------------------------------- what is remembered of the last file
