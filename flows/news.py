@@ -21,7 +21,7 @@ from flows.request import RunRequest, Step
 from lma import user_tables
 from lma import warehouse as warehouses
 from lma.contracts import Country
-from lma.errors import InputError, UsageError
+from lma.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from lma.assessment.news import Mix
@@ -87,10 +87,21 @@ def open_walk(request: RunRequest, first: dt.date, last: dt.date) -> Iterator[Wa
     warehouses.open_for_reading(request.warehouse).close()  # says what to do where there is none
     with tempfile.TemporaryDirectory(prefix="lma-news-") as folder:
         copy = Path(folder) / request.warehouse.name
-        shutil.copyfile(warehouses.read_copy_path(request.warehouse), copy)
+        copy_warehouse(warehouses.read_copy_path(request.warehouse), copy)
         with refresh.open_run(replace(request, warehouse=copy)) as run:
             run.warehouse.load_codelists()
             yield Walk(run, request.countries()[0], first, last)
+
+
+def copy_warehouse(published: Path, copy: Path) -> None:
+    """A copy to work in; ``OutputError`` where the folder for temporary files cannot take it."""
+    try:
+        shutil.copyfile(published, copy)
+    except OSError as error:
+        raise OutputError(
+            f"{copy} cannot take a copy of {published} ({published.stat().st_size:,} bytes): {error.strerror}. Make room there, or "
+            "name another folder for temporary files in the environment variable TMPDIR."
+        ) from error
 
 
 def list_steps(walk: Walk) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import io
 import json
 import logging
@@ -608,3 +609,22 @@ def test_transfer_that_nobody_goes_on_with_is_dropped_after_two_months(
     office.now += dt.timedelta(days=60)
     office.run()
     assert [file.name for file in (*parts, kept) if file.exists()] == [kept.name]
+
+
+def test_temporary_folder_that_cannot_take_a_copy_of_the_warehouse_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import news
+
+    def fill(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+
+    with open_run(RunRequest(("MUS",), tmp_path / "out", tmp_path / "lma.duckdb", "2026-02")) as run:
+        refresh.open_to_readers(run)
+    request = RunRequest(("MUS",), tmp_path / "out", tmp_path / "lma.duckdb", "2026-02")
+    monkeypatch.setattr(news.shutil, "copyfile", fill)
+    with (
+        pytest.raises(OutputError, match="No space left on device.*TMPDIR"),
+        news.open_walk(request, TODAY, TODAY),
+    ):
+        pass
