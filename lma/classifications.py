@@ -71,52 +71,6 @@ def area_codes() -> pd.DataFrame:
     return _area_codes().copy()
 
 
-@functools.cache
-def _area_index() -> dict[str, str]:
-    table = areas()
-    names = {
-        str(label).casefold(): str(area) for area, label in zip(table["area"], table["label_en"], strict=True)
-    }
-    codes = {str(code): str(area) for area, code in zip(table["area"], table["m49"], strict=True) if code}
-    own = (
-        names
-        | codes
-        | {code.lstrip("0"): area for code, area in codes.items()}
-        | {a.casefold(): a for a in table["area"]}
-    )
-    table = _area_codes()  # a test holds that no code means two areas
-    attributed = table[table["area"] != ""]
-    return dict(zip(attributed["code"].str.casefold(), attributed["area"], strict=True)) | own
-
-
-def find_area(text: str) -> str:
-    """ISO 3166-1 alpha-3 code of a code or name that any publisher of codelists/area_systems.csv uses.
-
-    Raises ``ClassificationError`` with the closest known name; nothing is matched approximately. A historic
-    area, an aggregate and an unresolved name are refused with what is known of them.
-    """
-    index = _area_index()
-    key = " ".join(text.split()).casefold()
-    if key in index:
-        return index[key]
-    special = _area_codes()
-    special = special[(special["code"].str.casefold() == key) & (special["area"] == "")]
-    if len(special):
-        raise ClassificationError(f"{text!r} is no area of today: {_describe_special(special.iloc[0])}.")
-    close = difflib.get_close_matches(key, index, n=1, cutoff=0.5)
-    hint = f"; closest known: {close[0]!r} ({index[close[0]]})" if close else ""
-    raise ClassificationError(
-        f"{text!r} is no area of codelists/areas.csv{hint}: use an ISO code or a listed name."
-    )
-
-
-def _describe_special(row: Texts) -> str:
-    """An aggregate, historic or unresolved area in words."""
-    years = f" ({row['valid_from']}-{row['valid_to']})" if row["valid_to"] else ""
-    members = f", today {row['members']}" if row["members"] else ""
-    return f"{row['kind']}{years}{members}{'; ' if row['note'] else ''}{row['note']}"
-
-
 def list_unresolved_areas(crosswalks: Sequence[str] | None = None) -> pd.DataFrame:
     """Areas that publishers count and that nobody has attributed to a country: rows of ``area_codes``.
 
@@ -260,12 +214,6 @@ def activity_sections(code: str) -> tuple[str, ...]:
     return tuple(_activity(code)["sections"].split())
 
 
-def activity_children(code: str) -> tuple[str, ...]:
-    """Activities directly below a code, in the order of the codelist."""
-    _activity(code)
-    return tuple(child for child, row in _activities().items() if row["parent"] == code)
-
-
 def activity_ancestors(code: str) -> tuple[str, ...]:
     """Activities above a code, nearest first, ending with ``_T``."""
     chain: list[str] = []
@@ -297,6 +245,8 @@ def group_activities(
     frame: pd.DataFrame, classification_to: str, value: str = "obs_value", *, allow_absent: bool = False
 ) -> pd.DataFrame:
     """Values summed to coarser activities; totals are conserved.
+
+    For figures that come finer than a question asks; no step of a run asks for them yet.
 
     ``frame`` has ``economic_activity``, ``value`` (additive: persons, money; not rates), and key columns
     that stay; X and ``_T`` stay as they are. A missing part makes its group missing. Raises
@@ -457,24 +407,6 @@ def convert_revision(frame: pd.DataFrame, name: str, value: str = "obs_value") -
     return converted.assign(
         **{revision: np.where(is_total, "_Z", table.target), "step": np.where(is_total, "", table.step)}
     )
-
-
-def join_revisions(parts: Sequence[pd.DataFrame], series: Sequence[str]) -> pd.DataFrame:
-    """One history from parts in one revision, the first preferred, with the seams marked as breaks.
-
-    Each part has the columns ``series``, ``time_period`` and ``step`` (empty where native). A period of a
-    series that an earlier part has is not taken from a later one. ``is_break`` is true where the way the
-    figure was classified changes: a series that changes revision is not comparable across the change.
-    """
-    joined = pd.concat(parts, ignore_index=True)
-    joined = joined[~joined.duplicated([*series, "time_period"])]
-    joined = joined.sort_values([*series, "time_period"], kind="stable", ignore_index=True)
-    before = joined.groupby(list(series), sort=False)["step"].shift()
-    changed = before.notna() & (before != joined["step"])
-    return joined.assign(is_break=changed, break_reason=np.where(changed, REVISION_BREAK, ""))
-
-
-REVISION_BREAK = "the classification of the figures changes"
 
 
 def _check_weights(weights: pd.DataFrame) -> None:
