@@ -64,7 +64,31 @@ def test_nothing_later_is_known(warehouse: Warehouse, files: list[File], day: dt
     known = {period for _, as_of, rows in files for period in rows if as_of <= day}
     assert set(seen["time_period"]) == known
     warehouse.build_revisions(day)
-    assert all(as_of <= day for as_of in warehouse.read("marts.revisions")["as_of"])
+    revised = warehouse.read("marts.revisions")
+    found = set(revised[["source_id", "as_of", "time_period"]].itertuples(index=False, name=None))
+    assert found == revised_by_hand([file for file in files if file[1] <= day])
+
+
+def revised_by_hand(files: list[File]) -> set[tuple[str, dt.date, str]]:
+    """Source, vintage and period of every figure that differs from the one its source gave before."""
+    revised, last = set(), dict[tuple[str, str], float | None]()
+    for source_id, day, rows in sorted(files, key=lambda file: file[:2]):
+        for period, value in rows.items():
+            if last.get((source_id, period), value) != value:
+                revised.add((source_id, day, period))
+            last[source_id, period] = value
+    return revised
+
+
+@property_test
+@given(first=values, second=values, day=st.sampled_from(DAYS))
+def test_a_revision_is_known_from_its_own_day(
+    warehouse: Warehouse, first: float | None, second: float | None, day: dt.date
+) -> None:
+    load(warehouse, [("survey", DAYS[0], {"2015": first}), ("survey", DAYS[1], {"2015": second})])
+    warehouse.build_revisions(day)
+    n_expected = int(first != second and day >= DAYS[1])
+    assert len(warehouse.read("marts.revisions")) == n_expected
 
 
 @property_test
