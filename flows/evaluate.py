@@ -192,7 +192,8 @@ def convert_user_table(name: str, table: Path, result: Path, value: str, console
     known, frame = correspondence(name), user_tables.read_table(table)
     codes = [c for c in (known.concept, REVISION_COLUMNS[known.concept]) if c in frame.columns]
     converted = convert_revision(frame.astype(dict.fromkeys(codes, str)), name, value)
-    user_tables.write_table(converted, result)
+    # Shares of shares are binary numbers: nine decimals are far finer than any figure published.
+    user_tables.write_table(converted.assign(**{value: converted[value].round(9)}), result)
     console.print(
         f"{len(frame)} rows of {known.source} became {len(converted)} of {known.target}: {known.step}. "
         f"{known.citation}. Written to {result}",

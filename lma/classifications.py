@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lma.contracts import codelist, crosswalk
-from lma.errors import ClassificationError, DefinitionError, InputError
+from lma.errors import ClassificationError, DefinitionError, InputError, UsageError
 
 Texts: TypeAlias = "pd.Series[Any]"
 
@@ -361,10 +361,10 @@ def correspondence_names() -> tuple[str, ...]:
 
 @functools.cache
 def correspondence(name: str) -> Correspondence:
-    """One correspondence by name, such as isic3_isic4; ``DefinitionError`` lists those that exist."""
+    """One correspondence by name, such as isic3_isic4; ``UsageError`` lists those that exist."""
     register = codelist("correspondences").set_index("table")
     if name not in register.index:
-        raise DefinitionError(
+        raise UsageError(
             f"there is no correspondence {name!r}: codelists/correspondences.csv has {', '.join(register.index)}."
         )
     row = {str(key): str(text) for key, text in register.loc[name].items()}

@@ -31,7 +31,7 @@ from lma.classifications import (
     list_unresolved_areas,
 )
 from lma.contracts import codelist, codelists_dir, countries, crosswalk, source
-from lma.errors import ClassificationError, DefinitionError
+from lma.errors import ClassificationError, DefinitionError, UsageError
 from lma.parsers import find_parser
 from lma.staging import FileFacts, conform
 
@@ -365,7 +365,7 @@ def test_a_conversion_is_visible_and_never_from_another_revision() -> None:
     assert correspondence("nace2_isic4").step == "converted from NACE2 by nace2_isic4, exact"
     with pytest.raises(ClassificationError, match="isic4_isic5 converts ISIC4, the figures declare ISIC3"):
         convert_revision(frame, "isic4_isic5")
-    with pytest.raises(DefinitionError, match="there is no correspondence 'isic3_isic9'"):
+    with pytest.raises(UsageError, match="there is no correspondence 'isic3_isic9'"):
         convert_revision(frame, "isic3_isic9")
 
 

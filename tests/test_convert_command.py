@@ -27,6 +27,19 @@ def test_a_table_is_carried_to_the_next_revision(tmp_path: Path) -> None:
     assert set(parts["step"]) == {"converted from ISIC4 by isic4_isic5, weights assumed"}
 
 
+def test_sums_are_written_without_binary_noise(tmp_path: Path) -> None:
+    """Shares such as 0.1 + 0.2 are no longer than their nine decimals, and the total stays."""
+    rows = "".join(f"{code},ISIC4,{0.1 + n / 7:.3f}\n" for n, code in enumerate("ABCDEFGHIJKLMNOPQRSTU"))
+    (tmp_path / "old.csv").write_text(
+        "economic_activity,activity_revision,obs_value\n" + rows, encoding="utf-8"
+    )
+    assert run_lma("convert", "isic4_isic5", tmp_path / "old.csv", tmp_path / "new.csv").code == 0
+    written = pd.read_csv(tmp_path / "new.csv", dtype=str)["obs_value"]
+    assert written.str.partition(".")[2].str.len().max() <= 9, written.tolist()
+    before = pd.read_csv(tmp_path / "old.csv")["obs_value"].sum()
+    assert written.astype(float).sum() == pytest.approx(before, abs=1e-8)
+
+
 def test_codes_that_look_like_numbers_stay_codes(tmp_path: Path) -> None:
     table = "economic_activity,activity_revision,obs_value\n55,ISIC3,10\n16,ISIC3,3\n"
     (tmp_path / "old.csv").write_text(table, encoding="utf-8")
@@ -39,7 +52,7 @@ def test_codes_that_look_like_numbers_stay_codes(tmp_path: Path) -> None:
     ("name", "table", "code", "words"),
     [
         ("isic3_isic4", TABLE, 13, "isic3_isic4 converts ISIC3, the figures declare ISIC4"),
-        ("isic4_isic9", TABLE, 10, "there is no correspondence 'isic4_isic9'"),
+        ("isic4_isic9", TABLE, 2, "there is no correspondence 'isic4_isic9'"),
         ("isic4_isic5", TABLE.replace("activity_revision", "revision"), 11, "no column activity_revision"),
         ("isic4_isic5", TABLE.replace(",200", ",many"), 11, "persons holds text beside figures"),
         ("isic4_isic5", TABLE.replace("K,ISIC4", "KK,ISIC4"), 13, "not in the correspondence: 'KK'"),
