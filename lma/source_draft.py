@@ -401,7 +401,7 @@ def _constant_questions(columns: _Columns, periods: Sequence[str]) -> list[Quest
 
 def _draft_codes(draft: Draft, concept: str, cells: Sequence[str], ask: Ask) -> Draft:
     """One line per published value: its code, where a known word or code says so."""
-    known = _known_codes(concept)
+    known = _known_codes(concept, cells)
     for value in dict.fromkeys(cell.strip() for cell in cells):
         code = known.get(value.casefold(), OPEN)
         why = f"{value!r} is a known word" if code != OPEN else 'its code, or "" where it is not kept'
@@ -412,17 +412,29 @@ def _draft_codes(draft: Draft, concept: str, cells: Sequence[str], ask: Ask) -> 
     return draft
 
 
-def _known_codes(concept: str) -> dict[str, str]:
-    """Published word in small letters -> code."""
+def _known_codes(concept: str, cells: Sequence[str]) -> dict[str, str]:
+    """Published word in small letters -> code; of activities, codes of one classification only."""
     if concept == "sex":
         return {word: code for code, words in _SEXES.items() for word in words}
     lists = {"economic_activity": "economic_activities", "counterpart_area": "areas", "age": "ages"}
     if concept not in lists:
         return {}
     table = codelist(lists[concept])
+    if concept == "economic_activity":
+        table = _of_one_classification(table, {cell.strip().casefold() for cell in cells})
     codes = table.iloc[:, 0]
     by_label = dict(zip(table["label_en"].str.casefold(), codes, strict=True))
     return by_label | dict(zip(codes.str.casefold(), codes, strict=True))
+
+
+def _of_one_classification(table: pd.DataFrame, words: set[str]) -> pd.DataFrame:
+    """Totals, and the activities of the classification that knows most of the words; sections go first."""
+    kinds = table["classification"]
+    is_section = kinds.isin(["ISIC4", "ISIC4_14"]) & (table["sections"].str.len() == 1)
+    choices = [is_section, *(kinds == kind for kind in kinds.unique() if kind != "_Z")]
+    known = [set(table.loc[one, ["code", "label_en"]].stack().str.casefold()) & words for one in choices]
+    best = max(range(len(choices)), key=lambda place: len(known[place]))
+    return table[choices[best] | (kinds == "_Z")]
 
 
 def _draft_multiplier(draft: Draft, texts: Sequence[str], ask: Ask) -> Draft:
