@@ -32,7 +32,7 @@ PUBLISHED = ("staging.observations",)
 
 
 def list_quarantine(path: Path, source: str | None, rule: str | None, limit: int, console: Any) -> None:
-    """Print refused rows, one line each, and how many there are by source and rule."""
+    """Print how many rows are refused by source and rule, and a line each; rows that differ by nothing else share one."""
     with warehouses.open_for_reading(path) as warehouse:
         every = warehouse.read("meta.quarantine")
         released = warehouse.read("meta.releases")
@@ -40,16 +40,29 @@ def list_quarantine(path: Path, source: str | None, rule: str | None, limit: int
     if rows.empty:
         console.print(f"nothing in quarantine; {len(released)} row(s) released before.", markup=False)
         return
-    for row in rows.head(limit).to_dict("records"):
-        console.print(
-            f"{row['observation_id']}  {row['source_id']}  {row['rule_id']}  {_value(row)}", markup=False
-        )
-    if len(rows) > limit:
-        console.print(f"... and {len(rows) - limit} more: --limit {len(rows)} shows all", markup=False)
-    console.print("\nrows  source, rule", markup=False)
+    console.print("rows  source, rule", markup=False)
     for (source_id, rule_id), part in rows.groupby(["source_id", "rule_id"], sort=True):
         console.print(f"{len(part):>4}  {source_id}, {rule_id}: {_reasons(part)}", markup=False)
+    console.print("")
+    lines = _collapse_alike(rows)
+    for line in lines[:limit]:
+        console.print(line, markup=False)
+    if len(lines) > limit:
+        console.print(f"... and {len(lines) - limit} more: --limit {len(lines)} shows all", markup=False)
     console.print("`lma quarantine show ID` shows one with the publisher's row.", markup=False)
+
+
+def _collapse_alike(rows: pd.DataFrame) -> list[str]:
+    """One line per source, rule and value, with the id of the first such row and how many more there are."""
+    alike: dict[str, list[str]] = {}
+    for row in rows.to_dict("records"):
+        alike.setdefault(f"{row['source_id']}  {row['rule_id']}  {_value(row)}", []).append(
+            row["observation_id"]
+        )
+    return [
+        f"{first}  {words}" + (f"  (and {len(more)} alike)" if more else "")
+        for words, (first, *more) in alike.items()
+    ]
 
 
 def _choose(rows: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:

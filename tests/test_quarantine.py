@@ -11,6 +11,7 @@ from observation_builder import observations
 from world_builder import SAMPLE, World, run_lma
 
 from flows import bulk
+from flows.quarantine import _collapse_alike
 from lma import contracts, releases
 from lma.errors import ContractError, InputError
 from lma.releases import Release, apply_releases, keep_releases, list_releases
@@ -67,8 +68,26 @@ def test_list_shows_each_row_with_its_rule_and_counts_them(quarantined: World) -
     assert "1  mus_eoe, persons_not_negative: Persons and earnings cannot be negative." in outcome.out
     one = quarantined.lma("quarantine", "list", "--rule", "readable", "--source", "mus_eoe")
     assert "fourteen" in one.out and "-14000" not in one.out
+    assert outcome.out.startswith("rows  source, rule")
     short = quarantined.lma("quarantine", "list", "--limit", "1")
     assert "... and 1 more: --limit 2 shows all" in short.out
+
+
+def test_lines_that_say_the_same_are_one() -> None:
+    rows = pd.DataFrame(
+        {
+            "observation_id": ["a:1:x", "a:2:x", "a:3:x"],
+            "source_id": "own",
+            "rule_id": "readable",
+            "column_name": "date",
+            "table_name": "staging.observations",
+            "value": ["NA", "NA", "-"],
+        }
+    )
+    assert _collapse_alike(rows) == [
+        "a:1:x  own  readable  date = 'NA'  (and 1 alike)",
+        "a:3:x  own  readable  date = '-'",
+    ]
 
 
 @pytest.mark.parametrize(("option", "value"), [("--source", "wdi"), ("--rule", "nosuch")])
