@@ -254,6 +254,9 @@ def ingest(
         _parse_date(vintage, "--vintage"),
         _narrate,
     )
+    from flows.sources import tell_next
+
+    tell_next(source_id, out)
 
 
 @app.command()
@@ -576,15 +579,19 @@ app.add_typer(sources_app, name="sources")
 
 
 @sources_app.callback()
-def sources(context: typer.Context, warehouse: WarehousePath = DEFAULT_WAREHOUSE) -> None:
-    """List every source: publisher, licence, last vintage, figures, stale or not, table.
+def sources(
+    context: typer.Context,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+    here: Annotated[bool, typer.Option("--here", help="Only sources that have files here.")] = False,
+) -> None:
+    """List every source: publisher, licence, last vintage, figures, stale or not, table, withdrawn files.
 
-    Example: lma sources
+    Example: lma sources --here
     """
     if context.invoked_subcommand is None:
         from flows.sources import list_sources
 
-        list_sources(warehouse, dt.date.today(), out)
+        list_sources(warehouse, dt.date.today(), out, only_here=here)
 
 
 @sources_app.command("show")

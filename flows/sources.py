@@ -7,16 +7,18 @@ import re
 import sys
 import textwrap
 import unicodedata
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from lma import contracts
+from lma import contracts, snapshots, withdrawals
 from lma import warehouse as warehouses
 from lma.contracts import Source
 from lma.errors import InputError, OutputError, UsageError
+from lma.withdrawals import Decision
 
 WIDTH = 80
 
@@ -24,15 +26,24 @@ WIDTH = 80
 # ---------------------------------------------------------------- the list
 
 
-def list_sources(path: Path, today: dt.date, console: Any) -> None:
-    """Print every source under its publisher and licence: last vintage, figures, stale or not, table."""
+def list_sources(path: Path, today: dt.date, console: Any, *, only_here: bool = False) -> None:
+    """Print every source, or those with files, by publisher and licence: last vintage, figures, stale or not, table."""
     files = _read_files(path)
     listed = sorted(contracts.sources().values(), key=lambda one: (one.publisher, one.licence, one.source_id))
+    newest = {} if files is None else files.groupby("source_id")["as_of"].max().to_dict()
+    here = [one for one in listed if one.source_id in newest]
+    n_stale = sum(is_stale(one, newest[one.source_id], today) for one in here)
+    listed = here if only_here else listed
+    withdrawn = withdrawals.list_withdrawn(snapshots.raw_store_of(path))
+    console.print(f"{len(here)} of {len(contracts.sources())} sources have files here, {n_stale} stale")
+    console.print(f"{'source':<31} {'vintage':<10} {'figures':>9} {'state':<5} table", style="bold")
     for (publisher, licence), group in groupby(listed, key=lambda one: (one.publisher, one.licence)):
         for line in textwrap.wrap(f"{publisher}. Licence: {licence}", WIDTH, break_on_hyphens=False):
             console.print(line, markup=False, style="bold")
         for source in group:
             console.print("\n".join(_lines_of(source, files, today)), markup=False)
+            for one in _withdrawn_of(source.source_id, withdrawn):
+                _print(console, one, "  ")
     for name in contracts.draft_sources():
         words = f"{name} is a draft and is not used: {contracts.source_path(name)}"
         console.print("\n".join(textwrap.wrap(words, WIDTH)), markup=False)
@@ -50,6 +61,16 @@ def _read_files(path: Path) -> pd.DataFrame | None:
             return warehouse.read("meta.snapshots")
     except InputError:
         return None
+
+
+def _withdrawn_of(source_id: str, withdrawn: Mapping[tuple[str, str], Decision]) -> list[str]:
+    """Each file of a source that is out of use: vintage, who took it out, when and why, and how it comes back."""
+    return [
+        f"withdrawn: {one.file_name}, vintage {one.as_of}, on {one.decided_on} by {one.decided_by}: {one.reason} "
+        f"(back with `lma withdraw {source_id} {one.as_of} --restore`)"
+        for (name, _), one in withdrawn.items()
+        if name == source_id
+    ]
 
 
 def _lines_of(source: Source, files: pd.DataFrame | None, today: dt.date) -> list[str]:
@@ -104,6 +125,8 @@ def show_source(path: Path, source_id: str, today: dt.date, console: Any) -> Non
     for line in ["mapping:", *(f"- {line}" for line in mapping_in_words(source))]:
         _print(console, line, "  ")
     files = _read_files(path)
+    for words in _withdrawn_of(source_id, withdrawals.list_withdrawn(snapshots.raw_store_of(path))):
+        _print(console, words, "  ")
     own = pd.DataFrame() if files is None else files[files["source_id"] == source_id]
     if own.empty:
         _print(console, "no file of it has landed here.", "  ")
@@ -196,4 +219,18 @@ def _tell_new(text: str, path: Path, name: str, file: Path, console: Any) -> Non
     if "\ndraft: true\n" in text:
         words = f"A draft: check the {len(marked)} marked lines, then remove `draft: true`; no run reads it before. After that:"
         console.print("\n".join(textwrap.wrap(words, WIDTH)), markup=False)
-    console.print(f"lma ingest {name} {file}", markup=False)
+    vintage = "" if "(?P<as_of>" in text else " --vintage YYYY-MM-DD"
+    console.print(f"lma ingest {name} {file}{vintage}", markup=False)
+
+
+def tell_next(source_id: str, console: Any) -> None:
+    """After a table of the user's own has gone in: what makes an edition with it, and where its figures then stand."""
+    if source_id not in contracts.user_sources():
+        return
+    area = contracts.source(source_id).mapping.constant.get("ref_area", "ISO3")
+    words = (
+        f"Next: `lma run {area} --offline` makes an edition with these figures. They stand in the tables that use their "
+        "indicator, unless a source with a smaller `priority` has the same figure; where no table uses the indicator, they "
+        f"are only listed in observations.sdmx.csv and T11. `lma sources show {source_id}` counts them."
+    )
+    console.print("\n".join(textwrap.wrap(words, WIDTH)), markup=False)

@@ -344,6 +344,9 @@ def test_sources_are_listed_within_80_columns(world: World, tmp_path: Path) -> N
         for source in contracts.sources().values():
             assert f"{source.publisher}. Licence: {source.licence}" in whole
     assert "no warehouse here yet" in before.out and "no warehouse" not in after.out
+    assert before.out.startswith(f"0 of {len(contracts.sources())} sources have files here, 0 stale\nsource ")
+    here = world.lma("sources", "--here").out
+    assert "not here" in after.out and "not here" not in here and "mus_eoe" in here
     facts = {line.split()[0]: line.split()[1:4] for line in after.out.splitlines()}
     assert facts["mus_eoe"][:2] == ["2025-12-31", "39"]
     assert facts["etd"][2] == "stale"

@@ -81,8 +81,11 @@ def test_mauritian_table_goes_the_whole_way(tmp_path: Path) -> None:
     still = world.lma("ingest", "mus_emploi", MAURITIUS)
     assert still.code == 10 and 'still has no answer ("?") for mapping.constant.ref_area' in still.err
     confirm(path, ref_area="MUS")
+    assert made.out.rstrip().endswith(MAURITIUS.name)  # the vintage is in the name
     done = world.lma("ingest", "mus_emploi", MAURITIUS)
     assert done.code == 0, done.err
+    told = " ".join(done.out.split())
+    assert "`lma run MUS --offline`" in told and "listed in observations.sdmx.csv and T11" in told
     found = figures(world, "mus_emploi")
     assert found[("2025-Q1", "C", "M")] == 41118  # 41,118 thousand
     assert found[("2025-Q1", "A", "F")] == 6250
@@ -187,6 +190,28 @@ def test_a_definition_is_never_overwritten(tmp_path: Path) -> None:
     outcome = run_lma("sources", "new", ARMENIA, "--yes", "--id", "own", folder=tmp_path)
     assert outcome.code == 2 and "exists and is not overwritten" in outcome.err
     assert (tmp_path / "sources" / "own.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("activities", "codes"),
+    [
+        (["Agriculture, forestry and fishing", "Manufacturing", "Construction"], ["A", "C", "F"]),
+        (["Agriculture", "Industry", "Services"], ["SEC_AGR", "SEC_IND", "SEC_SER"]),
+        (["Manufacturing", "Construction", "Education", "Services"], ["C", "F", "P", OPEN]),
+    ],
+)
+def test_codes_are_proposed_of_one_classification(
+    activities: list[str], codes: list[str], tmp_path: Path
+) -> None:
+    rows = "".join(f"2020,{name},{number}\n" for number, name in enumerate(map('"{}"'.format, activities), 1))
+    (tmp_path / "table.csv").write_text("year,sector,jobs\n" + rows, encoding="utf-8")
+    outcome = run_lma("sources", "new", "table.csv", "--yes", folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    text = (tmp_path / "sources" / "table.yaml").read_text(encoding="utf-8")
+    block = text.split("    economic_activity:\n")[1].splitlines()
+    found = [line.split(": ")[1].split('"')[1] for line in block[: len(activities)]]
+    assert found == codes, text
+    assert "lma ingest table table.csv --vintage YYYY-MM-DD" in outcome.out
 
 
 # ---------------------------------------------------------------- a user's own folder

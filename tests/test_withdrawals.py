@@ -56,6 +56,15 @@ def test_withdrawn_vintage_leaves_the_figures_and_stays_landed(own: World) -> No
     assert row["reason"] == REASON[1] and row["as_of"] == dt.date.fromisoformat(BAD_DAY)
 
 
+def test_withdrawn_file_is_listed_with_who_and_why(own: World) -> None:
+    assert "withdrawn" not in own.lma("sources", "--here").out
+    assert withdraw(own).code == 0
+    for command in (["sources", "--here"], ["sources", "show", "mus_eoe"]):
+        words = " ".join(own.lma(*command).out.split())
+        assert f"withdrawn: bad.csv, vintage {BAD_DAY}" in words and "by A. Reviewer: digits of the" in words
+        assert f"lma withdraw mus_eoe {BAD_DAY} --restore" in words
+
+
 def test_database_built_again_is_the_same(own: World) -> None:
     assert withdraw(own).code == 0
     before = describe_warehouse(own)
