@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +18,8 @@ from pathlib import Path
 import pandas as pd
 
 from lma.contracts import TableContract, table_contract
-from lma.errors import ContractError, InputError, OutputError
+from lma.errors import ContractError, InputError
+from lma.whole_file import write_entries
 
 
 @dataclass(frozen=True)
@@ -88,25 +88,9 @@ def keep_releases(raw_store: Path, releases: Sequence[Release]) -> list[Path]:
         new = [one for one in releases if (one.source_id, one.snapshot_sha) == (source_id, sha)]
         known |= {(one.observation_id, one.rule_id): one for one in new}
         path = releases_path(raw_store, source_id, sha)
-        _write(path, [asdict(known[key]) for key in sorted(known)])
+        write_entries(path, [asdict(known[key]) for key in sorted(known)])
         written.append(path)
     return written
-
-
-def _write(path: Path, entries: Sequence[dict[str, object]]) -> None:
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    text = json.dumps(entries, indent=1, default=str, ensure_ascii=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}. Check space and rights.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def fingerprint_with_releases(definition_sha: str, raw_store: Path, source_id: str, snapshot_sha: str) -> str:

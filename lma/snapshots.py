@@ -11,9 +11,7 @@ import datetime as dt
 import gzip
 import hashlib
 import json
-import os
 import re
-import shutil
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -21,6 +19,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from lma.errors import InputError, OutputError
+from lma.whole_file import write_whole
 
 _CHUNK = 1 << 20
 
@@ -137,21 +136,10 @@ def _open_file(path: Path) -> BufferedReader:
 
 
 def _write_whole(path: Path, data: bytes | Path) -> None:
-    """Write under another name, make it durable, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with unfinished.open("wb") as file:
-            if isinstance(data, bytes):
-                file.write(data)
-            else:
-                with _open_file(data) as published:
-                    shutil.copyfileobj(published, file, _CHUNK)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    if isinstance(data, bytes):
+        return write_whole(path, data)
+    with _open_file(data) as published:
+        return write_whole(path, published)
 
 
 def _describe(landed: Landed) -> bytes:

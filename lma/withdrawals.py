@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from lma.contracts import table_contract
-from lma.errors import InputError, OutputError
+from lma.errors import InputError
+from lma.whole_file import write_entries
 
 WITHDRAWN, RESTORED = "withdrawn", "restored"
 FOLDER = "withdrawn"
@@ -68,19 +68,7 @@ def keep_decision(raw_store: Path, decision: Decision) -> Path:
     """Add a decision to the note of its file, under the next number; what was decided before stays in it."""
     path = note_path(raw_store, decision.source_id, decision.snapshot_sha)
     before = _read_note(path) if path.is_file() else []
-    entries = [asdict(one) for one in [*before, replace(decision, number=len(before) + 1)]]
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(entries, indent=1, default=str, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}. Check space and rights.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_entries(path, [asdict(one) for one in [*before, replace(decision, number=len(before) + 1)]])
     return path
 
 
