@@ -380,6 +380,15 @@ def test_every_query_of_a_large_file_tells_the_machine_from_the_file(warehouse, 
             query()
 
 
+def test_nothing_is_forgotten_while_the_second_reader_may_interrupt(warehouse, monkeypatch):
+    content = GOOD.encode() + b"MUS,SEX_T\n"
+    path = warehouse.path.parent / "raw" / land(warehouse, content)
+    large, header = warehouse.large_file("large_test", "f" * 64), HEADER.strip().split(",")
+    monkeypatch.setattr(large, "forget", lambda: pytest.fail("forgotten beside the second reader"))
+    with pytest.raises(InputError, match="has 2 fields"):
+        large.stage_csv(path, header, header, ",", '"')
+
+
 # ---------------------------------------------------------------- one verdict
 
 
