@@ -29,7 +29,10 @@ KINDS = {
     "level_shift": "level shift or lasting shock",
     "shock": "shock that did not last",
     "undecided": "level shift or shock, too recent to tell",
+    "few_after": "level shift or shock, too few figures after it",
 }
+SIGNED = ("NET_MIG", "NET_MIG_5Y", "EMP_CHANGE", "SEEKERS_OTHER_SUM")
+"""Indicators besides growth rates that can be negative: a balance near zero has no logarithm worth judging."""
 _NORMAL = 1.4826  # median absolute deviation -> standard deviation of a normal distribution
 
 
@@ -37,7 +40,7 @@ def find_level_shifts(observations: pd.DataFrame, rules: RuleSet) -> pd.DataFram
     """One row per suspected shift in the columns SHIFT_COLUMNS, ordered by series and period.
 
     ``observations``: rows of marts.observations. Judged are annual counts, money and rates above zero, no
-    projections and no growth rates. ``is_declared``: the publisher or a correction says so already.
+    projections, no growth rates and no balances. ``is_declared``: the publisher or a correction says so already.
     """
     return pick_level_shifts(score_changes(observations, rules), rules)
 
@@ -79,6 +82,7 @@ def _list_histories(observations: pd.DataFrame) -> pd.DataFrame:
         & (observations["obs_value"] > 0)
         & (observations["basis"] != "projection")
         & (observations["indicator"].map(kinds) != "growth")
+        & ~observations["indicator"].isin(SIGNED)
     ]
     chosen = chosen.rename(columns={"obs_value": "value", "is_break": "is_declared"})
     series = chosen.groupby(list(SERIES), sort=True, dropna=False).ngroup()
@@ -88,6 +92,7 @@ def _list_histories(observations: pd.DataFrame) -> pd.DataFrame:
         log=np.log(chosen["value"].to_numpy(dtype=float)),
         is_declared=chosen["is_declared"].astype(bool),
     )
+    listed["newest"] = listed.groupby("ref_area")["year"].transform("max")
     return listed.sort_values(["series", "year"], kind="stable", ignore_index=True)
 
 
@@ -145,9 +150,10 @@ def _is_far(steps: pd.DataFrame, rules: RuleSet) -> pd.Series[Any]:
 
 
 def _judge_kind(change: Mapping[Any, Any], rules: RuleSet) -> str:
-    """Whether a change stayed, went back, or is too recent to tell."""
+    """Whether a change stayed, went back, is too recent to tell, or lies where the series ends or has a gap."""
     if change["n_later"] < rules.threshold("min_years_after"):
-        return "undecided"
+        is_recent = change["year"] > change["newest"] - rules.threshold("years_after")
+        return "undecided" if is_recent else "few_after"
     return "level_shift" if change["later"] / change["excess"] >= rules.threshold("stays") else "shock"
 
 

@@ -110,6 +110,18 @@ def test_a_change_that_stays_is_a_level_shift_and_one_of_last_year_undecided() -
     assert find_level_shifts(build_series(values, LONG), RULES)["kind"].tolist() == ["undecided"]
 
 
+def test_too_recent_is_said_only_of_what_is_recent() -> None:
+    """The same last figure: the newest of the country, and one of a series that ended ten years before the others."""
+    values = [value * (0.82 if year >= "2024" else 1) for value, year in zip(STEADY, LONG, strict=True)]
+    recent = build_series(values, LONG)
+    ended = build_series(values, [str(int(year) - 10) for year in LONG], sex="F")
+    found = find_level_shifts(pd.concat([recent, ended], ignore_index=True), RULES)
+    assert found.sort_values("sex")[["sex", "time_period", "kind"]].values.tolist() == [
+        ["F", "2014", "few_after"],
+        ["_T", "2024", "undecided"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("values", "facts"),
     [
@@ -118,9 +130,20 @@ def test_a_change_that_stays_is_a_level_shift_and_one_of_last_year_undecided() -
         ([3.0 + (1.5 if n > 7 else 0) for n in range(16)], {"indicator": "UNE_RT", "unit_measure": "PC"}),
         ([5.0 * (4 if n > 7 else 1) for n in range(16)], {"indicator": "GDP_GROWTH", "unit_measure": "PC"}),
         ([value * (2 if n > 7 else 1) for n, value in enumerate(STEADY)], {"basis": "projection"}),
+        ([value * (2 if n > 7 else 1) for n, value in enumerate(STEADY)], {"indicator": "NET_MIG"}),
+        ([value * (2 if n > 7 else 1) for n, value in enumerate(STEADY)], {"indicator": "NET_MIG_5Y"}),
         ([500_000.0] * 16, {}),
     ],
-    ids=["9 per cent", "200 persons", "1.5 points", "growth rate", "projection", "constant"],
+    ids=[
+        "9 per cent",
+        "200 persons",
+        "1.5 points",
+        "growth rate",
+        "projection",
+        "net migration",
+        "net migration 5 years",
+        "constant",
+    ],
 )
 def test_what_is_no_suspicion(values: Sequence[float], facts: Mapping[str, str]) -> None:
     assert find_level_shifts(build_series(values, LONG, **facts), RULES).empty
