@@ -11,7 +11,7 @@ import pytest
 from observation_builder import known_sources, observations
 from world_builder import World, run_lma
 
-from flows.revisions import judge_bias
+from flows.revisions import explain_none, judge_bias, leave_out_rounding
 from lma.warehouse import Warehouse, open_for_writing
 
 DAYS = [dt.date(2020, 1, 1), dt.date(2021, 1, 1), dt.date(2022, 1, 1)]
@@ -106,7 +106,48 @@ def test_summary_compares_first_with_latest_and_counts_what_did_not_change(wareh
     ],
 )
 def test_bias_is_named(n_pairs: int, n_revised: int, t: float, words: str) -> None:
-    assert judge_bias({"n_pairs": n_pairs, "n_revised": n_revised, "bias_t": t}) == words
+    factors = {"median_factor": 1.0, "low_factor": 0.9, "high_factor": 1.1}
+    assert judge_bias({"n_pairs": n_pairs, "n_revised": n_revised, "bias_t": t, **factors}) == words
+
+
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [
+        ((1.2, 1.18, 1.22), "rebased or rescaled, x 1.200"),
+        ((0.001, 0.001, 0.001), "rebased or rescaled, x 0.001"),
+        ((1.2, 1.17, 1.23), "first figure low"),  # too far apart for one factor
+        ((1.04, 1.04, 1.04), "first figure low"),  # too near to 1
+    ],
+)
+def test_a_common_factor_is_no_bias(factors: tuple[float, float, float], words: str) -> None:
+    row = dict(zip(("median_factor", "low_factor", "high_factor"), factors, strict=True))
+    assert judge_bias({"n_pairs": 30, "n_revised": 30, "bias_t": 9.0, **row}) == words
+
+
+def test_movements_below_rounding_are_left_out_of_the_largest() -> None:
+    rows = pd.DataFrame(
+        {
+            "indicator": ["EMP", "EMP", "UNE_RT", "UNE_RT"],
+            "previous_value": [100.2, 100.2, 7.8201, 7.82],
+            "value": [100.4, 101.4, 7.8202, 8.82],
+        }
+    )
+    assert leave_out_rounding(rows).index.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (
+            dt.date(2026, 1, 1),
+            "no file in the warehouse has a vintage after 2026-01-01: the newest is of 2025-12-17",
+        ),
+        (dt.date(2025, 1, 1), "no source has two vintages of one figure with the later one after 2025-01-01"),
+        (None, "no source has two vintages of one figure"),
+    ],
+)
+def test_why_nothing_was_revised(after: dt.date | None, words: str) -> None:
+    assert explain_none([dt.date(2018, 8, 1), dt.date(2025, 12, 17)], after) == words
 
 
 def test_largest_revisions_of_the_sample(world: World, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 -- would overstate how much is revised. revision = latest - first, in the unit and in per cent of the first figure's size.
 -- bias_t = mean(relative) / (standard deviation / square root of pairs): beyond +-2 the first figure is systematically
 -- low (+) or high (-); neighbouring periods are revised together, so it is a sign, not a test with exact levels.
+-- Factors: median, 10th and 90th percentile of latest / first; close together and far from 1 they tell a new base or unit.
 -- Reference: mean revision and its t statistic as in OECD/Eurostat revision analysis.
 -- Parameters: $as_of, $bounded_sources, $bounds as in observations.sql; $ref_areas; $after (date): only cells whose
 -- latest figure is newer.
@@ -62,6 +63,9 @@ final as (
         avg(abs(relative)) as mean_absolute_relative,
         median(abs(relative)) as median_absolute_relative,
         100.0 * count(*) filter (where revision > 0) / nullif(count(*) filter (where revision <> 0), 0) as share_up,
+        median(latest_value / nullif(first_value, 0)) as median_factor,
+        quantile_cont(latest_value / nullif(first_value, 0), 0.1) as low_factor,
+        quantile_cont(latest_value / nullif(first_value, 0), 0.9) as high_factor,
         avg(relative) / nullif(stddev_samp(relative) / sqrt(count(relative)), 0) as bias_t
     from measure_revisions
     group by grouping sets ((source_id, indicator, ref_area), (source_id, ref_area))
