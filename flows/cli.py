@@ -119,9 +119,11 @@ def _request(ref_areas: list[str] | None, warehouse: Path, command: str, **given
 
 
 def _title(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
-    country = next((a.ref_area for a in arguments if hasattr(a, "ref_area")), None)
+    """The step and what it is about: a country, or the source or other thing named by a text."""
+    about = next((a.ref_area for a in arguments if hasattr(a, "ref_area")), None)
+    about = about or next((a for a in arguments if isinstance(a, str)), None)
     words = function.__name__.replace("_", " ")
-    return f"{words} {country}" if country else words
+    return f"{words} {about}" if about else words
 
 
 def _narrate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -426,14 +428,20 @@ def compare(
     edition: Annotated[str, typer.Argument(help="Earlier edition, such as 2026-10.")],
     other: Annotated[str, typer.Argument(help="Later edition, such as 2026-11.")],
     out_folder: Out = DEFAULT_OUT,
+    table: Annotated[
+        Path | None,
+        typer.Option("--table", help="Table of all changes, .csv or .parquet.", show_default=False),
+    ] = None,
 ) -> None:
     """What changed between two editions of one country.
 
-    Example: lma compare MUS 2026-10 2026-11
+    Example: lma compare MUS 2026-10 2026-11 --table changes.csv
+
+    Long texts are cut to fit the terminal; the table has them whole.
     """
     from flows.evaluate import print_comparison
 
-    print_comparison(out_folder, ref_area.upper(), edition, other, out)
+    print_comparison(out_folder, ref_area.upper(), edition, other, table, out)
 
 
 @app.command()

@@ -138,19 +138,31 @@ def _gap_beside_baseline(balances: pd.DataFrame) -> pd.DataFrame:
     return wide[["baseline", name]].assign(difference=wide[name] - wide["baseline"]).reset_index()
 
 
-def print_comparison(folder: Path, ref_area: str, edition: str, other: str, console: Console) -> None:
-    """What changed between two editions, largest movement first."""
+def print_comparison(
+    folder: Path, ref_area: str, edition: str, other: str, table: Path | None, console: Console
+) -> None:
+    """What changed between two editions, largest movement first; long texts are cut here and whole in ``table``."""
     from lma.assessment.compare import compare_cells
 
     cells = (read_edition(folder / ref_area / name) for name in (edition, other))
     # The change log speaks of another edition in each of the two.
     before, after = (frame[frame["table_id"] != "T13"] for frame in cells)
     changed = compare_cells(before, after)
+    if table is not None:
+        user_tables.write_table(changed, table)
     console.print(
         f"{ref_area} {edition} to {other}: {len(changed)} of {max(len(before), len(after))} cells differ"
     )
     columns = ["address", "what", "value_before", "value_after", "change", "text_before", "text_after"]
-    print_frame(changed[columns], console)
+    cut = {name: changed[name].map(cut_text, na_action="ignore") for name in columns[-2:]}
+    print_frame(changed[columns].assign(**cut), console)
+    if table is not None:
+        console.print(f"{len(changed)} changed cells, texts in full, written to {table}", markup=False)
+
+
+def cut_text(text: str, most: int = 40) -> str:
+    """A text of at most so many characters; three dots stand for what is left out."""
+    return text if len(text) <= most else text[: most - 3].rstrip() + "..."
 
 
 def read_edition(folder: Path) -> pd.DataFrame:

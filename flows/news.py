@@ -7,7 +7,7 @@ import datetime as dt
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -200,8 +200,12 @@ def print_news(
     console: Console,
     say: Step[Any, Any],
 ) -> None:
-    """Print what moved the assessment, and write every row to ``out_file`` where one is given."""
+    """Print what moved the assessment; every row is written to ``out_file`` before, where one is given."""
+    from lma.assessment.news import POOLED, POOLED_IN_WORDS
+
     news, steps, mixes = find_news(request, dates, both_orders, say)
+    if out_file is not None:
+        user_tables.write_table(news, out_file)
     cells = news.drop_duplicates("address")
     counts = ", ".join(f"{n} {what}" for what, n in cells["what"].value_counts().items()) or "none"
     console.print(
@@ -210,8 +214,9 @@ def print_news(
     _print_steps(news, steps, console)
     _print_headline(news, mixes[-1], console)
     _print_largest(cells, console)
+    if cells["why"].str.contains(POOLED, regex=False).any():
+        console.print(f"\n{POOLED_IN_WORDS}", markup=False)
     if out_file is not None:
-        user_tables.write_table(news, out_file)
         console.print(f"{len(news)} rows (cell by source) written to {out_file}", markup=False)
 
 
@@ -242,14 +247,14 @@ def _print_headline(news: pd.DataFrame, last: Mix, console: Console) -> None:
     for address, parts in rows.groupby("address", sort=False):
         first = parts.iloc[0]
         console.print(
-            f"{address} {first['row_label']} / {first['column_label']}: {first['value_before']:,.4g} to"
-            f" {first['value_after']:,.4g} {first['unit_measure']}, change {first['change']:+,.4g}",
+            f"{address} {first['row_label']} / {first['column_label']}: {_show_both(first)},"
+            f" change {_show_part(first, 'change')}",
             markup=False,
         )
         for part in parts.sort_values("part", key=lambda column: -column.abs(), kind="stable").to_dict(
             "records"
         ):
-            console.print(f"    {part['step']}: {part['part']:+,.4g}{_describe_range(part)}", markup=False)
+            console.print(f"    {part['step']}: {_show_part(part)}{_describe_range(part)}", markup=False)
         console.print(f"    {first['why']}\n    {first['inputs']}".rstrip(), markup=False)
 
 
@@ -257,14 +262,34 @@ def _describe_range(part: dict[str, Any]) -> str:
     other = part["part_reversed"]
     if pd.isna(other):
         return ""
-    low, high = sorted((part["part"], float(other)))
-    return f" (between {low:+,.4g} and {high:+,.4g} over both orders)"
+    low, high = sorted(("part", "part_reversed"), key=lambda name: float(part[name]))
+    return f" (between {_show_part(part, low)} and {_show_part(part, high)} over both orders)"
+
+
+def _show_both(row: Mapping[Any, Any]) -> str:
+    """The number before and after, with its unit."""
+    from lma.assessment.news import show_value
+
+    unit = row["unit_measure"]
+    return f"{show_value(row['value_before'], unit)} to {show_value(row['value_after'], unit)} {unit}"
+
+
+def _show_part(row: Mapping[Any, Any], name: str = "part") -> str:
+    from lma.assessment.news import show_value
+
+    return show_value(float(row[name]), row["unit_measure"], sign="+")
+
+
+def list_largest(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells whose number moved by a per cent that does not round to +0.0."""
+    numbers = cells[cells["change"].notna() & cells["relative_change"].notna()]
+    return numbers[numbers["relative_change"].astype(float).round(1) != 0]
 
 
 def _print_largest(cells: pd.DataFrame, console: Console, most: int = 5) -> None:
     """The largest relative changes of each table, with the most moved figures behind them."""
     console.print(f"\nlargest relative changes, {most} of each table:", markup=False)
-    numbers = cells[cells["change"].notna() & cells["relative_change"].notna()]
+    numbers = list_largest(cells)
     for _, rows in numbers.groupby(numbers["address"].str.split(".").str[0], sort=False):
         for row in rows.head(most).to_dict("records"):
             period = (
@@ -273,7 +298,7 @@ def _print_largest(cells: pd.DataFrame, console: Console, most: int = 5) -> None
                 else f", {row['period_before']} to {row['period_after']}"
             )
             console.print(
-                f"{row['address']} {row['row_label']} / {row['column_label']}: {row['value_before']:,.4g} to"
-                f" {row['value_after']:,.4g} {row['unit_measure']} ({row['relative_change']:+.1f} %{period})\n    {row['inputs'] or row['why']}",
+                f"{row['address']} {row['row_label']} / {row['column_label']}: {_show_both(row)}"
+                f" ({row['relative_change']:+.1f} %{period})\n    {row['inputs'] or row['why']}",
                 markup=False,
             )

@@ -467,7 +467,12 @@ def test_compare_prints_symbols_as_they_are(world: World, tmp_path: Path) -> Non
     table.write_text(
         table.read_text(encoding="utf-8").replace("Employment is", "[b] Employment is"), encoding="utf-8"
     )
-    assert "[b] Employment is" in run_lma("compare", "MUS", "2026-05", EDITION, folder=tmp_path).out
+    outcome = run_lma("compare", "MUS", "2026-05", EDITION, "--table", "changes.csv", folder=tmp_path)
+    assert "[b] Employment is" in outcome.out and "..." in outcome.out and "changes.csv" in outcome.out
+    whole = pd.read_csv(tmp_path / "changes.csv").set_index("address")["text_after"].dropna()
+    assert whole.str.startswith("[b] Employment is").any()
+    long = next(text for text in whole if text.startswith("[b]"))
+    assert len(long) > 100 and long not in outcome.out.replace("\n", "")
 
 
 # ---------------------------------------------------------------- a world that refuses what is wrong
@@ -940,6 +945,29 @@ def test_run_stopped_by_hand_says_so(unchanged: World, quick: None, monkeypatch:
     assert_refused(outcome, 130, "stopped by hand", "nothing was published")
     last = unchanged_runs(unchanged)
     assert (last["status"], last["message"]) == ("FAILED", "KeyboardInterrupt")
+
+
+def test_other_inputs_in_one_month_are_compared_with_its_first_edition(
+    world: World, quick: None, tmp_path: Path
+) -> None:
+    own = world.copy_to(tmp_path / "own")
+    folder = own.folder / "editions" / "MUS"
+
+    def assess_with(horizon: int, name: str) -> None:
+        outcome = own.lma("assess", "MUS", "--edition", EDITION, "--horizon", horizon)
+        assert outcome.code == 0 and f"MUS/{name}\n" in outcome.out, outcome.err + outcome.out
+
+    assess_with(4, f"{EDITION}.2")
+    log = pd.read_csv(folder / f"{EDITION}.2" / "tables" / "T13.csv").set_index("address")["text"]
+    assert log["T13.METHOD.finding"] == "changed: horizon 5 to 4"
+    assert log["T13.CALENDAR.finding"].startswith(f"{EDITION} to {EDITION}.2: one month")
+    assess_with(4, f"{EDITION}.2")  # published twice, nothing is added
+    assert sorted(path.name for path in folder.iterdir()) == [EDITION, f"{EDITION}.2"]
+    assess_with(3, f"{EDITION}.3")
+    third = pd.read_csv(folder / f"{EDITION}.3" / "tables" / "T13.csv").set_index("address")["text"]
+    assert third["T13.METHOD.finding"] == "changed: horizon 4 to 3"
+    assess_with(4, f"{EDITION}.2")  # what an edition before the last was made from finds that edition
+    assert len(list(folder.iterdir())) == 3
 
 
 # ---------------------------------------------------------------- the costly commands, once each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,10 @@ from hypothesis import strategies as st
 from observation_builder import observations as build_figures
 from world_builder import World, describe_warehouse, run_lma
 
+from flows import cli
+from flows import news as flow
+from flows.news import list_largest
+from flows.request import RunRequest
 from lma.assessment import news
 from lma.assessment.cells import Lineage
 
@@ -94,6 +99,44 @@ def test_kind_of_a_movement() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        (1_240_123.4, "PS", "1,240,123"),
+        (-1_240_123.4, "PS", "-1,240,123"),
+        (47.4712, "PC", "47.47"),
+        (1_234_567_890.0, "USD", "1,234,567,890"),
+        (0.0312, "PC", "0.0312"),
+        (float("nan"), "PC", "none"),
+    ],
+)
+def test_figures_are_written_as_a_reader_writes_them(value: float, unit: str, shown: str) -> None:
+    assert news.show_value(value, unit) == shown
+
+
+def test_movements_that_round_to_nothing_are_not_among_the_largest() -> None:
+    cells = pd.DataFrame({"change": [1.0, 1.0, None], "relative_change": [0.04, -0.06, None]})
+    assert list_largest(cells).index.tolist() == [1]
+
+
+def test_step_line_names_the_source_and_the_table_is_written_before_printing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert cli._title(flow.exchange_vintage, (object(), "wb_wdi_api", [])) == "exchange vintage wb_wdi_api"
+    found = pd.DataFrame({"address": ["T1.A.value"], "what": ["revised"], "why": [""]})
+    monkeypatch.setattr(flow, "find_news", lambda *given: (found, pd.DataFrame(), []))
+
+    def stop(*given: object, **named: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(flow.Console, "print", stop)
+    request = RunRequest(("ARM",), tmp_path, tmp_path / "lma.duckdb", "2026-06", offline=True)
+    dates = (dt.date(2025, 1, 1), dt.date(2026, 1, 1))
+    with pytest.raises(BrokenPipeError):
+        flow.print_news(request, dates, tmp_path / "news.csv", None, flow.Console(), lambda step: step)
+    assert pd.read_csv(tmp_path / "news.csv")["address"].tolist() == ["T1.A.value"]
+
+
 def test_leaves_behind_a_forecast_say_that_it_learns_from_all_countries() -> None:
     inputs = {"B:1": ["F:1", "x:2"], "F:1": ["x:1"], "I:1": ["x:2"]}
     lineage = Lineage({"x:1": ("s", dt.date.min), "x:2": ("s", dt.date.min)}, inputs)
@@ -145,9 +188,11 @@ def test_news_name_the_source_its_vintages_and_the_figures(told: tuple[str, pd.D
     employment = found[found["address"] == "T2.REP_T.employment"].iloc[0]
     assert (employment["period_before"], employment["period_after"]) == ("2020", "2023")
     assert employment["step"] == "ilo_emp_age_reported" and "another source is preferred" in employment["why"]
-    assert "EMP ARM 2020: 1.36418e+06 to 1.23652e+06 PS" in employment["inputs"]
+    assert re.search(r"EMP ARM 2020: 1,364,18\d to 1,236,5\d\d PS", employment["inputs"])
     total = found[found["address"] == "T5._T.2030"].iloc[0]
-    assert "from which the forecast model and its intervals learn" in total["why"]
+    assert "behind the pooled model" in total["why"]
+    assert text.replace("\n", " ").count("from which the forecast model and its intervals learn") == 1
+    assert "e+0" not in text and "+0.0 %" not in text and "-0.0 %" not in text
     assert "how they split depends on this order" in text.replace("\n", " ")
     assert "over both orders" in text and "T5._T.2030" in text
 

@@ -36,6 +36,9 @@ KINDS = {
 POOLED_FROM = ["observation_id_before", "observation_id_after"]
 SHOWN_INPUTS = 3
 POOLED = "pooled model"
+POOLED_IN_WORDS = (
+    "pooled model: employment figures of all countries, from which the forecast model and its intervals learn"
+)
 
 
 @dataclass(frozen=True)
@@ -172,9 +175,7 @@ def _count_kinds(kinds: pd.Series[str], n_pooled: int) -> str:
     counts = kinds.value_counts()
     words = [f"{counts[kind]} {name}" for kind, name in KINDS.items() if kind in counts]
     if n_pooled:
-        words.append(
-            f"{n_pooled} employment figures of all countries, from which the forecast model and its intervals learn"
-        )
+        words.append(f"{n_pooled} behind the {POOLED}")
     return "; ".join(words) or "no published figure behind it moved"
 
 
@@ -193,7 +194,9 @@ def describe_figure(figure: Mapping[Any, Any]) -> str:
     dimensions = ("counterpart_area", "economic_activity", "sex", "age", "citizenship")
     named = [str(figure[name]) for name in dimensions if figure[name] not in ("_T", "_Z")]
     words = " ".join([str(figure["indicator"]), str(figure["ref_area"]), *named, str(figure["time_period"])])
-    old, new = (_show(figure[f"obs_value_{side}"]) for side in ("before", "after"))
+    old, new = (
+        show_value(figure[f"obs_value_{side}"], figure["unit_measure"]) for side in ("before", "after")
+    )
     sides = [
         f"{figure[f'source_id_{side}']} {figure[f'as_of_{side}']}"
         for side in ("before", "after")
@@ -202,8 +205,16 @@ def describe_figure(figure: Mapping[Any, Any]) -> str:
     return f"{words}: {old} to {new} {figure['unit_measure']} ({KINDS[str(figure['kind'])]}; {' to '.join(sides)})"
 
 
-def _show(value: object) -> str:
-    return "none" if value is None or value != value else f"{value:,.6g}"
+WHOLE_UNITS = ("PS", "JOBS", "NR", "USD", "USD_PPP", "XDC")
+"""Units counted in whole ones; money and persons need no decimals."""
+
+
+def show_value(value: Any, unit: str | None, sign: str = "") -> str:
+    """A figure as a reader writes it: persons whole with thousands marked, small or fractional ones to four digits."""
+    if value is None or value != value:
+        return "none"
+    whole = unit in WHOLE_UNITS or abs(value) >= 10_000
+    return f"{value:{sign},.0f}" if whole and abs(value) >= 1 else f"{value:{sign},.4g}"
 
 
 # ---------------------------------------------------------------- the whole
