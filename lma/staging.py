@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lma.classifications import Concept, check_codes
-from lma.contracts import Correction, Source, SourceFile, Wide, codelist, crosswalk
+from lma.contracts import Correction, Source, SourceFile, Wide, codelist, crosswalk, source_path
 from lma.errors import ClassificationError, ContractError, DefinitionError, InputError
 from lma.published_text import check_date_format, parse_numbers, parse_period, scale_numbers
 
@@ -282,6 +282,29 @@ def check_mapping(source: Source, file: FileFacts) -> None:
     if twice:
         raise DefinitionError(
             f"{where}: {', '.join(twice)} is given both by `source` and by `constant`: keep one."
+        )
+    _check_constants(source)
+
+
+def _check_constants(source: Source) -> None:
+    """Refuse a constant that its codelist lacks: then the YAML is wrong, not the codelist."""
+    for concept, (name, special) in _CODELISTS.items():
+        value, listed = source.mapping.constant.get(concept), codelist(name)
+        codes = [*listed.iloc[:, 0], *special]
+        if value is None or value in codes:
+            continue
+        words = {str(code).casefold(): code for code in codes}
+        for column in {"label_en", "symbol"} & set(listed):
+            words |= {
+                label.casefold(): code
+                for label, code in zip(listed[column], listed.iloc[:, 0], strict=True)
+                if label
+            }
+        close = difflib.get_close_matches(value.casefold(), list(words), n=1, cutoff=0.5)
+        hint = f", perhaps to {words[close[0]]} ({close[0]})" if close else ""
+        raise ClassificationError(
+            f"{value!r} is no code of codelists/{name}.csv: correct mapping.constant.{concept} in "
+            f"{source_path(source.source_id)}{hint}."
         )
 
 

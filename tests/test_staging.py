@@ -504,3 +504,18 @@ def test_fourteen_groups_sum_to_the_publishers_total() -> None:
     )
     assert wide.shape == (70, 15) and not wide.isna().any().any()
     assert (wide.drop(columns="_T").sum(axis=1) - wide["_T"]).abs().max() <= 2.0 + 1e-6  # 0.002 thousand
+
+
+@pytest.mark.parametrize(
+    ("concept", "value", "code"),
+    [("ref_area", "MU", "MUS"), ("indicator", "EMPLOYMENT", "EMP"), ("unit_measure", "persons", "PS")],
+)
+def test_wrong_constant_is_corrected_in_its_yaml_not_in_the_codelist(
+    concept: str, value: str, code: str
+) -> None:
+    mapping = EMPLOYMENT | {"constant": EMPLOYMENT["constant"] | {concept: value}}
+    source = make_source(mapping | {"source": {k: v for k, v in mapping["source"].items() if k != concept}})
+    with pytest.raises(ClassificationError) as told:
+        conform(frame([row()]), source, facts())
+    assert f"correct mapping.constant.{concept} in " in str(told.value) and f"to {code} (" in str(told.value)
+    assert ".yaml" in str(told.value) and "Add each there" not in str(told.value)
