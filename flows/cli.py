@@ -60,7 +60,11 @@ Data = Annotated[
 ]
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", help="Use only what was known on this date, YYYY-MM-DD.", show_default=False),
+    typer.Option(
+        "--as-of",
+        help="Use only what was known on this date, YYYY-MM-DD; nothing is fetched for a past one.",
+        show_default=False,
+    ),
 ]
 Horizon = Annotated[int, typer.Option("--horizon", min=1, max=40, help="Years ahead (for a panel: periods).")]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not use the network.")]

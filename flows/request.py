@@ -48,6 +48,10 @@ class RunRequest:
 
         return raw_store_of(self.warehouse)
 
+    def may_fetch(self, today: dt.date) -> bool:
+        """Whether publishers are asked: not for a day that is past, because what they serve today was not known then."""
+        return not self.offline and (self.as_of is None or self.as_of >= today)
+
     @property
     def data_folder(self) -> Path:
         """Folder the publishers' files are taken from."""

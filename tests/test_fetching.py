@@ -96,6 +96,16 @@ def states(run: Run) -> list[str]:
     return [outcome.state for outcome in run.outcomes]
 
 
+@pytest.mark.parametrize(
+    ("as_of", "offline", "expected"),
+    [(None, False, True), (None, True, False), ("2026-02-02", False, True), ("2018-12-31", False, False)],
+)
+def test_nothing_is_fetched_for_a_day_that_is_past(as_of: str | None, offline: bool, expected: bool) -> None:
+    day = dt.date.fromisoformat(as_of) if as_of else None
+    request = RunRequest((), Path("out"), Path("lma.duckdb"), "2026-02", as_of=day, offline=offline)
+    assert request.may_fetch(dt.date(2026, 2, 2)) == expected
+
+
 def test_fetched_file_is_loaded_with_the_publishers_date_as_vintage(
     office: Office, server: PublishersServer
 ) -> None:
