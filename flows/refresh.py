@@ -101,7 +101,9 @@ def land_files(run: Run, source_ids: Sequence[str] = ()) -> int:
     """
     sources = {name: s for name, s in contracts.sources().items() if name in source_ids or not source_ids}
     found, n_landed = land_folder(run, run.request.data_folder, sources)
-    may_download = not run.request.offline and any(source.download for source in sources.values())
+    may_download = run.request.may_fetch(run.started_at.date()) and any(
+        source.download for source in sources.values()
+    )
     if not found and not may_download:
         raise InputError(
             f"{run.request.data_folder} holds no file that a source in data_contracts/sources describes "
@@ -113,7 +115,7 @@ def land_files(run: Run, source_ids: Sequence[str] = ()) -> int:
             f"no file in {run.request.data} for {', '.join(lacking)}: the shipped sample is used for them"
         )
         n_landed += land_folder(run, contracts.sample_dir(), lacking)[1]
-    if not run.request.offline:
+    if run.request.may_fetch(run.started_at.date()):
         n_landed += fetching.fetch_files(run, sources)
     run.say(f"{n_landed} publishers' files landed")
     if drafts := contracts.draft_sources():
@@ -589,7 +591,9 @@ def refuse_if_too_many(
     raise ContractError(
         f"{landed.file_name} (source {source.source_id}): {refused} of {n_rows} rows break the contract of staging.observations, "
         f"more than {source.expect.max_quarantined_share:.0%}. First: row {_describe_refused(quarantine)} "
-        f"Nothing of the file was loaded; correct the mapping in sources/{source.source_id}.yaml or ask the publisher."
+        f"Nothing of the file was loaded; correct the mapping in {contracts.source_path(source.source_id)} or ask the publisher. "
+        f"In a small table one row is a large share: `expect.max_quarantined_share: {min(1, refused / max(n_rows, 1) + 0.005):.2f}` "
+        "there loads the others and keeps these in quarantine, from which `lma quarantine release` may release a row."
     )
 
 
@@ -701,7 +705,8 @@ def ingest_files(
         for path in files:
             step(ingest_file)(run, path, source, vintage)
         if not run.new_snapshots and not list_unloaded(run):
-            step(keep_withdrawals)(run)  # says which of them stay out of use
+            if withdrawals.list_withdrawn(run.request.raw_store):
+                step(keep_withdrawals)(run)  # says which of them stay out of use
             say_unknown(run)
             return
         step(load_landed_files)(run)
@@ -729,6 +734,10 @@ def ingest_file(run: Run, path: Path, source: Source, vintage: dt.date | None) -
     if not landed.is_new:
         run.say(
             f"{path.name} was landed before, {landed.retrieved_at:%Y-%m-%d %H:%M} UTC, as vintage {landed.as_of}: it adds nothing"
+        )
+    if (landed.source_id, landed.snapshot_sha) in withdrawals.list_withdrawn(run.request.raw_store):
+        run.say(
+            f"it stays out of use: `lma withdraw {landed.source_id} {landed.as_of} --restore --reason ...` puts it back"
         )
     return landed
 

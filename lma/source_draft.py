@@ -434,7 +434,8 @@ def _of_one_classification(table: pd.DataFrame, words: set[str]) -> pd.DataFrame
     choices = [is_section, *(kinds == kind for kind in kinds.unique() if kind != "_Z")]
     known = [set(table.loc[one, ["code", "label_en"]].stack().str.casefold()) & words for one in choices]
     best = max(range(len(choices)), key=lambda place: len(known[place]))
-    return table.loc[choices[best] | (kinds == "_Z"), :]
+    chosen: pd.DataFrame = table[choices[best] | (kinds == "_Z")]
+    return chosen
 
 
 def _draft_multiplier(draft: Draft, texts: Sequence[str], ask: Ask) -> Draft:

@@ -609,7 +609,15 @@ BAD_FILES = {
         "mus_eoe",
         three_wrong("-14342", "-13508", "-13499"),
         12,
-        ("3 of 39 rows", "more than 5%", "obs_value = '-14342'", "cannot be negative", "ask the publisher"),
+        (
+            "3 of 39 rows",
+            "more than 5%",
+            "obs_value = '-14342'",
+            "cannot be negative",
+            "ask the publisher",
+            "expect.max_quarantined_share: 0.08",
+            "quarantine release",
+        ),
     ),
     "persons_that_are_no_number": Bad(
         "mus_eoe", three_wrong("NaN", "nan", "inf"), 12, ("3 of 39 rows", "foreign = 'NaN'", "not a number")

@@ -65,6 +65,14 @@ def test_withdrawn_file_is_listed_with_who_and_why(own: World) -> None:
         assert f"lma withdraw mus_eoe {BAD_DAY} --restore" in words
 
 
+def test_withdrawn_file_given_again_names_the_way_back(own: World) -> None:
+    silent = own.lma("ingest", "mus_eoe", "bad.csv", "--vintage", BAD_DAY)
+    assert silent.code == 0 and "withdrawals" not in silent.err and "--restore" not in silent.err
+    assert withdraw(own).code == 0
+    again = own.lma("ingest", "mus_eoe", "bad.csv", "--vintage", BAD_DAY)
+    assert again.code == 0 and f"`lma withdraw mus_eoe {BAD_DAY} --restore" in again.err
+
+
 def test_database_built_again_is_the_same(own: World) -> None:
     assert withdraw(own).code == 0
     before = describe_warehouse(own)
