@@ -25,15 +25,15 @@ OPTIONAL_GROUPS = ("X", "MAN_MEL")
 """Activities of a classification without which its set is complete: not known, and one that joins two others."""
 COMPARED_COLUMNS = (
     "check_id",
-    "time_period",
-    "basis_kind",
-    "indicator",
+    *DIMENSIONS,
     "value",
     "expected",
     "deviation",
     "fails",
     "ids",
 )
+WITHIN = ("labour_force_population", "migrants_population", "foreign_workers")
+"""Checks of a part within its whole: it may lie anywhere below."""
 CHECKS = {
     "sectors": "Activities against their total",
     "sexes": "Men and women against both",
@@ -69,8 +69,7 @@ def _judge(check: str, pairs: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     if pairs.empty:
         return pd.DataFrame(columns=list(COMPARED_COLUMNS))
     deviation = 100 * (pairs["value"] / pairs["expected"] - 1)
-    is_within = check in ("labour_force_population", "migrants_population", "foreign_workers")
-    beyond = deviation if is_within else deviation.abs()
+    beyond = deviation if check in WITHIN else deviation.abs()
     judged = pairs.assign(check_id=check, deviation=deviation, fails=beyond > tolerance + 1e-9)
     return judged[list(COMPARED_COLUMNS)]
 
@@ -211,7 +210,7 @@ def _sum_shares(figures: pd.DataFrame) -> pd.DataFrame:
         value=("obs_value", "sum"), n=("obs_value", "size"), ids=("observation_id", list)
     )
     complete: pd.DataFrame = sums[sums["n"] == len(broad)].reset_index()
-    return complete.assign(expected=100.0)
+    return complete.assign(expected=100.0, economic_activity="_T")
 
 
 # ---------------------------------------------------------------- two sources for one cell
@@ -266,10 +265,31 @@ def summarise_conflicts(conflicts: pd.DataFrame, tolerance: float) -> pd.DataFra
 
 
 def describe_cell(row: Mapping[Any, Any]) -> str:
-    """What a figure is of, in codes, dimensions that say nothing left out."""
-    names = ("counterpart_area", "sex", "age", "economic_activity", "occupation", "citizenship")
-    said = [str(row[name]) for name in names if row[name] not in ("_T", "_Z")]
-    return " ".join([str(row["indicator"]), *said, str(row["time_period"])])
+    """What a figure is of, in words, dimensions that say nothing left out: Employment, Manufacturing, women, 2023."""
+    said = [
+        word.format(_labels(name).get(str(row[concept]), str(row[concept])))
+        for concept, name, word in _WORDS
+        if row.get(concept) is not None and row[concept] == row[concept] and row[concept] not in ("_T", "_Z")
+    ]
+    foreign = {"FOR": ["foreign citizens"], "NAT": ["nationals"]}.get(str(row.get("citizenship")), [])
+    return ", ".join([*said[:1], *[word[0].lower() + word[1:] if word in ("Men", "Women") else word for word in said[1:]],
+                      *foreign, str(row["time_period"])])  # fmt: skip
+
+
+_WORDS = (
+    ("indicator", "indicators", "{}"), ("economic_activity", "economic_activities", "{}"), ("occupation", "", "occupation {}"),
+    ("sex", "sexes", "{}"), ("age", "ages", "aged {}"), ("counterpart_area", "areas", "partner {}"),
+)  # fmt: skip
+"""Concept, codelist with its labels, and how the label is said."""
+
+
+@cache
+def _labels(name: str) -> dict[str, str]:
+    """Code -> label of one codelist, whose first column is the code; of none, nothing."""
+    if not name:
+        return {}
+    listed = codelist(name)
+    return dict(zip(listed[listed.columns[0]], listed["label_en"], strict=True))
 
 
 def months_since(period: str, edition: str) -> int:

@@ -177,7 +177,7 @@ def test_pairs_are_summarised_with_their_largest_example(compared: pd.DataFrame)
         1,
         15.5,
         30.0,
-        "EMP C 2023",
+        "Employment, Manufacturing, 2023",
     ]
     assert found.loc["census", "other_value"] == 130.0
     assert found.index.tolist() == ["census", "model"]

@@ -12,7 +12,7 @@ import pytest
 from observation_builder import observations
 from world_builder import COUNTRIES, World
 
-from lma.assessment.cells import Lineage
+from lma.assessment.cells import Key, Lineage, TableCells
 from lma.assessment.findings import (
     collect_findings,
     find_growth_across,
@@ -96,10 +96,93 @@ def test_a_suspicion_is_shown_with_its_figures_and_said_of_its_source() -> None:
     assert cells.loc[f"{at}.found", "value"] == cells.loc[f"{at}.checked", "value"] == 1
     assert cells.loc[f"{at}.largest", "value"] == pytest.approx(50)
     assert "2020 is a year in which many countries" in cells.loc[f"{at}.finding", "text"]
-    assert "EMP C 2020: 552,311 in 2019, then" in cells.loc[f"{at}.example", "text"]
+    assert "Employment, Manufacturing, 2020: 552,311 in 2019, then" in cells.loc[f"{at}.example", "text"]
+    assert "with a note" not in cells.loc[f"{at}.finding", "text"]
     assert set(cells.loc[f"{at}.found", "inputs"]) <= set(rows["observation_id"])
     text, ids = word_suspected(findings)["survey"]
     assert "1 of its series, 2020" in text and len(ids) == 2
+
+
+@pytest.mark.parametrize(("year", "is_said"), [("2020", True), ("2024", False)])
+def test_growth_across_is_said_only_where_t2_shows_it(year: str, is_said: bool) -> None:
+    rows = shifted()
+    findings = collect_findings(rows, NO_CONFLICTS, NO_REVISIONS)
+    cells = finding_table("MUS", findings, lineage_of(rows), pd.DataFrame([growth(5, year)]))
+    text = cells.set_index("address")["text"]["T15.SHIFT_EMP_reported_survey_2018_level_shift.finding"]
+    assert ("is shown in T2 with a note" in text) == is_said
+
+
+def test_part_within_its_whole_shows_how_close_it_comes() -> None:
+    """Labour force and population as the publishers give them for two years of Mauritius."""
+    figures = [
+        {"indicator": name, "economic_activity": "_T", "time_period": year, "obs_value": value}
+        for name, year, value in (
+            ("LF", "1991", 458_343), ("POP", "1991", 1_070_266), ("LF", "2019", 600_000), ("POP", "2019", 1_265_000),
+        )
+    ]  # fmt: skip
+    rows = observations(*figures).assign(basis_kind="modelled", is_break=False)
+    findings = collect_findings(rows, NO_CONFLICTS, NO_REVISIONS)
+    said = finding_table("MUS", findings, lineage_of(rows)).set_index("address")
+    at = "T15.COH_labour_force_population"
+    assert said.loc[f"{at}.finding", "text"] == "All 2 hold: no part is larger than its whole."
+    assert said.loc[f"{at}.example", "text"] == (
+        "Labour force, 2019 (modelled): 600,000 against 1,265,000 (closest to the limit: 47.4 % of it)"
+    )
+    assert said.loc[f"{at}.largest", "symbol"] == "[z]"
+
+
+def test_pairs_that_agree_are_counted_and_are_no_conflicts() -> None:
+    base = {
+        **{name: "_T" for name in CONFLICT_COLUMNS}, "ref_area": "MUS", "indicator": "EMP", "economic_activity": "C",
+        "unit_measure": "PS", "source_id": "a", "basis": "reported", "other_basis": "reported", "obs_value": 100.0,
+    }  # fmt: skip
+    pairs = [("b", "2020", 100.0), ("b", "2021", 101.0), ("c", "2021", 130.0)]
+    conflicts = pd.DataFrame(
+        [
+            base
+            | {
+                "other_source_id": other, "time_period": year, "other_value": value, "relative_difference": value - 100,
+                "observation_id": f"a:{year}", "other_observation_id": f"{other}:{year}",
+            }
+            for other, year, value in pairs
+        ]
+    )  # fmt: skip
+    findings = collect_findings(shifted().head(3), conflicts, NO_REVISIONS)
+    known = {
+        node: ("s", dt.date(2025, 1, 31))
+        for name in ("", "other_")
+        for node in conflicts[f"{name}observation_id"]
+    }
+    cells = finding_table("MUS", findings, Lineage(known, {})).set_index("address")
+    rows = cells["row_id"].unique().tolist()
+    assert rows == ["AGREE", "PAIR_EMP_a_c"]
+    assert cells.loc["T15.AGREE.checked", "value"] == 2 and cells.loc["T15.AGREE.found", "value"] == 0
+    assert (
+        "1 pair(s) of sources differ in no cell by more than 5 %: a and b (EMP)"
+        in cells.loc["T15.AGREE.finding", "text"]
+    )
+    example = cells.loc["T15.PAIR_EMP_a_c.example", "text"]
+    assert example == "Employment, Manufacturing, 2021: 100 (a, reported) and 130 (c, reported)"
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [(0.0, "none in any table used (T11)"), (2.5, "at most 2.5 % of a table's cells (T11.survey.missing)")],
+)
+def test_statement_counts_what_is_missing_refused_and_released(missing: float, words: str) -> None:
+    lineage = lineage_of(shifted())
+    table = TableCells(
+        "MUS", "T11", [Key(name, name) for name in ("missing", "quarantined", "released")], lineage
+    )
+    ids = list(lineage.leaves)[:1]
+    for column, value in (("missing", missing), ("quarantined", 3), ("released", 2)):
+        table.number(Key("survey", "survey"), column, value, "NR", "reported", ids, "counted")
+    said, addresses = CONCEPTS[Key("ACCURACY", "Accuracy and reliability")](table.frame())
+    assert words in " ".join(said)
+    assert (
+        "5 rows of the files used broke a contract: 3 in quarantine, 2 released by a reviewer (T11)." in said
+    )
+    assert "T11.survey.released" in addresses
 
 
 def test_nothing_to_compare_is_said() -> None:
@@ -119,7 +202,9 @@ def test_identities_that_hold_and_that_fail() -> None:
     cells = finding_table("MUS", findings, lineage_of(rows)).set_index("address")
     assert cells.loc["T15.COH_sexes.found", "value"] == 1
     assert cells.loc["T15.COH_sexes.largest", "value"] == pytest.approx(10)
-    assert cells.loc["T15.COH_sexes.example", "text"] == "EMP 2024 (reported): 110 against 100 (+10.0 %)"
+    assert cells.loc["T15.COH_sexes.example", "text"] == (
+        "Employment, 2024 (reported): 110 against 100 (+10.0 %)"
+    )
     assert cells.loc["T15.COH_sexes.finding", "text"].startswith("1 of 1 miss by more than 0.5 %")
     right = rows.assign(obs_value=rows["obs_value"].replace(100, 110))
     whole = finding_table("MUS", collect_findings(right, NO_CONFLICTS, NO_REVISIONS), lineage_of(rows))
@@ -175,7 +260,7 @@ def test_declared_break_of_armenia_2018_is_not_suspected_again(cells: dict[str, 
 def test_known_conflict_of_agriculture_in_armenia_is_reported(cells: dict[str, pd.DataFrame]) -> None:
     row = "PAIR_EMP_ilo_emp_activity_reported_ilo_emp_agr_total_modelled"
     text = cells["ARM"].loc[f"T11.{row}.finding", "text"]
-    assert "EMP AGR 2017: 317,111 (ilo_emp_activity_reported" in text and "611,448" in text
+    assert "Employment, Agriculture, 2017: 317,111 (ilo_emp_activity_reported" in text and "611,448" in text
     assert cells["ARM"].loc[f"T15.{row}.largest", "value"] == pytest.approx(100 * (611448 / 317111 - 1))
     assert len(cells["ARM"].loc[f"T15.{row}.largest", "inputs"]) == 2
 

@@ -146,9 +146,12 @@ def assess(
     observed = select(marts.observations, ref_area=code)
     level = find_main_level(observed, code)
     findings = collect_findings(observed, marts.conflicts, marts.revisions)
+    sectors = sector_profile(code, observed, derived, lineage)
+    shown = {node for ids in sectors["inputs"] for node in ids}
+    growth = derived[derived["indicator_id"].isin(shown)]
     parts = [
         (PROFILE_SPEC, country_profile(code, edition, observed, derived, lineage)),
-        (sector_spec(find_levels(observed, code)), sector_profile(code, observed, derived, lineage)),
+        (sector_spec(find_levels(observed, code)), sectors),
         (shortage_spec(level), shortage_table(code, marts.shortages, marts.balances, span, level, lineage)),
         (INDICATOR_SPEC, indicator_table(code, marts.shortages, level, lineage)),
         (
@@ -164,7 +167,7 @@ def assess(
             quality_table(country, edition, observed, derived, marts.snapshots, lineage, findings),
         ),
         (ACCURACY_SPEC, accuracy_table(code, observed, marts.forecast_scores, lineage)),
-        (FINDING_SPEC, finding_table(code, findings, lineage)),
+        (FINDING_SPEC, finding_table(code, findings, lineage, growth)),
     ]
     laid_out = pd.concat([cells for _, cells in parts if len(cells)], ignore_index=True)
     body = mark_suspected(laid_out, findings, derived, lineage)

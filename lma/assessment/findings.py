@@ -13,14 +13,14 @@ import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells
 from lma.breaks import KINDS, name_world_shock, pick_level_shifts, score_changes
-from lma.coherence import CHECKS, compare_figures, describe_cell, summarise_conflicts
+from lma.coherence import CHECKS, WITHIN, compare_figures, describe_cell, summarise_conflicts
 from lma.contracts import TableSpec, codelist, rule_set
 
 FINDING_COLUMNS = tuple(
     Key(*pair)
     for pair in (
         ("kind", "Kind of finding"), ("checked", "Series or cells checked"), ("found", "Found"), ("median", "Median difference, %"),
-        ("largest", "Largest difference, %"), ("example", "Largest example"), ("finding", "Finding"),
+        ("largest", "Largest difference, %"), ("example", "Largest example, or closest to the limit"), ("finding", "Finding"),
     )
 )  # fmt: skip
 FINDING_SPEC = TableSpec(
@@ -33,6 +33,9 @@ FINDING_SPEC = TableSpec(
 )
 BASIS = {"reported": "reported", "modelled": "modelled_estimate"}
 SHOWN_IDS = 20
+PAIR_STEP = (
+    "cells with a figure of both sources, latest vintages, projections left out (source_conflicts.csv)"
+)
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,15 @@ def collect_findings(
     )
 
 
-def finding_table(ref_area: str, findings: Findings, lineage: Lineage) -> pd.DataFrame:
-    """Cells of T15; one row says so where nothing could be compared."""
+def finding_table(
+    ref_area: str, findings: Findings, lineage: Lineage, growth: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Cells of T15; one row says so where nothing could be compared.
+
+    ``growth``: indicators that T2 shows; a suspicion that growth among them spans says so.
+    """
     table = TableCells(ref_area, "T15", FINDING_COLUMNS, lineage)
-    _add_shifts(table, findings)
+    _add_shifts(table, findings, growth)
     _add_declared(table, findings)
     _add_checks(table, findings.compared)
     _add_pairs(table, findings.pairs)
@@ -128,17 +136,18 @@ def describe_shift(row: Mapping[Any, Any]) -> str:
     )
 
 
-def word_shift(kind: str, period: str) -> str:
-    """What a suspicion means."""
+def word_shift(kind: str, period: str, is_spanned: bool = False) -> str:
+    """What a suspicion means; ``is_spanned``: by growth of employment that T2 shows."""
     shock = (
         f" {period} is a year in which many countries' series moved for one real reason."
         if name_world_shock(period, rule_set("breaks"))
         else ""
     )
-    return f"Suspected {KINDS[kind]}, declared by nobody.{shock} Growth across it is shown with a note."
+    noted = " Growth of employment across it is shown in T2 with a note." if is_spanned else ""
+    return f"Suspected {KINDS[kind]}, declared by nobody.{shock}{noted}"
 
 
-def _add_shifts(table: TableCells, findings: Findings) -> None:
+def _add_shifts(table: TableCells, findings: Findings, growth: pd.DataFrame | None) -> None:
     judged = findings.changes[~findings.changes["is_declared"]].groupby(SHIFT_KEY[:4]).size()
     for key, rows in list_suspected(findings):
         row = Key(
@@ -152,7 +161,11 @@ def _add_shifts(table: TableCells, findings: Findings) -> None:
         ids = [
             node for pair in zip(rows["observation_id"], rows["previous_id"], strict=True) for node in pair
         ]
-        words = (describe_shift(rows.iloc[0].to_dict()), word_shift(key["kind"], key["time_period"]))
+        is_spanned = growth is not None and bool(find_growth_across(rows, growth))
+        words = (
+            describe_shift(rows.iloc[0].to_dict()),
+            word_shift(key["kind"], key["time_period"], is_spanned),
+        )
         step = "distance of the figure from the one expected by the series' median change (rules/breaks.yaml)"
         _add(table, row, "suspected break", numbers, BASIS[key["basis_kind"]], ids, step, words)
 
@@ -193,19 +206,29 @@ def _add_declared(table: TableCells, findings: Findings) -> None:
 
 
 def describe_comparison(row: Mapping[Any, Any]) -> str:
-    """One comparison in figures."""
+    """One comparison in figures; a part that lies within its whole says which share of it it takes."""
     decimals = 1 if row["check_id"] == "shares" else 0
+    holds_within = row["check_id"] in WITHIN and not row["fails"]
+    distance = (
+        f"closest to the limit: {100 + row['deviation']:.1f} % of it"
+        if holds_within
+        else f"{row['deviation']:+.1f} %"
+    )
     return (
-        f"{row['indicator']} {row['time_period']} ({row['basis_kind']}): {row['value']:,.{decimals}f} against"
-        f" {row['expected']:,.{decimals}f} ({row['deviation']:+.1f} %)"
+        f"{describe_cell(row)} ({row['basis_kind']}): {row['value']:,.{decimals}f} against"
+        f" {row['expected']:,.{decimals}f} ({distance})"
     )
 
 
 def list_checks(compared: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.Series[Any], list[str]]]:
-    """Check, its comparisons, the one that misses most (failing ones first), and the ids to show."""
+    """Check, its comparisons, the one that misses most (failing ones first), and the ids to show.
+
+    Of parts that all lie within their whole the first is the one closest to it.
+    """
     for check, rows in compared.groupby("check_id", sort=False):
         sized = rows.assign(size=rows["deviation"].abs())
-        ordered = sized.sort_values(["fails", "size", "time_period"], ascending=False, kind="stable")
+        by = "deviation" if check in WITHIN else "size"
+        ordered = sized.sort_values(["fails", by, "time_period"], ascending=False, kind="stable")
         failing = [node for ids in ordered.loc[ordered["fails"], "ids"].head(3) for node in ids]
         yield str(check), ordered, ordered.iloc[0], failing or list(ordered.iloc[0]["ids"])
 
@@ -214,6 +237,8 @@ def word_check(check: str, rows: pd.DataFrame) -> str:
     """What failed, and how far it may miss."""
     failing = rows[rows["fails"]]
     tolerance = rule_set("coherence").threshold(check)
+    if failing.empty and check in WITHIN:
+        return f"All {len(rows)} hold: no part is larger than its whole."
     if failing.empty:
         return f"All {len(rows)} hold within {tolerance:g} %."
     years = sorted(failing["time_period"].unique())
@@ -226,8 +251,7 @@ def word_check(check: str, rows: pd.DataFrame) -> str:
 def _add_checks(table: TableCells, compared: pd.DataFrame) -> None:
     for check, rows, worst, ids in list_checks(compared):
         # A part may lie far below its whole: only by how much it exceeds it says anything.
-        is_part = check.endswith("population") or check == "foreign_workers"
-        sizes = rows.loc[rows["fails"], "size"] if is_part else rows["size"]
+        sizes = rows.loc[rows["fails"], "size"] if check in WITHIN else rows["size"]
         numbers = {
             "checked": float(len(rows)), "found": float(rows["fails"].sum()), "median": sizes.median(), "largest": sizes.max(),
         }  # fmt: skip
@@ -241,12 +265,11 @@ def _add_checks(table: TableCells, compared: pd.DataFrame) -> None:
 
 
 def describe_pair(row: Mapping[Any, Any]) -> str:
-    """The widest difference of a pair of sources, with both ids."""
+    """The widest difference of a pair of sources."""
     decimals = 1 if row["unit_measure"] == "PC" else 0
     return (
-        f"{row['cell']}: {row['obs_value']:,.{decimals}f} ({row['source_id']}, {row['basis'].replace('_', ' ')}, {row['observation_id']})"
-        f" and {row['other_value']:,.{decimals}f} ({row['other_source_id']}, {row['other_basis'].replace('_', ' ')},"
-        f" {row['other_observation_id']})"
+        f"{row['cell']}: {row['obs_value']:,.{decimals}f} ({row['source_id']}, {row['basis'].replace('_', ' ')})"
+        f" and {row['other_value']:,.{decimals}f} ({row['other_source_id']}, {row['other_basis'].replace('_', ' ')})"
     )
 
 
@@ -259,7 +282,9 @@ def word_pair(row: Mapping[Any, Any]) -> str:
 
 
 def _add_pairs(table: TableCells, pairs: pd.DataFrame) -> None:
-    for row in pairs.to_dict("records"):
+    """Pairs of sources that differ somewhere by more than the threshold; the others are counted in one row."""
+    _add_agreeing(table, pairs[pairs["n_beyond"] == 0])
+    for row in pairs[pairs["n_beyond"] > 0].to_dict("records"):
         key = Key(
             f"PAIR_{row['indicator']}_{row['source_id']}_{row['other_source_id']}",
             f"{_indicator_label(row['indicator'])}: {row['source_id']} and {row['other_source_id']}",
@@ -273,8 +298,39 @@ def _add_pairs(table: TableCells, pairs: pd.DataFrame) -> None:
         bases = {row["basis"], row["other_basis"]}
         basis = "modelled_estimate" if "modelled_estimate" in bases else "reported"
         ids = [row["observation_id"], row["other_observation_id"]]
-        step = "cells with a figure of both sources, latest vintages, projections left out (source_conflicts.csv)"
-        _add(table, key, "conflict", numbers, basis, ids, step, (describe_pair(row), word_pair(row)))
+        _add(table, key, "conflict", numbers, basis, ids, PAIR_STEP, (describe_pair(row), word_pair(row)))
+
+
+def _add_agreeing(table: TableCells, pairs: pd.DataFrame) -> None:
+    """One row for all pairs of sources that agree in every cell; ``pairs``: the widest median first."""
+    if pairs.empty:
+        return
+    widest = pairs.iloc[int(pairs["largest"].argmax())].to_dict()
+    names = [
+        f"{row['source_id']} and {row['other_source_id']} ({row['indicator']})"
+        for row in pairs.to_dict("records")
+    ]
+    text = (
+        f"{len(pairs)} pair(s) of sources differ in no cell by more than {rule_set('coherence').threshold('conflict'):g} %:"
+        f" {'; '.join(names)}."
+    )
+    numbers = {
+        "checked": float(pairs["n_cells"].sum()), "found": 0.0, "median": None, "largest": widest["largest"],
+    }  # fmt: skip
+    bases = {*pairs["basis"], *pairs["other_basis"]}
+    basis = "modelled_estimate" if "modelled_estimate" in bases else "reported"
+    ids = [*pairs["observation_id"], *pairs["other_observation_id"]]
+    example = describe_pair(widest) if widest["largest"] > 0 else ""
+    _add(
+        table,
+        Key("AGREE", "Pairs of sources that agree"),
+        "agreement",
+        numbers,
+        basis,
+        ids,
+        PAIR_STEP,
+        (example, text),
+    )
 
 
 def _add_revisions(table: TableCells, revisions: pd.DataFrame) -> None:
@@ -293,8 +349,7 @@ def _add_revisions(table: TableCells, revisions: pd.DataFrame) -> None:
             f"{value:,.6g}" if pd.notna(value) else "no figure"
             for value in (top["previous_value"], top["value"])
         )
-        cell = f"{top['indicator']} {top['economic_activity']} {top['time_period']}"
-        example = f"{cell}: {before} ({top['previous_as_of']}), then {after} ({top['as_of']})"
+        example = f"{describe_cell(top.to_dict())}: {before} ({top['previous_as_of']}), then {after} ({top['as_of']})"
         text = f"{len(rows)} figures of the country differ between two vintages of the source; `lma revisions` lists them."
         step = "figures that a newer vintage changed, against the vintage before"
         row = Key(f"REVISED_{source_id}", f"Revisions: {source_id}")

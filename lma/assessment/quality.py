@@ -30,7 +30,7 @@ QUALITY_COLUMNS = tuple(
         ("n_figures", "Figures used for the country"), ("first_period", "First period"), ("last_period", "Last period"),
         ("age", "Age of the last period, years"), ("months", "Months from the last period to the edition"),
         ("missing", "Missing, %"), ("breaks", "Breaks in series"), ("basis", "Basis"),
-        ("quarantined", "Rows refused by the contract"), ("finding", "Finding"),
+        ("quarantined", "Rows refused by the contract"), ("released", "Refused rows that a reviewer released"), ("finding", "Finding"),
     )
 )  # fmt: skip
 QUALITY_SPEC = TableSpec(
@@ -52,7 +52,7 @@ def quality_table(
     lineage: Lineage,
     findings: Findings | None = None,
 ) -> pd.DataFrame:
-    """Cells of T11. ``snapshots``: rows of meta.snapshots; ``edition``: YYYY-MM, from which ages are counted; ``findings``: of T15."""
+    """Cells of T11. ``snapshots``: of meta.snapshots, with ``n_released``; ``edition``: YYYY-MM, for ages; ``findings``: of T15."""
     table = TableCells(country.ref_area, "T11", QUALITY_COLUMNS, lineage)
     mine = select(observations, ref_area=country.ref_area)
     suspected = {} if findings is None else word_suspected(findings)
@@ -91,17 +91,15 @@ def _add_source_row(
     _add_counts(table, row, rows, figures, ids, year)
     _add_months(table, row, figures, ids, edition)
     table.text(row, "basis", ", ".join(sorted(rows["basis"].unique())).replace("_", " "), ids)
-    refused = int(facts["n_quarantined"].sum())
-    table.number(
-        row,
-        "quarantined",
-        refused,
-        "NR",
-        "reported",
-        ids,
-        "rows of the landed files in quarantine, all countries",
-        decimals=0,
-    )
+    for column, counted, step in (
+        ("quarantined", "n_quarantined", "rows of the landed files in quarantine, all countries"),
+        (
+            "released",
+            "n_released",
+            "rows of the landed files that broke the contract and were released, all countries",
+        ),
+    ):
+        table.number(row, column, int(facts[counted].sum()), "NR", "reported", ids, step, decimals=0)
     _add_finding(table, row, rows, figures, ids, year, suspected.get(row.id))
 
 
@@ -235,7 +233,7 @@ def list_wide_pairs(findings: Findings) -> list[Conflict]:
             f"PAIR_{row['indicator']}_{row['source_id']}_{row['other_source_id']}",
             f"Conflict: {row['source_id']} and {row['other_source_id']}",
             row["time_period"],
-            f"{row['n_cells']} cells of {row['indicator']} with both sources differ by {row['median']:.1f} % at the median,"
+            f"{row['n_cells']} cells with a figure of both sources differ by {row['median']:.1f} % at the median,"
             f" at most {row['largest']:.1f} %: {describe_pair(row)}.",
             [row["observation_id"], row["other_observation_id"]],
         )
@@ -250,7 +248,7 @@ def list_failing_checks(findings: Findings) -> list[Conflict]:
             f"COHERENCE_{check}",
             f"Incoherent: {CHECKS[check].lower()}",
             worst["time_period"],
-            f"{word_check(check, rows)} Largest: {describe_comparison(worst.to_dict())} (T15.COH_{check}.found).",
+            f"{word_check(check, rows)} Largest: {describe_comparison(worst.to_dict())} (T15).",
             ids,
         )
         for check, rows, worst, ids in list_checks(findings.compared)

@@ -7,8 +7,9 @@ names them; what the edition cannot know is said to be not assessed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median
+from typing import Any
 
 import pandas as pd
 
@@ -60,6 +61,11 @@ def _is_finding(rows: pd.DataFrame) -> pd.Series[bool]:
     return rows["row_id"].str.match(r"[A-Z]")
 
 
+def _about_country(cells: pd.DataFrame) -> pd.DataFrame:
+    """Numbers about the country: those of all tables but T11 and T15, which count sources and findings."""
+    return cells[cells["value"].notna() & ~cells["table_id"].isin(["T11", "T15"])]
+
+
 def _count(number: float, one: str, many: str) -> str:
     return f"{number:,.0f} {one if number == 1 else many}"
 
@@ -79,8 +85,10 @@ def _say_contact(cells: pd.DataFrame) -> Said:
 
 def _say_presentation(cells: pd.DataFrame) -> Said:
     numbers, empty = cells["value"].notna().sum(), cells["symbol"].notna().sum()
+    about = len(_about_country(cells))
     text = (
-        f"{_count(cells['table_id'].nunique(), 'table', 'tables')} of figures with {numbers:,} numbers; {empty:,} cells have no"
+        f"{_count(cells['table_id'].nunique(), 'table', 'tables')} of figures with {numbers:,} numbers: {about:,} about the"
+        f" country, {numbers - about:,} about the sources and findings themselves (T11, T15); {empty:,} cells have no"
         " figure and say why with a symbol and a reason."
     )
     return [text], list(select(cells, table_id="T11", column_id="n_figures")["address"].head(1))
@@ -145,27 +153,33 @@ def _say_relevance(cells: pd.DataFrame) -> Said:
 
 
 def _say_accuracy(cells: pd.DataFrame) -> Said:
-    numbers = cells[cells["basis"].notna() & ~cells["table_id"].isin(["T11", "T15"])]
+    numbers = _about_country(cells)
     shares = 100 * numbers["basis"].value_counts(normalize=True)
     words = ", ".join(f"{share:.0f} % {str(basis).replace('_', ' ')}" for basis, share in shares.items())
-    sentences = [f"Of the numbers shown, {words}; sampling errors are not in the tables used."]
+    sentences = [f"Of the numbers about the country, {words}; sampling errors are not in the tables used."]
     missing = _sources(cells, "missing")
     worst = missing.sort_values("value", kind="stable").iloc[-1:] if len(missing) else missing
-    for cell in worst.to_dict("records"):
-        sentences.append(
-            f"Missing figures: at most {cell['value']:.1f} % of a table's cells ({cell['address']})."
-        )
-    refused = _sources(cells, "quarantined")
+    sentences += [_word_missing(cell) for cell in worst.to_dict("records")]
+    refused, released = _sources(cells, "quarantined"), _sources(cells, "released")
+    held, freed = refused["value"].sum(), released["value"].sum()
     sentences.append(
-        f"{_count(refused['value'].sum(), 'row', 'rows')} of the files used broke a contract and are in quarantine (T11)."
+        f"{_count(held + freed, 'row', 'rows')} of the files used broke a contract: {held:,.0f} in quarantine, {freed:,.0f}"
+        " released by a reviewer (T11)."
     )
-    addresses = [*worst["address"], *refused["address"]]
+    addresses = [*worst["address"], *refused["address"], *released["address"]]
     for cell in select(cells, address="T12._T.coverage_80").dropna(subset=["value"]).to_dict("records"):
         sentences.append(
             f"In the backtest the 80 % interval of total employment held {cell['value']:.0f} % of outcomes ({cell['address']})."
         )
         addresses.append(cell["address"])
     return sentences, addresses
+
+
+def _word_missing(worst: Mapping[Any, Any]) -> str:
+    """How much is missing in the table that lacks most."""
+    if worst["value"] == 0:
+        return "Missing figures: none in any table used (T11)."
+    return f"Missing figures: at most {worst['value']:.1f} % of a table's cells ({worst['address']})."
 
 
 def _say_timeliness(cells: pd.DataFrame) -> Said:
@@ -193,7 +207,12 @@ def _say_coherence(cells: pd.DataFrame) -> Said:
         f"{_count(len(broken), 'table has', 'tables have')} declared breaks, across which no growth is taken (T11)."
     )
     addresses += list(broken["address"])
-    for prefix, say in (("SHIFT_", _word_shifts), ("COH_", _word_checks), ("PAIR_", _word_pairs)):
+    for prefix, say in (
+        ("SHIFT_", _word_shifts),
+        ("COH_", _word_checks),
+        ("PAIR_", _word_pairs),
+        ("AGREE", _word_agreeing),
+    ):
         found = select(cells, table_id="T15", column_id="found")
         found = found[found["row_id"].str.startswith(prefix) & found["value"].notna()]
         if len(found):
@@ -224,8 +243,16 @@ def _word_pairs(found: pd.DataFrame, cells: pd.DataFrame) -> str:
     medians = select(cells, address=[address.replace(".found", ".median") for address in found["address"]])
     widest = medians.sort_values(["value", "row_order"], ascending=[False, True], kind="stable").iloc[0]
     return (
-        f"{_count(len(found), 'pair', 'pairs')} of sources have a figure for the same cell; furthest apart is"
+        f"{_count(len(found), 'pair', 'pairs')} of sources differ for a cell by more than they may; furthest apart is"
         f" {widest['row_label']}, {widest['value']:.1f} % at the median ({widest['address']})."
+    )
+
+
+def _word_agreeing(found: pd.DataFrame, cells: pd.DataFrame) -> str:
+    checked = select(cells, address=[address.replace(".found", ".checked") for address in found["address"]])
+    shown = checked.iloc[0]
+    return (
+        f"Other pairs of sources agree in all cells they share: {shown['value']:,.0f} ({shown['address']})."
     )
 
 
@@ -248,11 +275,11 @@ def _say_revision(cells: pd.DataFrame) -> Said:
 
 
 def _say_processing(cells: pd.DataFrame) -> Said:
-    numbers = cells[cells["value"].notna() & ~cells["table_id"].isin(["T11", "T15"])]
+    numbers = _about_country(cells)
     published = int((numbers["step"] == "as published").sum())
     models = select(cells, table_id="T12").dropna(subset=["value"])
     text = (
-        f"{published:,} of {len(numbers):,} numbers are shown as published, the others are computed here, each with its"
+        f"{published:,} of the {len(numbers):,} numbers about the country are shown as published, the others are computed here, each with its"
         " step; declared corrections and breaks are listed in corrections.yaml of the project, forecasts and their"
         " backtest in T5 and T12."
     )
