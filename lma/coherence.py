@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lma.contracts import RuleSet, codelist
@@ -30,6 +32,7 @@ COMPARED_COLUMNS = (
     "expected",
     "deviation",
     "fails",
+    "is_comparable",
     "ids",
 )
 WITHIN = ("labour_force_population", "migrants_population", "foreign_workers")
@@ -51,7 +54,9 @@ def compare_figures(observations: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
 
     ``observations``: rows of marts.observations, projections left out here. ``deviation``: per cent of the
     expected figure (points for shares), above zero where the parts or the part are too large; ``fails``:
-    beyond the tolerance, to either side for a sum, above only for a part within a whole.
+    beyond the tolerance, to either side for a sum, above only for a part within a whole. ``is_comparable``: the
+    figures are of one source and vintage, or of several sources whose vintages lie no further apart than the rule
+    ``vintage_gap`` allows; what is not comparable never fails.
     """
     figures = observations[observations["obs_value"].notna() & (observations["basis"] != "projection")]
     makers: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
@@ -59,36 +64,64 @@ def compare_figures(observations: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
         "labour_force_population": _force_in_population, "migrants_population": _migrants_in_population,
         "foreign_workers": _foreign_in_all, "shares": _sum_shares,
     }  # fmt: skip
-    compared = [_judge(check, make(figures), rules.threshold(check)) for check, make in makers.items()]
+    compared = [_judge(check, make(figures), rules) for check, make in makers.items()]
     filled = [frame for frame in compared if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(COMPARED_COLUMNS))
 
 
-def _judge(check: str, pairs: pd.DataFrame, tolerance: float) -> pd.DataFrame:
-    """Deviation and verdict of pairs with the columns value, expected and ids."""
+def _judge(check: str, pairs: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
+    """Deviation and verdict of pairs with the columns value, expected, days_apart (of their vintages) and ids."""
     if pairs.empty:
         return pd.DataFrame(columns=list(COMPARED_COLUMNS))
     deviation = 100 * (pairs["value"] / pairs["expected"] - 1)
     beyond = deviation if check in WITHIN else deviation.abs()
-    judged = pairs.assign(check_id=check, deviation=deviation, fails=beyond > tolerance + 1e-9)
+    is_comparable = pairs["days_apart"] <= rules.threshold("vintage_gap")
+    fails = (beyond > rules.threshold(check) + 1e-9) & is_comparable
+    judged = pairs.assign(check_id=check, deviation=deviation, fails=fails, is_comparable=is_comparable)
     return judged[list(COMPARED_COLUMNS)]
 
 
+def _sum_within_vintages(
+    figures: pd.DataFrame, total: Callable[[pd.DataFrame, Sequence[str]], pd.DataFrame]
+) -> pd.DataFrame:
+    """Totals of sets inside each vintage of a source, then those of sets that no vintage has whole.
+
+    ``total``: figures and the dimensions of one set -> rows with ``set_id``. A set whose parts stand in several
+    vintages of the source cannot be compared: its ``days_apart`` is without end.
+    """
+    within = total(figures, (*DIMENSIONS, "source_id", "as_of"))
+    latest = figures.sort_values("as_of", kind="stable").drop_duplicates(
+        [*DIMENSIONS, "source_id"], keep="last"
+    )
+    across = total(latest, (*DIMENSIONS, "source_id"))
+    keys = [*DIMENSIONS, "source_id", "set_id"]
+    apart = across[~pd.MultiIndex.from_frame(across[keys]).isin(pd.MultiIndex.from_frame(within[keys]))]
+    both = [frame for frame in (within.assign(days_apart=0.0), apart.assign(days_apart=np.inf)) if len(frame)]
+    return pd.concat(both, ignore_index=True) if both else within.assign(days_apart=0.0)
+
+
 def _sum_parts(
-    figures: pd.DataFrame, over: str, sets: Iterable[tuple[Sequence[str], Sequence[str]]]
+    figures: pd.DataFrame, over: str, sets: Sequence[tuple[Sequence[str], Sequence[str]]]
 ) -> pd.DataFrame:
     """Sums of complete sets of parts beside the total of the same cell; ``over``: the dimension that is summed.
 
     ``sets``: codes that must all be there, and codes added where they are. Parts and total come from the same
-    source: what two sources say of one cell is a conflict, not an incoherence.
+    source and vintage: what two sources say of one cell is a conflict, not an incoherence.
     """
     loose = {over, "activity_revision"} if over == "economic_activity" else {over}
-    keys = [name for name in (*DIMENSIONS, "source_id") if name not in loose]
-    rows = figures.assign(cell=figures.groupby(keys, sort=False, dropna=False).ngroup())
-    totals = rows[(rows[over] == "_T") & (rows["obs_value"] > 0)].drop_duplicates("cell")
-    rows = rows[rows["cell"].isin(totals["cell"])]
-    found = [_sum_set(rows, totals, over, needed, added) for needed, added in sets]
-    return pd.concat(found, ignore_index=True) if found else totals
+
+    def total(chosen: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+        keys = [name for name in names if name not in loose]
+        rows = chosen.assign(cell=chosen.groupby(keys, sort=False, dropna=False).ngroup())
+        totals = rows[(rows[over] == "_T") & (rows["obs_value"] > 0)].drop_duplicates("cell")
+        rows = rows[rows["cell"].isin(totals["cell"])]
+        found = [
+            _sum_set(rows, totals, over, needed, added).assign(set_id=n)
+            for n, (needed, added) in enumerate(sets)
+        ]
+        return pd.concat(found, ignore_index=True)
+
+    return _sum_within_vintages(figures, total)
 
 
 def _sum_set(
@@ -154,10 +187,23 @@ def _join(
     left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str] = ("time_period", "sex", "basis_kind")
 ) -> pd.DataFrame:
     """Pairs of two annual figures of the whole country; the left one first among the ids."""
-    columns = [*keys, "obs_value", "observation_id"]
+    columns = [*keys, "obs_value", "observation_id", "source_id", "as_of"]
     both = left.merge(right[columns], on=list(keys), suffixes=("", "_other"))
     ids = _ids(both, zip(both["observation_id"], both["observation_id_other"], strict=True))
-    return both.assign(value=both["obs_value"], expected=both["obs_value_other"], ids=ids)
+    days = _days_apart(both, ("", "_other"))
+    return both.assign(value=both["obs_value"], expected=both["obs_value_other"], ids=ids, days_apart=days)
+
+
+def _days_apart(rows: pd.DataFrame, sides: Sequence[str]) -> pd.Series[Any]:
+    """Days between the oldest and the newest vintage of the figures of each row; without end between two of one source."""
+    days = pd.Series(0.0, index=rows.index)
+    for one, other in combinations(sides, 2):
+        gap = pd.to_datetime(rows[f"as_of{one}"]) - pd.to_datetime(rows[f"as_of{other}"])
+        is_one_source = rows[f"source_id{one}"] == rows[f"source_id{other}"]
+        apart = gap.dt.days.abs().astype(float)
+        apart = apart.mask(is_one_source & (apart > 0), np.inf)
+        days = days.where(days >= apart, apart)
+    return days
 
 
 def _national(figures: pd.DataFrame, indicator: str) -> pd.DataFrame:
@@ -177,14 +223,15 @@ def _employed_of_the_rate(figures: pd.DataFrame) -> pd.DataFrame:
     force, employed, rate = (_national(figures, indicator) for indicator in ("LF", "EMP", "UNE_RT"))
     both = _join(employed, force)
     joined = both.merge(
-        rate[["time_period", "sex", "basis_kind", "obs_value", "observation_id"]],
+        rate[["time_period", "sex", "basis_kind", "obs_value", "observation_id", "source_id", "as_of"]],
         on=["time_period", "sex", "basis_kind"], suffixes=("", "_rate"),
     )  # fmt: skip
     unemployed = joined["expected"] * joined["obs_value_rate"] / 100
     ids = _ids(
         joined, ([*pair, one] for pair, one in zip(joined["ids"], joined["observation_id_rate"], strict=True))
     )
-    return joined.assign(value=joined["value"] + unemployed, ids=ids)
+    days = _days_apart(joined, ("", "_other", "_rate"))
+    return joined.assign(value=joined["value"] + unemployed, ids=ids, days_apart=days)
 
 
 def _force_in_population(figures: pd.DataFrame) -> pd.DataFrame:
@@ -205,12 +252,16 @@ def _foreign_in_all(figures: pd.DataFrame) -> pd.DataFrame:
 def _sum_shares(figures: pd.DataFrame) -> pd.DataFrame:
     broad = _activity_sets()["ISIC4_3"]
     parts = figures[(figures["indicator"] == "EMP_SHARE") & figures["economic_activity"].isin(broad)]
-    keys = [name for name in (*DIMENSIONS, "source_id") if name != "economic_activity"]
-    sums = parts.groupby(keys, sort=True).agg(
-        value=("obs_value", "sum"), n=("obs_value", "size"), ids=("observation_id", list)
-    )
-    complete: pd.DataFrame = sums[sums["n"] == len(broad)].reset_index()
-    return complete.assign(expected=100.0, economic_activity="_T")
+
+    def total(chosen: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+        keys = [name for name in names if name != "economic_activity"]
+        sums = chosen.groupby(keys, sort=True).agg(
+            value=("obs_value", "sum"), n=("obs_value", "size"), ids=("observation_id", list)
+        )
+        complete: pd.DataFrame = sums[sums["n"] == len(broad)].reset_index()
+        return complete.assign(expected=100.0, economic_activity="_T", set_id=0)
+
+    return _sum_within_vintages(parts, total)
 
 
 # ---------------------------------------------------------------- two sources for one cell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pandas as pd
@@ -100,7 +101,55 @@ def test_foreign_workers_within_all_workers_of_a_quarter() -> None:
     assert check("foreign_workers", everybody, foreign | {"obs_value": 28435})["fails"].all()
 
 
-def test_shares_of_two_vintages_do_not_sum_to_a_hundred() -> None:
+OLD, NEW = dt.date(2018, 8, 1), dt.date(2025, 12, 17)
+
+
+def test_shares_are_summed_inside_each_vintage_and_never_across() -> None:
+    """Shares of women in Armenia, 1992, in the two vintages (World Bank, World Development Indicators)."""
+    share = {"indicator": "EMP_SHARE", "unit_measure": "PC", "sex": "F", "activity_revision": "ISIC4"}
+    old = [
+        share | {"economic_activity": code, "obs_value": value, "as_of": OLD}
+        for code, value in (("SEC_AGR", 30.0), ("SEC_IND", 30.0), ("SEC_SER", 40.0))
+    ]
+    newer = share | {"economic_activity": "SEC_SER", "obs_value": 13.2, "as_of": NEW}
+    whole = check("shares", *old, newer)
+    assert whole[["value", "fails", "is_comparable"]].values.tolist() == [[100.0, False, True]]
+    mixed = check("shares", *old[:2], newer)
+    assert mixed["deviation"].item() == pytest.approx(-26.8)
+    assert mixed[["fails", "is_comparable"]].values.tolist() == [[False, False]]
+
+
+def test_men_and_women_of_two_vintages_are_not_comparable() -> None:
+    sexes = [{"sex": "M", "obs_value": 60, "as_of": OLD}, {"sex": "F", "obs_value": 50, "as_of": NEW}]
+    found = check("sexes", *sexes, {"obs_value": 100, "as_of": NEW})
+    assert found[["fails", "is_comparable"]].values.tolist() == [[False, False]]
+    one = check("sexes", *[row | {"as_of": NEW} for row in (*sexes, {"obs_value": 100})])
+    assert one[["fails", "is_comparable"]].values.tolist() == [[True, True]]
+
+
+@pytest.mark.parametrize(
+    ("days", "source", "is_comparable"),
+    [(183, "model", True), (184, "model", False), (0, "survey", True), (1, "survey", False)],
+)
+def test_figures_of_several_sources_need_vintages_close_together(
+    days: int, source: str, is_comparable: bool
+) -> None:
+    force = {"indicator": "LF", "obs_value": 1000, "as_of": NEW}
+    people = {"indicator": "POP", "obs_value": 900, "source_id": source, "as_of": NEW + dt.timedelta(days)}
+    found = check("labour_force_population", force, people)
+    assert found[["fails", "is_comparable"]].values.tolist() == [[is_comparable, is_comparable]]
+
+
+def test_vintage_of_the_unemployment_rate_counts_too() -> None:
+    rate = {"indicator": "UNE_RT", "unit_measure": "PC", "obs_value": 10, "as_of": OLD}
+    force = {"indicator": "LF", "obs_value": 1000, "as_of": NEW}
+    rows = [rate | {"source_id": "model"}, force, {"obs_value": 950, "as_of": NEW}]
+    assert check("labour_force", *rows)[["fails", "is_comparable"]].values.tolist() == [[False, False]]
+    rows[0]["as_of"] = NEW
+    assert check("labour_force", *rows)[["fails", "is_comparable"]].values.tolist() == [[True, True]]
+
+
+def test_shares_that_miss_a_hundred() -> None:
     share = {"indicator": "EMP_SHARE", "unit_measure": "PC"}
     rows = [
         share | {"economic_activity": code, "activity_revision": "ISIC4", "obs_value": value}

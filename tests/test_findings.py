@@ -265,10 +265,16 @@ def test_known_conflict_of_agriculture_in_armenia_is_reported(cells: dict[str, p
     assert len(cells["ARM"].loc[f"T15.{row}.largest", "inputs"]) == 2
 
 
-def test_shares_of_two_vintages_are_reported_as_incoherent(cells: dict[str, pd.DataFrame]) -> None:
-    assert cells["ARM"].loc["T15.COH_shares.found", "value"] == 54
-    assert cells["ARM"].loc["T15.COH_sexes.found", "value"] == 0
-    assert "54 of 54 miss" in cells["ARM"].loc["T11.COHERENCE_shares.finding", "text"]
+def test_shares_of_two_vintages_are_not_comparable(cells: dict[str, pd.DataFrame]) -> None:
+    armenia = cells["ARM"]
+    assert armenia.loc["T15.COH_shares.found", "value"] == 0
+    assert armenia.loc["T15.APART_shares.checked", "value"] == 54
+    assert armenia.loc["T15.COH_shares.finding", "text"].startswith("None of 54 is comparable")
+    assert armenia.loc["T15.COH_sexes.found", "value"] == 0
+    assert set(armenia.loc[["T15.COH_shares.found", "T15.COH_sexes.checked"], "basis"]) == {"computed"}
+    assert "T11.COHERENCE_shares.finding" not in armenia.index
+    said = armenia.loc["T14.COHERENCE.statement", "text"]
+    assert "Not comparable, because the vintages differ:" in said and "54 (T15.APART_shares.checked)" in said
 
 
 @BOTH

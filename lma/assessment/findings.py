@@ -74,6 +74,7 @@ def finding_table(
     _add_shifts(table, findings, growth)
     _add_declared(table, findings)
     _add_checks(table, findings.compared)
+    _add_not_comparable(table, findings.compared)
     _add_pairs(table, findings.pairs)
     _add_revisions(table, findings.revisions)
     if not table.cells:
@@ -96,7 +97,8 @@ def _add(
         if value is None or pd.isna(value):
             table.empty(row, column, "[z]", "does not apply to this kind of finding")
         else:
-            table.number(row, column, value, unit, basis, ids, step, decimals=decimals)
+            kind = "computed" if unit == "NR" else basis
+            table.number(row, column, value, unit, kind, ids, step, decimals=decimals)
     for column, text in zip(("example", "finding"), words, strict=True):
         if text:
             table.text(row, column, text, ids)
@@ -223,9 +225,10 @@ def describe_comparison(row: Mapping[Any, Any]) -> str:
 def list_checks(compared: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.Series[Any], list[str]]]:
     """Check, its comparisons, the one that misses most (failing ones first), and the ids to show.
 
-    Of parts that all lie within their whole the first is the one closest to it.
+    Of parts that all lie within their whole the first is the one closest to it. What is not comparable is left out.
     """
-    for check, rows in compared.groupby("check_id", sort=False):
+    comparable = compared[compared["is_comparable"].astype(bool)]
+    for check, rows in comparable.groupby("check_id", sort=False):
         sized = rows.assign(size=rows["deviation"].abs())
         by = "deviation" if check in WITHIN else "size"
         ordered = sized.sort_values(["fails", by, "time_period"], ascending=False, kind="stable")
@@ -259,6 +262,30 @@ def _add_checks(table: TableCells, compared: pd.DataFrame) -> None:
         step = "comparisons of published figures that an identity ties (rules/coherence.yaml)"
         words = (describe_comparison(worst.to_dict()), word_check(check, rows))
         _add(table, Key(f"COH_{check}", CHECKS[check]), "coherence", numbers, basis, ids, step, words)
+
+
+def _add_not_comparable(table: TableCells, compared: pd.DataFrame) -> None:
+    """Identities whose figures come from vintages too far apart: counted, not judged."""
+    apart = compared[~compared["is_comparable"].astype(bool)]
+    limit = rule_set("coherence").threshold("vintage_gap")
+    for check, rows in apart.groupby("check_id", sort=False):
+        first = rows.sort_values("time_period", kind="stable").iloc[-1]
+        text = (
+            f"{len(rows)} not comparable (vintages differ): two vintages of one source, or sources whose vintages lie more"
+            f" than {limit:g} days apart. What their figures differ by says nothing about an identity."
+        )
+        numbers = {"checked": float(len(rows)), "found": None, "median": None, "largest": None}
+        step = "sets of figures that an identity ties but whose vintages differ (rules/coherence.yaml)"
+        example = f"{describe_cell(first.to_dict())} ({first['basis_kind']})"
+        row = Key(
+            f"APART_{check}", f"Not comparable: {CHECKS[str(check)][0].lower()}{CHECKS[str(check)][1:]}"
+        )
+        _add(table, row, "not comparable", numbers, "computed", list(first["ids"]), step, (example, text))
+        if not (compared["check_id"].eq(check) & compared["is_comparable"].astype(bool)).any():
+            none = numbers | {"checked": 0.0, "found": 0.0}
+            words = ("", f"None of {len(rows)} is comparable: the vintages differ.")
+            key = Key(f"COH_{check}", CHECKS[str(check)])
+            _add(table, key, "coherence", none, "computed", list(first["ids"]), step, words)
 
 
 # ---------------------------------------------------------------- conflicts and revisions

@@ -210,10 +210,12 @@ def _say_coherence(cells: pd.DataFrame) -> Said:
     for prefix, say in (
         ("SHIFT_", _word_shifts),
         ("COH_", _word_checks),
+        ("APART_", _word_not_comparable),
         ("PAIR_", _word_pairs),
         ("AGREE", _word_agreeing),
     ):
-        found = select(cells, table_id="T15", column_id="found")
+        column = "checked" if prefix == "APART_" else "found"
+        found = select(cells, table_id="T15", column_id=column)
         found = found[found["row_id"].str.startswith(prefix) & found["value"].notna()]
         if len(found):
             sentences.append(say(found, cells))
@@ -236,7 +238,18 @@ def _word_checks(found: pd.DataFrame, cells: pd.DataFrame) -> str:
         f"{row['row_label']}: {row['value']:,.0f} ({row['address']})" for row in failing.to_dict("records")
     )
     total, missed = checked["value"].sum(), found["value"].sum()
-    return f"Of {total:,.0f} comparisons that must hold, {missed:,.0f} do not{': ' + words if words else ''}."
+    return (
+        f"Of {total:,.0f} comparisons between figures of one vintage, or of vintages close together, that must hold,"
+        f" {missed:,.0f} do not{': ' + words if words else ''}."
+    )
+
+
+def _word_not_comparable(counted: pd.DataFrame, cells: pd.DataFrame) -> str:
+    words = "; ".join(
+        f"{row['row_label'].removeprefix('Not comparable: ')} {row['value']:,.0f} ({row['address']})"
+        for row in counted.to_dict("records")
+    )
+    return f"Not comparable, because the vintages differ: {words}."
 
 
 def _word_pairs(found: pd.DataFrame, cells: pd.DataFrame) -> str:

@@ -31,6 +31,7 @@ BASIS_WORDS = {
     "modelled_estimate": "modelled estimate",
     "projection": "projection",
     "imputed": "imputed",
+    "computed": "computed here",
 }
 Record = Mapping[Any, Any]
 _STATUS_SYMBOLS = {"B": "[b]", "U": "[u]"}

@@ -283,7 +283,7 @@ def _column(column_id: str, records: Sequence[Record]) -> ColumnView:
         column_id=clean_text(column_id),
         label=label,
         unit=unit,
-        basis=_shared([clean_text(record["basis"]) for record in numbers]),
+        basis=_shared([_shown_basis(record) for record in numbers]),
         is_number=bool(numbers),
         notes=tuple(note for note in (notes[0] if notes else []) if all(note in found for found in notes)),
     )
@@ -292,6 +292,12 @@ def _column(column_id: str, records: Sequence[Record]) -> ColumnView:
 def _shown_unit(record: Record) -> str:
     code = clean_text(record["unit_measure"])
     return "" if code in _SILENT_UNITS else unit_words(code)
+
+
+def _shown_basis(record: Record) -> str:
+    """The basis that a letter is shown for; a count made here has none."""
+    basis = clean_text(record["basis"])
+    return basis if basis in BASIS_LETTERS else ""
 
 
 def _shared(values: Sequence[str]) -> str:
@@ -327,7 +333,7 @@ def _cell(record: Record, column: ColumnView, says_units: bool) -> CellView:
         shown=shown,
         is_number=is_number,
         unit=_shown_unit(record) if is_number and not says_units and not column.unit else "",
-        basis=clean_text(record["basis"]) if is_number and not column.basis else "",
+        basis=_shown_basis(record) if is_number and not column.basis else "",
         symbol=symbol_of(record),
         reason=clean_text(record["reason"]),
         notes=tuple(
