@@ -75,7 +75,7 @@ def test_decision_rests_on_no_rating_that_another_run_left(
 ) -> None:
     given: dict[str, list[str]] = {}
 
-    def read(name: str, ref_area: str | None = None) -> pd.DataFrame:
+    def read(name: str, ref_area: str | None = None, **_: object) -> pd.DataFrame:
         return pd.DataFrame({"ref_area": [ref_area] if ref_area else ["ARM", "MUS"]})
 
     def keep(name: str) -> Callable[..., pd.DataFrame]:
@@ -122,3 +122,12 @@ def test_a_changed_definition_reaches_what_is_already_loaded(
     monkeypatch.setattr(contracts, "sources", lambda: {"mus_eoe": changed})
     assert load().equals(before)
     assert any(words.startswith("1 files are loaded again, because the definition") for words in told)
+
+
+def test_a_row_released_from_two_rules_counts_once() -> None:
+    files = pd.DataFrame({"snapshot_sha": ["a", "b"], "source_id": ["x", "x"]})
+    released = pd.DataFrame(
+        {"snapshot_sha": ["a"] * 3, "source_id": ["x"] * 3, "observation_id": ["a:1", "a:1", "a:2"]}
+    )
+    assert assess.count_releases(files, released)["n_released"].tolist() == [2, 0]
+    assert assess.count_releases(files, released.head(0))["n_released"].tolist() == [0, 0]
