@@ -188,7 +188,7 @@ def test_news_name_the_source_its_vintages_and_the_figures(told: tuple[str, pd.D
     employment = found[found["address"] == "T2.REP_T.employment"].iloc[0]
     assert (employment["period_before"], employment["period_after"]) == ("2020", "2023")
     assert employment["step"] == "ilo_emp_age_reported" and "another source is preferred" in employment["why"]
-    assert re.search(r"EMP ARM 2020: 1,364,18\d to 1,236,5\d\d PS", employment["inputs"])
+    assert re.search(r"EMP ARM 2020: 1,364,1\d\d to 1,236,5\d\d PS", employment["inputs"])
     total = found[found["address"] == "T5._T.2030"].iloc[0]
     assert "behind the pooled model" in total["why"]
     assert text.replace("\n", " ").count("from which the forecast model and its intervals learn") == 1

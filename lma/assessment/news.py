@@ -213,7 +213,7 @@ def show_value(value: Any, unit: str | None, sign: str = "") -> str:
     """A figure as a reader writes it: persons whole with thousands marked, small or fractional ones to four digits."""
     if value is None or value != value:
         return "none"
-    whole = unit in WHOLE_UNITS or abs(value) >= 10_000
+    whole = unit in WHOLE_UNITS or abs(value) >= 1_000
     return f"{value:{sign},.0f}" if whole and abs(value) >= 1 else f"{value:{sign},.4g}"
 
 
