@@ -33,12 +33,15 @@ def count_findings(folder: Path) -> str:
     counts = cells[cells["value"] != ""].pivot(index="row_id", columns="column_id", values="value")
     counts = counts.reindex(columns=["checked", "found"]).astype(float).fillna(0)
     kinds = {
-        name: counts[counts.index.str.startswith(name)] for name in ("SHIFT_", "COH_", "PAIR_", "REVISED_")
+        name: counts[counts.index.str.startswith(name)]
+        for name in ("SHIFT_", "COH_", "APART_", "CELLS", "MIXED", "REVISED_")
     }
     return (
         f"{kinds['SHIFT_']['found'].sum():,.0f} series with a suspected, undeclared level shift or shock;"
-        f" {kinds['COH_']['found'].sum():,.0f} of {kinds['COH_']['checked'].sum():,.0f} identities missed;"
-        f" {kinds['PAIR_']['found'].sum():,.0f} of {kinds['PAIR_']['checked'].sum():,.0f} cells with two sources differ widely;"
+        f" {kinds['COH_']['found'].sum():,.0f} of {kinds['COH_']['checked'].sum():,.0f} identities missed,"
+        f" {kinds['APART_']['checked'].sum():,.0f} more not comparable (vintages differ);"
+        f" {kinds['CELLS']['found'].sum():,.0f} of {kinds['CELLS']['checked'].sum():,.0f} cells with two sources differ widely,"
+        f" {kinds['MIXED']['found'].sum():,.0f} of {kinds['MIXED']['checked'].sum():,.0f} with a reported and a modelled figure;"
         f" {kinds['REVISED_']['found'].sum():,.0f} figures revised (T15)"
     )
 

@@ -273,7 +273,9 @@ CONFLICT_COLUMNS = (
     "other_source_id", "other_as_of", "other_basis", "other_value", "difference", "relative_difference", "observation_id",
     "other_observation_id", "snapshot_sha", "other_snapshot_sha",
 )  # fmt: skip
-PAIR = ("source_id", "other_source_id", "indicator")
+_CELL = CONFLICT_COLUMNS[: CONFLICT_COLUMNS.index("source_id")]
+PAIR = ("source_id", "other_source_id", "indicator", "is_mixed")
+"""``is_mixed``: a reported figure beside a modelled one; the two are of different kinds and no conflict."""
 _SUMMARY = [
     *PAIR,
     "n_cells",
@@ -299,6 +301,7 @@ def summarise_conflicts(conflicts: pd.DataFrame, tolerance: float) -> pd.DataFra
         return pd.DataFrame(columns=_SUMMARY)
     size = measured["relative_difference"].abs()
     sized = measured.assign(size=size, is_beyond=size > tolerance)
+    sized = sized.assign(is_mixed=_is_mixed(sized))
     ordered = sized.sort_values(["size", "time_period"], ascending=False, kind="stable")
     groups = ordered.groupby(list(PAIR), sort=False)
     largest = groups.head(1).set_index(list(PAIR))
@@ -309,10 +312,38 @@ def summarise_conflicts(conflicts: pd.DataFrame, tolerance: float) -> pd.DataFra
         largest=("size", "max"),
     ).join(largest.drop(columns=["size", "is_beyond"]))
     found = found.reset_index().sort_values(
-        ["median", *PAIR], ascending=[False, True, True, True], kind="stable"
+        ["median", *PAIR], ascending=[False, True, True, True, True], kind="stable"
     )
     cells = [describe_cell(row) for row in found.to_dict("records")]
     return pd.DataFrame(found).assign(cell=cells).reset_index(drop=True)
+
+
+def _is_mixed(conflicts: pd.DataFrame) -> pd.Series[bool]:
+    modelled = "modelled_estimate"
+    return (conflicts["basis"] == modelled) != (conflicts["other_basis"] == modelled)
+
+
+def count_cells(conflicts: pd.DataFrame, tolerance: float) -> pd.DataFrame:
+    """Distinct cells with figures of two sources, not pairs: one row per ``is_mixed`` with ``n_cells`` and ``n_beyond``.
+
+    A pair of sources whose every difference is zero is one source and its copy, no second source: it is left
+    out. ``ids``: figures of the cell that differs most.
+    """
+    measured = conflicts[conflicts["relative_difference"].notna()]
+    sized = measured.assign(is_mixed=_is_mixed(measured), size=measured["relative_difference"].abs())
+    told_apart = sized.groupby(list(PAIR))["size"].transform("max") > 0
+    sized = sized[told_apart].sort_values("size", ascending=False, kind="stable")
+    widest = sized.drop_duplicates([*_CELL, "is_mixed"])
+    return pd.DataFrame(
+        [
+            {
+                "is_mixed": bool(is_mixed), "n_cells": len(rows), "n_beyond": int((rows["size"] > tolerance).sum()),
+                "ids": [rows["observation_id"].iloc[0], rows["other_observation_id"].iloc[0]],
+            }
+            for is_mixed, rows in widest.groupby("is_mixed", sort=True)
+        ],
+        columns=["is_mixed", "n_cells", "n_beyond", "ids"],
+    )  # fmt: skip
 
 
 def describe_cell(row: Mapping[Any, Any]) -> str:

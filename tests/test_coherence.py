@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from observation_builder import known_sources, observations
 
 from lma import contracts, warehouse
-from lma.coherence import CHECKS, compare_figures, months_since, summarise_conflicts
+from lma.coherence import CHECKS, compare_figures, count_cells, months_since, summarise_conflicts
 from lma.contracts import rule_set
 
 RULES = rule_set("coherence")
@@ -231,6 +231,16 @@ def test_pairs_are_summarised_with_their_largest_example(compared: pd.DataFrame)
     assert found.loc["census", "other_value"] == 130.0
     assert found.index.tolist() == ["census", "model"]
     assert summarise_conflicts(compared.head(0), 5).empty
+
+
+def test_cells_are_counted_once_kinds_of_basis_apart_and_copies_left_out(compared: pd.DataFrame) -> None:
+    pairs = compared[["time_period", "other_source_id"]]
+    again = compared.assign(other_source_id=pairs["other_source_id"] + "_again")
+    copy = compared.assign(other_source_id="copy", relative_difference=0.0)
+    lonely = copy.assign(time_period="1999")
+    counted = count_cells(pd.concat([compared, again, copy, lonely], ignore_index=True), 5)
+    assert counted[["is_mixed", "n_cells", "n_beyond"]].values.tolist() == [[False, 2, 1], [True, 1, 0]]
+    assert count_cells(compared.head(0), 5).empty
 
 
 def test_the_query_belongs_to_the_warehouse() -> None:

@@ -155,7 +155,9 @@ def test_pairs_that_agree_are_counted_and_are_no_conflicts() -> None:
     }
     cells = finding_table("MUS", findings, Lineage(known, {})).set_index("address")
     rows = cells["row_id"].unique().tolist()
-    assert rows == ["AGREE", "PAIR_EMP_a_c"]
+    assert rows == ["CELLS", "AGREE", "PAIR_EMP_a_c"]
+    assert cells.loc[["T15.CELLS.checked", "T15.CELLS.found"], "value"].tolist() == [2, 1]
+    assert "0 of them are copies" in cells.loc["T15.AGREE.finding", "text"]
     assert cells.loc["T15.AGREE.checked", "value"] == 2 and cells.loc["T15.AGREE.found", "value"] == 0
     assert (
         "1 pair(s) of sources differ in no cell by more than 5 %: a and b (EMP)"
@@ -258,7 +260,7 @@ def test_declared_break_of_armenia_2018_is_not_suspected_again(cells: dict[str, 
 
 
 def test_known_conflict_of_agriculture_in_armenia_is_reported(cells: dict[str, pd.DataFrame]) -> None:
-    row = "PAIR_EMP_ilo_emp_activity_reported_ilo_emp_agr_total_modelled"
+    row = "BASES_EMP_ilo_emp_activity_reported_ilo_emp_agr_total_modelled"
     text = cells["ARM"].loc[f"T11.{row}.finding", "text"]
     assert "Employment, Agriculture, 2017: 317,111 (ilo_emp_activity_reported" in text and "611,448" in text
     assert cells["ARM"].loc[f"T15.{row}.largest", "value"] == pytest.approx(100 * (611448 / 317111 - 1))

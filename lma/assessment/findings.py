@@ -13,7 +13,7 @@ import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells
 from lma.breaks import KINDS, name_world_shock, pick_level_shifts, score_changes
-from lma.coherence import CHECKS, WITHIN, compare_figures, describe_cell, summarise_conflicts
+from lma.coherence import CHECKS, WITHIN, compare_figures, count_cells, describe_cell, summarise_conflicts
 from lma.contracts import TableSpec, codelist, rule_set
 
 FINDING_COLUMNS = tuple(
@@ -46,6 +46,7 @@ class Findings:
     changes: pd.DataFrame
     compared: pd.DataFrame
     pairs: pd.DataFrame
+    cells: pd.DataFrame
     revisions: pd.DataFrame
 
 
@@ -59,6 +60,7 @@ def collect_findings(
         changes,
         compare_figures(observations, rule_set("coherence")),
         summarise_conflicts(conflicts, rule_set("coherence").threshold("conflict")),
+        count_cells(conflicts, rule_set("coherence").threshold("conflict")),
         revisions,
     )
 
@@ -75,6 +77,7 @@ def finding_table(
     _add_declared(table, findings)
     _add_checks(table, findings.compared)
     _add_not_comparable(table, findings.compared)
+    _add_cells(table, findings.cells)
     _add_pairs(table, findings.pairs)
     _add_revisions(table, findings.revisions)
     if not table.cells:
@@ -308,13 +311,43 @@ def word_pair(row: Mapping[Any, Any]) -> str:
     )
 
 
+MIXED = " (reported beside modelled)"
+
+
+def _add_cells(table: TableCells, counted: pd.DataFrame) -> None:
+    """How many cells have figures of two sources that differ; a cell counts once, however many pairs it makes."""
+    for row in counted.to_dict("records"):
+        key = (
+            Key("MIXED", "Cells with a reported and a modelled figure")
+            if row["is_mixed"]
+            else Key("CELLS", "Cells with figures of two sources, of one kind of basis")
+        )
+        numbers = {
+            "checked": float(row["n_cells"]),
+            "found": float(row["n_beyond"]),
+            "median": None,
+            "largest": None,
+        }
+        limit = rule_set("coherence").threshold("conflict")
+        meaning = (
+            "a reported and a modelled figure are of different kinds"
+            if row["is_mixed"]
+            else "each cell counted once"
+        )
+        text = f"{row['n_beyond']} of {row['n_cells']} cells differ by more than {limit:g} %; {meaning}; copies left out."
+        step = (
+            "distinct cells of source_conflicts.csv, pairs of sources whose every difference is zero left out"
+        )
+        _add(table, key, "cells of two sources", numbers, "computed", row["ids"], step, ("", text))
+
+
 def _add_pairs(table: TableCells, pairs: pd.DataFrame) -> None:
     """Pairs of sources that differ somewhere by more than the threshold; the others are counted in one row."""
     _add_agreeing(table, pairs[pairs["n_beyond"] == 0])
     for row in pairs[pairs["n_beyond"] > 0].to_dict("records"):
         key = Key(
-            f"PAIR_{row['indicator']}_{row['source_id']}_{row['other_source_id']}",
-            f"{_indicator_label(row['indicator'])}: {row['source_id']} and {row['other_source_id']}",
+            f"{'BASES' if row['is_mixed'] else 'PAIR'}_{row['indicator']}_{row['source_id']}_{row['other_source_id']}",
+            f"{_indicator_label(row['indicator'])}: {row['source_id']} and {row['other_source_id']}{MIXED if row['is_mixed'] else ''}",
         )
         numbers = {
             "checked": row["n_cells"],
@@ -337,9 +370,10 @@ def _add_agreeing(table: TableCells, pairs: pd.DataFrame) -> None:
         f"{row['source_id']} and {row['other_source_id']} ({row['indicator']})"
         for row in pairs.to_dict("records")
     ]
+    n_copies = int((pairs["largest"] == 0).sum())
     text = (
         f"{len(pairs)} pair(s) of sources differ in no cell by more than {rule_set('coherence').threshold('conflict'):g} %:"
-        f" {'; '.join(names)}."
+        f" {'; '.join(names)}. {n_copies} of them are copies (every difference is zero), not second sources."
     )
     numbers = {
         "checked": float(pairs["n_cells"].sum()), "found": 0.0, "median": None, "largest": widest["largest"],

@@ -230,8 +230,8 @@ def list_wide_pairs(findings: Findings) -> list[Conflict]:
     wide = pairs[pairs["median"] > rules.threshold("conflict")].head(int(rules.threshold("most_conflicts")))
     return [
         Conflict(
-            f"PAIR_{row['indicator']}_{row['source_id']}_{row['other_source_id']}",
-            f"Conflict: {row['source_id']} and {row['other_source_id']}",
+            f"{'BASES' if row['is_mixed'] else 'PAIR'}_{row['indicator']}_{row['source_id']}_{row['other_source_id']}",
+            f"{'Reported beside modelled' if row['is_mixed'] else 'Conflict'}: {row['source_id']} and {row['other_source_id']}",
             row["time_period"],
             f"{row['n_cells']} cells with a figure of both sources differ by {row['median']:.1f} % at the median,"
             f" at most {row['largest']:.1f} %: {describe_pair(row)}.",

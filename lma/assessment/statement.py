@@ -211,6 +211,8 @@ def _say_coherence(cells: pd.DataFrame) -> Said:
         ("SHIFT_", _word_shifts),
         ("COH_", _word_checks),
         ("APART_", _word_not_comparable),
+        ("CELLS", _word_cells),
+        ("MIXED", _word_cells),
         ("PAIR_", _word_pairs),
         ("AGREE", _word_agreeing),
     ):
@@ -250,6 +252,15 @@ def _word_not_comparable(counted: pd.DataFrame, cells: pd.DataFrame) -> str:
         for row in counted.to_dict("records")
     )
     return f"Not comparable, because the vintages differ: {words}."
+
+
+def _word_cells(found: pd.DataFrame, cells: pd.DataFrame) -> str:
+    checked = select(cells, address=[address.replace(".found", ".checked") for address in found["address"]])
+    cell, total = found.iloc[0], checked.iloc[0]
+    return (
+        f"{cell['row_label']}: {total['value']:,.0f} ({total['address']}), of which {cell['value']:,.0f} ({cell['address']})"
+        " differ by more than they may."
+    )
 
 
 def _word_pairs(found: pd.DataFrame, cells: pd.DataFrame) -> str:
