@@ -105,7 +105,7 @@ OLD, NEW = dt.date(2018, 8, 1), dt.date(2025, 12, 17)
 
 
 def test_shares_are_summed_inside_each_vintage_and_never_across() -> None:
-    """Shares of women in Armenia, 1992, in the two vintages (World Bank, World Development Indicators)."""
+    """Made-up shares that miss 100 by as much as two vintages of one table did for women in Armenia, 1992."""
     share = {"indicator": "EMP_SHARE", "unit_measure": "PC", "sex": "F", "activity_revision": "ISIC4"}
     old = [
         share | {"economic_activity": code, "obs_value": value, "as_of": OLD}
