@@ -779,12 +779,14 @@ class Warehouse:
     @contextlib.contextmanager
     def on_all_cores(self) -> Iterator[None]:
         """For the time of loading a large file: every core, and a bounded share of memory."""
-        for name, value in _LARGE_SETTINGS.items():
-            self._connection.execute(f"set {name} = {_literal(value)}")
+        usual = self._connection.execute("select current_setting('memory_limit')").fetchall()[0][0]
         try:
+            for name, value in _LARGE_SETTINGS.items():
+                self._connection.execute(f"set {name} = {_literal(value)}")
             yield
         finally:
-            self._connection.execute("reset memory_limit")
+            # `reset` would show the usual limit again, but leave the former one in force.
+            self._connection.execute(f"set memory_limit = {_literal(usual)}")
             self._connection.execute("set threads = 1")
 
     # ------------------------------------------------------------ building marts
