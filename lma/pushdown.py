@@ -90,7 +90,6 @@ def reason_for_frames(source: Source, corrections: Sequence[Correction]) -> str 
         "rows are added up": source.aggregate is not None,
         "columns are taken apart": bool(source.extract),
         "the basis is told by notes": bool(source.basis.model_fields_set - {"default", "projection_from"}),
-        "columns are made of parts of a cell": bool(source.extract),
         "words stand for figures": "obs_value" in source.mapping.codes,
         "unlisted codes stay as published": bool(source.mapping.unlisted),
         "its files differ in format": any(source.as_in(file) != source for file in source.files),
