@@ -189,21 +189,6 @@ def test_nothing_before_the_last_break_is_used() -> None:
 # ---------------------------------------------------------------- refusals
 
 
-def test_duplicates_are_named() -> None:
-    panel = make_panel(3)
-    twice = pd.concat([panel, panel[(panel["unique_id"] == "s01") & (panel["ds"] == 2003)].assign(y=1.0)])
-    with pytest.raises(InputError, match=r"\(s01, 2003\).*more than one row"):
-        forecast_panel(twice, 2, "A")
-
-
-@pytest.mark.parametrize("value", ["12,5", "n/a", "inf", "abc"])
-def test_what_is_no_number_is_named(value: str) -> None:
-    panel = make_panel(2).astype({"y": object})
-    panel.loc[30, "y"] = value
-    with pytest.raises(InputError, match=rf"'{value}'.*s01.*2002"):
-        forecast_panel(panel, 2, "A")
-
-
 @pytest.mark.parametrize(
     ("ds", "freq"), [("2020-Q5", "Q"), ("20x0", "A"), ("2020-13", "M"), ("2020", "Q"), ("2020-Q1", "A")]
 )

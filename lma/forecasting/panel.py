@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lma.errors import UsageError
 from lma.forecasting.backtest import NO_BACKTEST, Backtest, forecast_at, run_backtest
 from lma.forecasting.combine import choose_champions
 from lma.forecasting.features import Windows, build_windows
 from lma.forecasting.intervals import Offsets, error_offsets, place_quantiles, running_scale
 from lma.forecasting.models import LONGEST_DIRECT, MODELS
+from lma.forecasting.periods import check_horizon
+from lma.forecasting.rounding import round_by_series
 from lma.forecasting.series import (
     Absence,
     Floats,
@@ -26,7 +27,6 @@ from lma.forecasting.series import (
 
 COLUMNS = ["unique_id", "h", "ds", "mean", "lo80", "hi80", "lo95", "hi95", "q50", "model_id", "reason"]
 ENOUGH_SERIES = 60
-LONGEST_HORIZON = 120
 DECIMALS = 6
 
 
@@ -61,14 +61,16 @@ def forecast_panel(
     """Forecasts of any panel: one row per unique_id and h, sorted, with exactly ``COLUMNS``.
 
     ``panel``: unique_id, ds (2020, 2020-Q2 or 2020-05), y in any unit; optional is_break (nothing before
-    the last break is used). ``pool``: further series of the same shape that the pooled model may learn
-    from. A series that cannot be forecast has one row with h = 0, its last period, no numbers and a reason:
-    TOO_SHORT (below 8 annual, 16 quarterly, 36 monthly values), SHORT_AFTER_BREAK, GAPS, ALL_MISSING.
+    the last break is used) and is_future (rows that have not happened). ``pool``: further series of the
+    same shape that the pooled model may learn from. A series that cannot be forecast has one row with
+    h = 0, its last period, no numbers and a reason: TOO_SHORT (below 8 annual, 16 quarterly, 36 monthly
+    values), SHORT_AFTER_BREAK, GAPS, ALL_MISSING, BAD_PERIOD, NOT_A_NUMBER, DUPLICATE_PERIOD,
+    FUTURE_PERIOD: see ``read_panel``.
     ``model_id`` is the model that made the row. Forecasts are not negative where no value of the history
     is. Nothing random is used: ``seed`` is accepted so that a caller can pass one everywhere, and changes
     nothing.
 
-    ``InputError`` for unreadable periods or numbers and for repeated keys; ``UsageError`` for horizon and
+    ``InputError`` where the table itself is wrong, or every series of it; ``UsageError`` for horizon and
     freq.
     """
     result = run_panel(panel, horizon, freq, pool)
@@ -77,8 +79,7 @@ def forecast_panel(
     out = pd.DataFrame(rows, columns=COLUMNS).sort_values(
         ["unique_id", "h"], kind="stable", ignore_index=True
     )
-    out[COLUMNS[3:9]] = out[COLUMNS[3:9]].astype(float).round(DECIMALS)
-    return _as_published(out, panel)
+    return _as_published(round_by_series(out, COLUMNS[3:9]), panel)
 
 
 def _forecast_rows(result: PanelForecast, place: int, horizon: int) -> list[tuple[object, ...]]:
@@ -99,7 +100,8 @@ def _as_published(out: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
     """Keys in the caller's own types, so that the result can be merged with the panel."""
     originals = {str(uid): uid for uid in panel["unique_id"].unique()}
     ids = out["unique_id"].map(originals)
-    years = out["ds"].astype(int) if pd.api.types.is_integer_dtype(panel["ds"]) else out["ds"]
+    are_years = pd.api.types.is_integer_dtype(panel["ds"]) and out["ds"].str.isdigit().all()
+    years = out["ds"].astype(int) if are_years else out["ds"]
     return out.assign(unique_id=ids, ds=years)
 
 
@@ -113,8 +115,7 @@ def run_panel(
     from threadpoolctl import threadpool_limits
 
     kind = frequency(freq)
-    if not 1 <= horizon <= LONGEST_HORIZON:
-        raise UsageError(f"horizon {horizon} is out of range: give 1 to {LONGEST_HORIZON} periods.")
+    horizon = check_horizon(horizon)
     targets, absences = read_panel(panel, kind)
     if not targets:
         return PanelForecast(kind, [], absences, NO_BACKTEST, [], {}, {})

@@ -1,4 +1,4 @@
-"""Panels in, series out: periods as whole numbers, the length ladder, gaps and breaks.
+"""Panels in, series out: the length ladder, gaps and breaks.
 
 A panel is a long table of ``unique_id, ds, y`` (and optionally ``is_break``). Every series either becomes a
 ``Series`` or an ``Absence`` with a reason code; none is dropped.
@@ -6,44 +6,35 @@ A panel is a long table of ``unique_id, ds, y`` (and optionally ``is_break``). E
 
 from __future__ import annotations
 
-import itertools
 import math
-import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lma.errors import InputError, UsageError
+from lma.forecasting.panel_rows import DEFECTS, Defect, describe_cell, refuse_table, tidy_rows
+from lma.forecasting.periods import (
+    FREQUENCIES,
+    Flags,
+    Frequency,
+    Periods,
+    format_period,
+    frequency,
+    parse_period,
+)
+
+__all__ = [
+    "FREQUENCIES", "Absence", "Floats", "Frequency", "Reason", "Series", "format_period", "frequency",
+    "is_count_like", "mean_step", "parse_period", "prepare_series", "read_panel",
+]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
-Periods = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
-Reason = Literal["TOO_SHORT", "SHORT_AFTER_BREAK", "GAPS", "ALL_MISSING"]
+Reason = Literal["TOO_SHORT", "SHORT_AFTER_BREAK", "GAPS", "ALL_MISSING"] | Defect
 
 LONGEST_FILLED_GAP = 2
 LARGEST_FILLED_SHARE = 0.2
-LARGEST_NUMBER = 1e15
-
-
-@dataclass(frozen=True)
-class Frequency:
-    """What one frequency asks of a series."""
-
-    code: str
-    season: int
-    min_points: int
-    min_train: int
-    scored_horizon: int
-
-
-FREQUENCIES = {
-    "A": Frequency("A", season=1, min_points=8, min_train=5, scored_horizon=5),
-    "Q": Frequency("Q", season=4, min_points=16, min_train=12, scored_horizon=8),
-    "M": Frequency("M", season=12, min_points=36, min_train=30, scored_horizon=12),
-}
 
 
 @dataclass(frozen=True)
@@ -70,141 +61,53 @@ class Series:
 
 @dataclass(frozen=True)
 class Absence:
-    """A series that cannot be forecast, and why."""
+    """A series that cannot be forecast: why, its last period, and the cell that is to blame, in words."""
 
     unique_id: str
     reason: Reason
     end: int
-
-
-# ---------------------------------------------------------------- periods
-
-
-def frequency(code: str) -> Frequency:
-    """The frequency of a code; ``UsageError`` lists the codes that exist."""
-    if code not in FREQUENCIES:
-        known = ", ".join(FREQUENCIES)
-        raise UsageError(
-            f"there is no frequency {code!r}. Frequencies: {known} (annual, quarterly, monthly)."
-        )
-    return FREQUENCIES[code]
-
-
-_PERIOD = re.compile(r"^(\d{4})(?:\.0)?(?:-?Q([1-4])|-(\d{2})(?:-\d{2}(?:[T ].*)?)?)?$")
-
-
-def parse_period(text: str, freq: Frequency) -> int | None:
-    """Period as a whole number (2020, 2020-Q2 -> 8081, 2020-05 -> 24244); None where it is no such period.
-
-    A date is read as the period it falls in. A year alone is no quarter and no month.
-    """
-    match = _PERIOD.match(text.strip())
-    if not match:
-        return None
-    year, quarter, month = match.group(1), match.group(2), match.group(3)
-    if month and not 1 <= int(month) <= 12:
-        return None
-    if freq.code == "A":
-        return None if quarter else int(year)
-    if freq.code == "Q":
-        number = int(quarter) if quarter else (int(month) + 2) // 3 if month else None
-        return None if number is None else int(year) * 4 + number - 1
-    return int(year) * 12 + int(month) - 1 if month else None
-
-
-def format_period(period: int, freq: Frequency) -> str:
-    """Period as text: 2020, 2020-Q2 or 2020-05."""
-    if freq.code == "A":
-        return f"{period:04d}"
-    year, part = divmod(period, freq.season)
-    return f"{year:04d}-Q{part + 1}" if freq.code == "Q" else f"{year:04d}-{part + 1:02d}"
+    cell: str = ""
 
 
 # ---------------------------------------------------------------- reading a panel
 
 
 def read_panel(panel: pd.DataFrame, freq: Frequency) -> tuple[list[Series], list[Absence]]:
-    """Series and absences of a panel, sorted by unique_id.
+    """Series and absences of a panel, each sorted by unique_id.
 
-    ``InputError`` where a column is missing, a period or a number cannot be read, or a key stands twice.
+    A series has no forecast, and a reason, where one of its periods cannot be read (BAD_PERIOD), a value is
+    text, infinite or beyond 1e15 (NOT_A_NUMBER), a period stands twice (DUPLICATE_PERIOD), a row is marked
+    ``is_future`` (FUTURE_PERIOD), or ``prepare_series`` finds too little. ``InputError`` for what is wrong
+    with the whole table: see ``tidy_rows``; and where every series has such a defect, for then the table,
+    and not a series, is wrong.
     """
     rows = tidy_rows(panel, freq)
-    ids, period = rows["unique_id"].to_numpy(), rows["period"].to_numpy(dtype=np.int64)
-    y, is_break = rows["y"].to_numpy(dtype=np.float64), rows["is_break"].to_numpy(dtype=np.bool_)
-    cuts = [0, *(np.flatnonzero(ids[1:] != ids[:-1]) + 1).tolist(), len(ids)]
+    defective = _defective_series(panel, rows, freq)
+    ids = rows["unique_id"].cat
+    if len(defective) == len(ids.categories):
+        raise refuse_table(panel, rows, freq)
+    period, y, is_break = (rows[name].to_numpy() for name in ("period", "y", "is_break"))
+    starts = np.flatnonzero(np.diff(ids.codes.to_numpy(), prepend=-1)).tolist()
     found = [
-        prepare_series(str(ids[first]), period[first:stop], y[first:stop], is_break[first:stop], freq)
-        for first, stop in itertools.pairwise(cuts)
+        defective[name]
+        if name in defective
+        else prepare_series(name, period[first:stop], y[first:stop], is_break[first:stop], freq)
+        for name, first, stop in zip(ids.categories, starts, [*starts[1:], len(rows)], strict=True)
     ]
     return [s for s in found if isinstance(s, Series)], [s for s in found if isinstance(s, Absence)]
 
 
-def tidy_rows(panel: pd.DataFrame, freq: Frequency) -> pd.DataFrame:
-    """Columns unique_id (text), period (whole number), y (float, NaN missing), is_break, sorted by key."""
-    absent = [name for name in ("unique_id", "ds", "y") if name not in panel.columns]
-    if absent:
-        found = ", ".join(map(str, panel.columns))
-        raise InputError(
-            f"the panel has no column {', '.join(absent)}: it has {found}. Rename to unique_id, ds, y."
+def _defective_series(panel: pd.DataFrame, rows: pd.DataFrame, freq: Frequency) -> dict[str, Absence]:
+    """Series with a wrong cell, by unique_id; of several wrong cells the worst, of these the first."""
+    wrong = rows[rows["defect"] < len(DEFECTS)].sort_values(["defect", "row"])
+    first = wrong.drop_duplicates("unique_id")
+    ends = rows.groupby("unique_id", observed=True)["period"].max()
+    return {
+        uid: Absence(uid, DEFECTS[defect], int(end), describe_cell(panel, row, DEFECTS[defect], freq))
+        for uid, defect, row, end in zip(
+            first["unique_id"], first["defect"], first["row"], ends[first["unique_id"]], strict=True
         )
-    if panel.empty:
-        raise InputError("the panel has no rows: give at least one row of unique_id, ds, y.")
-    unnamed = np.flatnonzero(panel["unique_id"].isna())
-    if len(unnamed):
-        raise InputError(f"row {unnamed[0] + 1} of the panel has no unique_id: fill it or remove the row.")
-    rows = panel[["unique_id", "ds"]].astype(str).reset_index(drop=True)
-    rows["period"] = _periods(rows, freq)
-    rows["y"] = _numbers(panel["y"], rows)
-    rows["is_break"] = _flags(panel)
-    _refuse_duplicates(rows)
-    return rows.sort_values(["unique_id", "period"], kind="stable", ignore_index=True)
-
-
-def _flags(panel: pd.DataFrame) -> Flags:
-    if "is_break" not in panel.columns:
-        return np.zeros(len(panel), dtype=np.bool_)
-    truths = panel["is_break"].astype(str).str.strip().str.lower().isin(["true", "1", "1.0"])
-    return truths.to_numpy(dtype=np.bool_)
-
-
-def _periods(rows: pd.DataFrame, freq: Frequency) -> pd.Series[int]:
-    known = {text: parse_period(text, freq) for text in rows["ds"].unique()}
-    unread = [text for text, period in known.items() if period is None]
-    if unread:
-        shape = {"A": "2020", "Q": "2020-Q2", "M": "2020-05"}[freq.code]
-        first = rows[rows["ds"] == unread[0]].index[0]
-        raise InputError(
-            f"{unread[0]!r} in column ds (unique_id {rows['unique_id'][first]!r}, row {first + 1}) is not a "
-            f"period of frequency {freq.code}: write it as {shape}, or give another freq."
-        )
-    return rows["ds"].map(known).astype(int)
-
-
-def _numbers(values: pd.Series[Any], rows: pd.DataFrame) -> Floats:
-    text = values.astype(object).where(values.notna(), None)
-    text = text.map(lambda cell: None if isinstance(cell, str) and not cell.strip() else cell)
-    numbers = np.array(pd.to_numeric(text, errors="coerce"), dtype=np.float64)
-    given = text.notna().to_numpy()
-    wrong = given & ~(np.abs(numbers) <= LARGEST_NUMBER)
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        where = f"unique_id {rows['unique_id'][row]!r}, ds {rows['ds'][row]!r}, row {row + 1}"
-        raise InputError(
-            f"{text.iloc[row]!r} in column y ({where}) is not a number a forecast can use "
-            f"({int(wrong.sum())} such rows): correct it, or leave it empty where it is missing."
-        )
-    return numbers
-
-
-def _refuse_duplicates(rows: pd.DataFrame) -> None:
-    key = ["unique_id", "period"]
-    twice = rows[rows.duplicated(key)].drop_duplicates(key)
-    if len(twice):
-        named = ", ".join(f"({row.unique_id}, {row.ds})" for row in twice.head(5).itertuples())
-        more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
-        raise InputError(
-            f"{named}{more}: more than one row for one (unique_id, ds) in the panel: keep one each."
-        )
+    }
 
 
 # ---------------------------------------------------------------- the ladder
