@@ -63,10 +63,11 @@ def print_scorecard(request: RunRequest, console: Console) -> None:
             f"the warehouse holds no scores for {', '.join(codes)}: run `lma run {' '.join(codes)}` first."
         )
     shown = scores[scores["horizon"] == 0].sort_values(
-        ["ref_area", "basis_kind", "economic_activity", "mase_ratio"], kind="stable"
+        ["ref_area", "basis_kind", "sex", "economic_activity", "mase_ratio"], kind="stable"
     )
     columns = [
         "ref_area",
+        "sex",
         "economic_activity",
         "basis_kind",
         "model_id",

@@ -20,7 +20,6 @@ from lma.forecasting.combine import choose_champions
 from lma.forecasting.features import build_windows
 from lma.forecasting.intervals import LEVELS, error_offsets, tidy_quantiles
 from lma.forecasting.models import FEWEST_WINDOWS, LABELS, MODELS
-from lma.forecasting.reconcile import reconcile_total, shrink_covariance
 from lma.forecasting.series import FREQUENCIES, Absence, Series, format_period, parse_period, read_panel
 
 ROOT = Path(__file__).parent.parent
@@ -350,51 +349,6 @@ def test_coverage_on_random_walks_is_near_nominal() -> None:
     inside95 = ((forecast["y"] >= forecast["lo95"]) & (forecast["y"] <= forecast["hi95"])).mean()
     assert 0.72 <= inside80 <= 0.88
     assert 0.90 <= inside95 <= 0.99
-
-
-# ---------------------------------------------------------------- reconciliation
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(1, 8), st.integers(0, 2**31), st.booleans())
-def test_sectors_always_sum_to_the_total(n_sectors: int, seed: int, certain: bool) -> None:
-    rng = np.random.default_rng(seed)
-    paths = np.abs(rng.normal(100, 80, (n_sectors + 1, 4)))
-    covariance = (
-        np.zeros((n_sectors + 1,) * 2)
-        if certain
-        else shrink_covariance(rng.normal(0, 10, (9, n_sectors + 1)))
-    )
-    given_paths = paths.copy()
-    out = reconcile_total(paths, covariance)
-    np.testing.assert_allclose(out[1:].sum(axis=0), out[0], atol=1e-9)
-    assert (out >= 0).all()
-    np.testing.assert_array_equal(paths, given_paths)
-
-
-def test_what_already_sums_does_not_move() -> None:
-    paths = np.array([[100.0, 110.0], [60.0, 66.0], [40.0, 44.0]])
-    np.testing.assert_allclose(reconcile_total(paths, np.diag([4.0, 1.0, 2.0])), paths)
-
-
-def test_same_as_the_general_minimum_trace_formula() -> None:
-    rng = np.random.default_rng(4)
-    errors = rng.normal(0, [9, 4, 3, 5], (12, 4))
-    covariance, base = shrink_covariance(errors), np.array([300.0, 120.0, 90.0, 70.0])
-    summing = np.vstack([np.ones(3), np.eye(3)])
-    inverse = np.linalg.inv(covariance)
-    general = summing @ np.linalg.solve(summing.T @ inverse @ summing, summing.T @ inverse @ base)
-    np.testing.assert_allclose(reconcile_total(base[:, None], covariance)[:, 0], general, rtol=1e-9)
-
-
-def test_shrinking_keeps_variances_and_weakens_correlations() -> None:
-    errors = np.random.default_rng(2).normal(0, 1, (8, 5)) + np.random.default_rng(3).normal(0, 1, (8, 1))
-    raw, shrunk = errors.T @ errors / 8, shrink_covariance(errors)
-    off = ~np.eye(5, dtype=bool)
-    np.testing.assert_allclose(np.diag(shrunk), np.diag(raw))
-    assert (np.abs(shrunk[off]) <= np.abs(raw[off]) + 1e-12).all()
-    assert np.abs(shrunk[off]).sum() < np.abs(raw[off]).sum()
-    assert (np.linalg.eigvalsh(shrunk) > 0).all()
 
 
 # ---------------------------------------------------------------- determinism

@@ -10,7 +10,6 @@ from lma.forecasting.backtest import Backtest
 from lma.forecasting.features import build_windows
 from lma.forecasting.intervals import conformal_quantile, running_scale
 from lma.forecasting.models import MODELS, Origin
-from lma.forecasting.reconcile import reconcile_total
 from lma.forecasting.scores import measure_coverage, score_series
 from lma.forecasting.series import FREQUENCIES, Series
 
@@ -58,15 +57,6 @@ def test_conformal_quantiles_by_hand() -> None:
     assert found == expected["quantile"].tolist()
 
 
-@pytest.mark.parametrize("scenario", ["05", "06"])
-def test_reconciliation_by_hand(scenario: str) -> None:
-    base, expected = _read(scenario)
-    found = reconcile_total(
-        base[["forecast"]].to_numpy(dtype=float), np.diag(base["variance"].to_numpy(dtype=float))
-    )
-    np.testing.assert_allclose(found[:, 0], expected["reconciled"], atol=1e-6)
-
-
 def test_scale_by_hand() -> None:
     history, expected = _read("07")
     scale = pd.Series(running_scale(history["value"].to_numpy(dtype=float)), index=history["year"])
@@ -74,5 +64,6 @@ def test_scale_by_hand() -> None:
 
 
 def test_every_case_is_used() -> None:
-    text = Path(__file__).read_text(encoding="utf-8")
+    tests = (Path(__file__), Path(__file__).parent / "test_forecast_structure.py")
+    text = "".join(path.read_text(encoding="utf-8") for path in tests)
     assert all(f'"{folder.name[:2]}"' in text for folder in CASES.iterdir())

@@ -193,7 +193,8 @@ def forecast_years(ref_area: str, forecasts: pd.DataFrame, otherwise: int = dt.d
 
     The newest figure is that of the kind (modelled before reported) with the most activities forecast.
     """
-    mine = forecasts[(forecasts["ref_area"] == ref_area) & (forecasts["horizon"] > 0)]
+    both_sexes = forecasts[(forecasts["ref_area"] == ref_area) & (forecasts["sex"] == "_T")]
+    mine = both_sexes[both_sexes["horizon"] > 0]
     detail = mine.groupby("basis_kind")["economic_activity"].nunique()
     mine = mine[mine["basis_kind"] == (detail.idxmax() if len(detail) else "modelled")]
     ahead = mine[mine["target_period"] > str(mine["origin_date"].max())]

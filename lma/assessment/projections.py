@@ -81,7 +81,9 @@ def projection_table(
         _add_base(table, row, latest(observations, **history, **cell))
         _add_forecasts(table, row, mine, columns)
         _add_score(
-            table, row, select(scores, ref_area=ref_area, economic_activity=activity.id, basis_kind=kind)
+            table,
+            row,
+            select(scores, ref_area=ref_area, sex="_T", economic_activity=activity.id, basis_kind=kind),
         )
     return table.frame()
 
@@ -206,7 +208,7 @@ def accuracy_table(
     ref_area: str, observations: pd.DataFrame, scores: pd.DataFrame, lineage: Lineage
 ) -> pd.DataFrame:
     """Cells of T12: one row per series with a backtest."""
-    mine = select(scores, ref_area=ref_area, horizon=0)
+    mine = select(scores, ref_area=ref_area, sex="_T", horizon=0)
     columns = accuracy_columns(mine)
     table = TableCells(ref_area, "T12", columns, lineage)
     for row, activity, kind in series_rows(select(observations, ref_area=ref_area), ref_area):

@@ -12,14 +12,14 @@ import pandas as pd
 
 from lma.contracts import table_contract
 from lma.errors import InputError, UsageError
-from lma.forecasting.backtest import Backtest
 from lma.forecasting.combine import JUDGED_ALONE
-from lma.forecasting.intervals import LEVELS, tidy_quantiles
+from lma.forecasting.intervals import LEVELS
 from lma.forecasting.models import LABELS, MODELS
 from lma.forecasting.panel import DECIMALS, PanelForecast, run_panel
-from lma.forecasting.reconcile import FEWEST_ERRORS, reconcile_total, shrink_covariance
+from lma.forecasting.reconcile import Key
 from lma.forecasting.scores import Inside, Score, measure_coverage, score_series
-from lma.forecasting.series import Absence, Floats
+from lma.forecasting.series import Absence
+from lma.forecasting.structure import SEXES, Judged, Member, Path, judge_sums, reconcile_members
 from lma.levels import KINDS, REVISIONS, UNCLASSIFIED, find_level
 
 TOTAL = "_T"
@@ -27,20 +27,10 @@ STANDARD = {
     "freq": "A", "indicator": "EMP", "sex": "_T", "age": "_T", "counterpart_area": "_Z",
     "occupation": "_T", "citizenship": "_T", "unit_measure": "PS",
 }  # fmt: skip
-LARGEST_GAP = 0.01
 NOTHING = "none"
+NO_SPLIT = "NO_SEX_SPLIT"
+"""Reason code: the sources publish this activity for both sexes together only."""
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Path:
-    """One path of one series: mean (horizon,), quantiles (horizon, level), and how it was reconciled, in
-    words.
-    """
-
-    mean: Floats
-    quantiles: Floats
-    reconciled: str
 
 
 @dataclass(frozen=True)
@@ -74,8 +64,8 @@ def forecast_country(
     latest figure. Nothing random is used; ``seed`` is accepted and changes nothing.
     """
     history = select_history(observations)
-    own = own_history(history, ref_area)
-    known = own[own["obs_value"].notna()]
+    own = own_history(select_history(observations, (TOTAL, *SEXES)), ref_area)
+    known = own[own["obs_value"].notna() & (own["sex"] == TOTAL)]
     ends = known.groupby("unique_id")["ds"].max()
     target_year = _target_year(
         ref_area, int(own["ds"].max()) if ends.empty else int(ends.max()), horizon, horizon_year
@@ -110,17 +100,19 @@ def _as_table(rows: list[Row], name: str) -> pd.DataFrame:
 # ---------------------------------------------------------------- history
 
 
-def select_history(observations: pd.DataFrame) -> pd.DataFrame:
+def select_history(observations: pd.DataFrame, sexes: tuple[str, ...] = (TOTAL,)) -> pd.DataFrame:
     """Annual employment series of all countries as a panel: unique_id, ds (year), y, is_break, and the
     row's own columns. Parts of countries (``CA-BC``) are not among them.
 
-    unique_id is basis_kind/ref_area/activity_revision/economic_activity.
+    unique_id is basis_kind/ref_area/activity_revision/economic_activity/sex.
     """
-    wanted = np.logical_and.reduce([observations[column] == value for column, value in STANDARD.items()])
+    alike = {name: code for name, code in STANDARD.items() if name != "sex"}
+    wanted = np.logical_and.reduce([observations[column] == value for column, value in alike.items()])
+    wanted &= observations["sex"].isin(sexes)
     rows: pd.DataFrame = observations[
         wanted & ~observations["ref_area"].str.contains("-", regex=False, na=False)
     ]
-    series = ["basis_kind", "ref_area", "activity_revision", "economic_activity"]
+    series = ["basis_kind", "ref_area", "activity_revision", "economic_activity", "sex"]
     ids = rows[series].astype(str).agg("/".join, axis=1) if len(rows) else pd.Series([], dtype=str)
     return rows.assign(unique_id=ids, ds=rows["time_period"].astype(int), y=rows["obs_value"].astype(float))
 
@@ -138,7 +130,10 @@ def find_sectors(history: pd.DataFrame, ref_area: str) -> dict[str, tuple[str, .
 
 
 def own_history(history: pd.DataFrame, ref_area: str) -> pd.DataFrame:
-    """Rows of the country's own series that are forecast; ``InputError`` where there is none."""
+    """Rows of the country's own series that are forecast; ``InputError`` where there is none.
+
+    By sex only what is forecast for both sexes, in the same classification.
+    """
     rows = history[(history["ref_area"] == ref_area) & history["activity_revision"].isin(REVISIONS)]
     sectors = find_sectors(history, ref_area)
     mine = [
@@ -146,14 +141,16 @@ def own_history(history: pd.DataFrame, ref_area: str) -> pd.DataFrame:
         for code, kind in zip(rows["economic_activity"], rows["basis_kind"], strict=True)
     ]
     own = rows[np.array(mine, dtype=bool)]
+    preferred = own["activity_revision"].map(REVISIONS.index)
+    both = preferred.where(own["sex"] == TOTAL)
+    best = both.groupby([own["basis_kind"], own["economic_activity"]]).transform("min")
+    own = own[preferred == best]
     if own.empty:
         raise InputError(
             f"{ref_area} has no annual employment (EMP, {TOTAL} or sectors) in marts.observations: "
             "refresh or ingest a source that has it."
         )
-    preferred = own["activity_revision"].map(REVISIONS.index)
-    best = preferred.groupby([own["basis_kind"], own["economic_activity"]]).transform("min")
-    return own[preferred == best]
+    return own
 
 
 # ---------------------------------------------------------------- forecasts
@@ -163,7 +160,7 @@ def list_forecasts(run: Run) -> list[Row]:
     """Rows of marts.forecasts: champion and naive of every series, one row of role none where there is no
     forecast.
     """
-    rows = [_absence_row(run, absence) for absence in run.result.absences]
+    rows = [_absence_row(run, absence) for absence in run.result.absences] + _unsplit_rows(run)
     for role in ("champion", "naive"):
         models = run.result.champions if role == "champion" else ["naive"] * len(run.result.targets)
         paths = reconciled_paths(run, models)
@@ -173,80 +170,39 @@ def list_forecasts(run: Run) -> list[Row]:
 
 
 def reconciled_paths(run: Run, models: list[str]) -> list[Path]:
-    """Path of every target by the given models, sectors reconciled with their total where possible."""
+    """Path of every target by the given models; sectors, sexes and totals reconciled where possible."""
     result = run.result
-    paths = [
-        Path(result.mean(p, m), result.quantiles(p, m), "no sectors to reconcile with")
-        for p, m in enumerate(models)
-    ]
-    for kind, sectors in run.sectors.items():
-        group = _group(run, kind, sectors)
-        obstacle = find_obstacle(run, kind, group)
-        if obstacle:
-            paths = [
-                Path(p.mean, p.quantiles, obstacle) if i in group.values() else p for i, p in enumerate(paths)
-            ]
-        else:
-            for place, path in _reconcile_group(run, list(group.values()), models, paths).items():
-                paths[place] = path
+    paths = [Path(result.mean(p, m), result.quantiles(p, m)) for p, m in enumerate(models)]
+    for kind in run.sectors:
+        members, judged = _members(run, kind), _judged(run, kind)
+        for place, path in reconcile_members(members, judged, paths, result.backtest, models).items():
+            paths[place] = path
     return paths
 
 
-def _group(run: Run, kind: str, sectors: tuple[str, ...]) -> dict[str, int]:
-    """Places of the total and its sectors among the targets, the total first, by activity."""
-    keys = [_key(run, series.unique_id) for series in run.result.targets]
-    found = {key["economic_activity"]: place for place, key in enumerate(keys) if key["basis_kind"] == kind}
-    return {code: found[code] for code in (TOTAL, *sectors) if code in found}
+def _members(run: Run, kind: str) -> dict[Key, Member]:
+    """The targets of one kind by (sex, activity), totals and both sexes first."""
+    found: dict[Key, Member] = {}
+    for place, series in enumerate(run.result.targets):
+        rows, key = run.rows[series.unique_id], _key(run, series.unique_id)
+        if key["basis_kind"] == kind:
+            code = (key["sex"], key["economic_activity"])
+            found[code] = Member(place, code, series, rows)
+    return found
 
 
-def find_obstacle(run: Run, kind: str, group: dict[str, int]) -> str:
-    """Why the sectors of a kind cannot be reconciled with their total, in words; empty where they can."""
-    published = {
-        _first(run, uid, "economic_activity") for uid in run.rows if _first(run, uid, "basis_kind") == kind
-    }
-    absent = sorted(published - set(group))
-    if TOTAL not in group or absent:
-        return f"not reconciled: no forecast for {', '.join(absent) or TOTAL}"
-    if len(group) == 1:
-        return "no sectors to reconcile with"
-    members = [run.result.targets[place] for place in group.values()]
-    if len({series.end for series in members}) > 1:
-        return "not reconciled: total and sectors end in different years"
-    total, parts = float(members[0].values[-1]), float(sum(series.values[-1] for series in members[1:]))
-    if abs(total - parts) > LARGEST_GAP * total:
-        year = members[0].end
-        return (
-            f"not reconciled: the sectors published for {year} sum to {parts:.0f}, the total is {total:.0f}"
-        )
-    return ""
+def _judged(run: Run, kind: str) -> list[Judged]:
+    published = _published(run, kind)
+    sectors = [code for code in run.sectors[kind] if (TOTAL, code) in published]
+    return judge_sums(_members(run, kind), list(published), (SEXES, sectors))
 
 
-def _reconcile_group(run: Run, places: list[int], models: list[str], paths: list[Path]) -> dict[int, Path]:
-    base = np.array([paths[place].mean for place in places])
-    errors = one_step_errors(run.result.backtest, places, models)
-    means = reconcile_total(base, shrink_covariance(errors)).round(DECIMALS)
-    means[0] = means[1:].sum(axis=0)
-    words = f"reconciled (MinT, shrunk covariance of {len(errors)} one-step errors)"
-    if len(errors) < FEWEST_ERRORS:
-        words = "reconciled (MinT, by variance or size: too few errors for a covariance)"
-    moved = means - base
+def _published(run: Run, kind: str) -> dict[Key, str]:
+    """Series ids of one kind by (sex, activity), forecast or not."""
+    keys = {uid: _key(run, uid) for uid in run.rows}
     return {
-        place: Path(
-            means[i], tidy_quantiles(paths[place].quantiles + moved[i][:, None], not_negative=True), words
-        )
-        for i, place in enumerate(places)
+        (key["sex"], key["economic_activity"]): uid for uid, key in keys.items() if key["basis_kind"] == kind
     }
-
-
-def one_step_errors(backtest: Backtest, places: list[int], models: list[str]) -> Floats:
-    """One-step errors (origins common to all, series) of each series' own model, in persons."""
-    columns = []
-    for place in places:
-        rows = backtest.series == place
-        errors = (backtest.actual[rows] - backtest.forecasts[models[place]][rows])[:, 0]
-        columns.append(pd.Series(errors, index=backtest.period[rows]))
-    aligned = pd.concat(columns, axis=1, join="inner").dropna()
-    return aligned.to_numpy(dtype=np.float64)
 
 
 def _path_rows(run: Run, place: int, model_id: str, role: str, path: Path) -> list[Row]:
@@ -257,7 +213,7 @@ def _path_rows(run: Run, place: int, model_id: str, role: str, path: Path) -> li
         "role": role,
         "origin_date": f"{series.end:04d}",
     }
-    inputs = _used_ids(run, place)
+    inputs = [*_used_ids(run, place), *path.borrowed]
     rows = []
     for h in range(1, run.target_year - series.end + 1):
         step = describe_step(run, place, model_id, path.reconciled, h)
@@ -310,6 +266,27 @@ def _absence_row(run: Run, absence: Absence) -> Row:
     return _forecast_row(
         key, 0, absence.end, "mean", "_Z", None, absence.reason, step, rows["observation_id"].tolist()
     )
+
+
+def _unsplit_rows(run: Run) -> list[Row]:
+    """One row of role none for every activity and sex that the sources do not publish apart."""
+    return [
+        _unsplit_row(run, uid, sex)
+        for kind in run.sectors
+        for (both, code), uid in _published(run, kind).items()
+        for sex in SEXES
+        if both == TOTAL and (sex, code) not in _published(run, kind)
+    ]
+
+
+def _unsplit_row(run: Run, unique_id: str, sex: str) -> Row:
+    rows = run.rows[unique_id]
+    last = rows[rows["ds"] == rows["ds"].max()]
+    key = {**_key(run, unique_id), "sex": sex, "model_id": NOTHING, "role": NOTHING}
+    key["origin_date"] = f"{int(last['ds'].iloc[0]):04d}"
+    step = f"no forecast: the sources publish {key['economic_activity']} for both sexes together only"
+    ids = [str(identifier) for identifier in last["observation_id"]]
+    return _forecast_row(key, 0, int(last["ds"].iloc[0]), "mean", "_Z", None, NO_SPLIT, step, ids)
 
 
 def _key(run: Run, unique_id: str) -> Row:

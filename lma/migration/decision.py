@@ -197,7 +197,7 @@ def _describe_coverage(room: _Room, activity: str) -> str:
     """Whether the activity has an employment forecast, and how far."""
     frame = room.forecasts
     mask = (frame["ref_area"] == room.country.ref_area) & (frame["economic_activity"] == activity)
-    rows = frame[mask & (frame["indicator"] == "EMP")]
+    rows = frame[mask & (frame["indicator"] == "EMP") & (frame["sex"] == "_T")]
     champion = rows[rows["role"] == "champion"]
     if not champion.empty:
         return f"employment forecast to {champion['target_period'].max()}"
