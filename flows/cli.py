@@ -348,16 +348,27 @@ def forecast(
 def forecast_panel(
     table: InTable,
     result: OutTable,
-    horizon: Horizon = DEFAULT_HORIZON,
-    freq: Annotated[str, typer.Option("--freq", help="A, Q or M.")] = "A",
+    horizon: Annotated[int, typer.Option("--horizon", help="Periods ahead, 1 to 120.")] = DEFAULT_HORIZON,
+    freq: Annotated[str, typer.Option("--freq", help="A (annual), Q (quarterly) or M (monthly).")] = "A",
 ) -> None:
-    """Forecast any panel: unique_id, ds, y -> unique_id, h, mean, lo80, hi80, lo95, hi95.
+    """Forecast any panel: unique_id, ds, y -> unique_id, h, ds, mean, quantiles, model_id, reason.
 
     Example: lma forecast-panel panel.csv forecasts.csv --horizon 5 --freq A
-    """
-    from flows.evaluate import forecast_user_panel
 
-    forecast_user_panel(table, result, horizon, freq, out)
+    IN has one row per series and period. `ds` is 2020, 2020-Q2, 2020-05 or a date in the period; an empty `y` is missing. A
+    column `is_break` (true, false) marks the first period after a break: nothing before the last one is used. OUT has a row
+    per series and period ahead: `mean`, `lo95` to `hi95`, the model that made it, and how it did against naive.
+
+    A series that cannot be forecast has one row with h = 0, no numbers and a reason; the others are forecast all the same:
+    TOO_SHORT (below 8 annual, 16 quarterly, 36 monthly values), SHORT_AFTER_BREAK, GAPS (too few values after a gap of three
+    periods, or over a fifth of them missing), ALL_MISSING, NOT_A_NUMBER (text, infinite, beyond 1e15), DUPLICATE_PERIOD,
+    BAD_PERIOD, FUTURE_PERIOD (a row dated after today).
+
+    Where a column is missing, a row has no unique_id, or no series at all can be read, nothing is written (exit code 11).
+    """
+    from flows.forecast_panel import forecast_user_panel
+
+    forecast_user_panel(table, result, horizon, freq, out, _narrate)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Questions an analyst asks by hand: a panel, a scorecard, a rule set, a scenario, two editions, disclosure."""
+"""Questions an analyst asks by hand: a scorecard, a rule set, a scenario, two editions, disclosure."""
 
 from __future__ import annotations
 
@@ -32,25 +32,6 @@ def _shown(value: object, number_format: str) -> str:
     if isinstance(value, float):
         return "" if pd.isna(value) else format(value, number_format)
     return "" if value is None else str(value)
-
-
-def forecast_user_panel(table: Path, result: Path, horizon: int, freq: str, console: Console) -> None:
-    """Forecast a panel from a file and write the forecasts to another."""
-    from lma.forecasting.panel import forecast_panel
-
-    if freq not in ("A", "Q", "M"):
-        raise UsageError(f"--freq {freq!r} is not known: use A (annual), Q (quarterly) or M (monthly).")
-    panel = user_tables.read_table(table)
-    forecasts = forecast_panel(panel, horizon, freq)
-    user_tables.write_table(forecasts, result)
-    refused = forecasts[forecasts["reason"] != ""]
-    n_all, n_refused = forecasts["unique_id"].nunique(), refused["unique_id"].nunique()
-    console.print(
-        f"{n_all - n_refused} series forecast, {n_refused} refused, written to {result}",
-        markup=False,
-    )
-    for record in refused.head(10).to_dict("records"):
-        console.print(f"  {record['unique_id']}: no forecast, {record['reason']}", markup=False)
 
 
 def print_scorecard(request: RunRequest, console: Console) -> None:

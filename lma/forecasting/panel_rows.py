@@ -6,6 +6,7 @@ What is wrong with a cell is the reason of its series, and of no other series.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lma.errors import InputError
-from lma.forecasting.periods import EXAMPLES, NO_PERIOD, Flags, Frequency, parse_periods
+from lma.forecasting.periods import EXAMPLES, NO_PERIOD, Flags, Frequency, begin_after, parse_periods
 
 LARGEST_NUMBER = 1e15
 MISSING = {"", "na", "nan", "<na>", "none", "null"}  # as R, pandas and SQL write an empty cell
@@ -44,6 +45,12 @@ def tidy_rows(panel: pd.DataFrame, freq: Frequency) -> pd.DataFrame:
     wrong = [bad_period, not_a_number, twice, _flags(panel, "is_future")]
     rows["defect"] = np.select(wrong, list(range(len(DEFECTS))), len(DEFECTS))
     return rows.sort_values(["unique_id", "period"], kind="stable", ignore_index=True)
+
+
+def mark_future(panel: pd.DataFrame, freq: Frequency, day: dt.date) -> pd.DataFrame:
+    """The panel with a column is_future: the period begins after the day, so nobody can have observed it."""
+    _check_columns(panel)
+    return panel.assign(is_future=begin_after(panel["ds"], freq, day))
 
 
 def _check_columns(panel: pd.DataFrame) -> None:
@@ -144,13 +151,14 @@ def advise(reason: Defect, freq: Frequency) -> str:
 
 
 def refuse_table(panel: pd.DataFrame, rows: pd.DataFrame, freq: Frequency) -> InputError:
-    """The error for a panel of which no series can be read: its commonest defect, with the first cells."""
+    """The error for a panel of which no series can be read: its commonest defect, with the first rows."""
     wrong = rows[rows["defect"] < len(DEFECTS)]
     place = int(wrong["defect"].mode()[0])
     found = wrong.loc[wrong["defect"] == place, "row"].sort_values()
     if DEFECTS[place] == "DUPLICATE_PERIOD":  # the second row of each pair
         keys = rows.set_index("row").loc[found, ["unique_id", "period"]]
         found = found[keys.duplicated().to_numpy()]
-    cells = [describe_cell(panel, row, DEFECTS[place], freq) for row in found.head(SHOWN)]
-    more = f" and {len(found) - SHOWN} more such rows" if len(found) > SHOWN else ""
-    return InputError(f"{'; '.join(cells)}{more}: {advise(DEFECTS[place], freq)}.")
+    more = ", ".join(str(row + 1) for row in found.head(SHOWN)) + (", ..." if len(found) > SHOWN else "")
+    such = f" ({len(found)} such rows: {more})" if len(found) > 1 else ""
+    cell = describe_cell(panel, int(found.iloc[0]), DEFECTS[place], freq)
+    return InputError(f"no series can be read: {cell}{such}: {advise(DEFECTS[place], freq)}.")

@@ -20,5 +20,6 @@ def round_by_series(forecasts: pd.DataFrame, columns: list[str]) -> pd.DataFrame
     decimals = (DIGITS - 1 - exponents).clip(FEWEST_DECIMALS, MOST_DECIMALS).astype(int)
     for places in decimals.unique():
         own = decimals == places
-        out.loc[own, columns] = out.loc[own, columns].round(places)
+        rows = out.loc[own, columns]  # numpy multiplies by a power of ten that is exact up to 22
+        out.loc[own, columns] = rows.round(places) if places <= 22 else rows.map(round, ndigits=places)
     return out

@@ -26,13 +26,23 @@ from lma.forecasting.periods import (
 )
 
 __all__ = [
-    "FREQUENCIES", "Absence", "Floats", "Frequency", "Reason", "Series", "format_period", "frequency",
+    "FREQUENCIES", "Absence", "Floats", "Frequency", "REASONS", "Reason", "Series", "format_period", "frequency",
     "is_count_like", "mean_step", "parse_period", "prepare_series", "read_panel",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 Reason = Literal["TOO_SHORT", "SHORT_AFTER_BREAK", "GAPS", "ALL_MISSING"] | Defect
 
+REASONS: dict[Reason, str] = {
+    "TOO_SHORT": "fewer than 8 annual, 16 quarterly or 36 monthly values",
+    "SHORT_AFTER_BREAK": "enough values, but too few after the last break",
+    "GAPS": "too few values after the last gap of three periods or more, or over a fifth of them missing",
+    "ALL_MISSING": "no value at all",
+    "BAD_PERIOD": "a cell of ds is no period of this frequency",
+    "NOT_A_NUMBER": "a cell of y is text, infinite, or beyond 1e15",
+    "DUPLICATE_PERIOD": "more than one row for one period",
+    "FUTURE_PERIOD": "a row is dated after today: a forecast starts from what has happened",
+}
 LONGEST_FILLED_GAP = 2
 LARGEST_FILLED_SHARE = 0.2
 
