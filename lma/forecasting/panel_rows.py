@@ -153,7 +153,7 @@ def advise(reason: Defect, freq: Frequency) -> str:
 def refuse_table(panel: pd.DataFrame, rows: pd.DataFrame, freq: Frequency) -> InputError:
     """The error for a panel of which no series can be read: its commonest defect, with the first rows."""
     wrong = rows[rows["defect"] < len(DEFECTS)]
-    place = int(wrong["defect"].mode()[0])
+    place = int(wrong.groupby("unique_id", observed=True)["defect"].min().mode()[0])
     found = wrong.loc[wrong["defect"] == place, "row"].sort_values()
     if DEFECTS[place] == "DUPLICATE_PERIOD":  # the second row of each pair
         keys = rows.set_index("row").loc[found, ["unique_id", "period"]]
