@@ -29,7 +29,7 @@ from panels import HARD_SOURCES, PANELS, Panel, build_panel, describe
 
 from lma.forecasting import intervals
 from lma.forecasting.panel import PanelForecast, run_panel
-from lma.forecasting.series import format_period, frequency, parse_period
+from lma.forecasting.periods import format_period, frequency, parse_period
 
 OURS = ("pooled", "global_ridge", "engine", "combination")
 """Models of the engine shown besides what it publishes, those that it has."""

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from lma import contracts
-from lma.forecasting.series import FREQUENCIES
+from lma.forecasting.periods import FREQUENCIES
 
 KEY = [
     "ref_area", "counterpart_area", "indicator", "sex", "age", "activity_revision", "economic_activity",
