@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from lma.contracts import table_contract
 from lma.errors import InputError, UsageError
 from lma.forecasting import forecast_country, forecast_panel
-from lma.forecasting.backtest import list_origins, run_backtest
+from lma.forecasting.backtest import list_fits, run_backtest, train
 from lma.forecasting.combine import choose_champions
 from lma.forecasting.features import build_windows
-from lma.forecasting.intervals import LEVELS, error_offsets, tidy_quantiles
-from lma.forecasting.models import FEWEST_WINDOWS, LABELS, MODELS
+from lma.forecasting.intervals import LEVELS, calibrate, conformal_quantile, tidy_quantiles
+from lma.forecasting.models import LABELS, MODELS, SINGLY
+from lma.forecasting.panel import COLUMNS, run_panel
+from lma.forecasting.pooled import FEWEST_WINDOWS, known_rows
 from lma.forecasting.series import FREQUENCIES, Absence, Series, format_period, parse_period, read_panel
 
 ROOT = Path(__file__).parent.parent
@@ -61,8 +63,7 @@ def panel_forecast() -> pd.DataFrame:
 
 
 def test_one_row_per_series_and_horizon(panel_forecast: pd.DataFrame) -> None:
-    expected = ["unique_id", "h", "ds", "mean", "lo80", "hi80", "lo95", "hi95", "q50", "model_id", "reason"]
-    assert list(panel_forecast.columns) == expected
+    assert list(panel_forecast.columns) == COLUMNS
     keys = list(zip(panel_forecast["unique_id"], panel_forecast["h"], strict=True))
     assert keys == [(f"s{i:02d}", h) for i in range(12) for h in range(1, 8)]
     assert panel_forecast.notna().all().all()
@@ -72,10 +73,10 @@ def test_one_row_per_series_and_horizon(panel_forecast: pd.DataFrame) -> None:
 
 
 def check_intervals(forecast: pd.DataFrame) -> None:
-    ordered = forecast[["lo95", "lo80", "q50", "hi80", "hi95"]].to_numpy()
+    ordered = forecast[["lo95", "lo80", "lo50", "q50", "hi50", "hi80", "hi95"]].to_numpy()
     assert np.isfinite(ordered).all()
     assert (np.diff(ordered, axis=1) >= -1e-6).all()
-    for low, high in (("lo80", "hi80"), ("lo95", "hi95")):
+    for low, high in (("lo50", "hi50"), ("lo80", "hi80"), ("lo95", "hi95")):
         width = (forecast[high] - forecast[low]).groupby(forecast["unique_id"])
         assert (width.diff().fillna(0) >= -1e-5).all()
 
@@ -166,7 +167,9 @@ def test_short_gap_is_filled_from_before_only() -> None:
     found, _ = read_panel(one_series([1, 2, 3, 4, 5, 6, NAN, NAN, 9, 10, 11, 12, NAN]), ANNUAL)
     assert found[0].values.tolist() == [1, 2, 3, 4, 5, 6, 6, 6, 9, 10, 11, 12]
     assert found[0].observed.sum() == 10
-    assert 2006 not in list_origins(found[0], ANNUAL, 10)
+    backtest = run_backtest(found, train(build_windows(found, ANNUAL, 5), ANNUAL, 5), ANNUAL, singly=False)
+    assert 2006 not in backtest.period
+    assert {2005, 2008} <= set(backtest.period)
 
 
 def test_constant_series_is_naive_and_says_so() -> None:
@@ -174,6 +177,7 @@ def test_constant_series_is_naive_and_says_so() -> None:
     rows = forecast[forecast["unique_id"] == "one"]
     assert rows["model_id"].tolist() == ["naive", "naive"]
     assert rows["mean"].tolist() == [5.0, 5.0]
+    assert rows["reason"].tolist() == ["CONSTANT", "CONSTANT"]
 
 
 def test_nothing_before_the_last_break_is_used() -> None:
@@ -212,7 +216,8 @@ def test_missing_column_and_bad_calls() -> None:
 
 def _backtest_forecasts(panel: pd.DataFrame, until: int) -> dict[str, np.ndarray]:
     series, _ = read_panel(panel, ANNUAL)
-    backtest = run_backtest(series, build_windows(series, ANNUAL, 5), ANNUAL)
+    trained = train(build_windows(series, ANNUAL, 5), ANNUAL, 5)
+    backtest = run_backtest(series, trained, ANNUAL, singly=True)
     seen = backtest.period <= until
     return {model_id: made[seen] for model_id, made in backtest.forecasts.items()}
 
@@ -233,11 +238,12 @@ def test_pooled_model_is_there_and_learns_from_other_series() -> None:
     panel = make_panel(10)
     series, _ = read_panel(panel, ANNUAL)
     assert len(build_windows(series, ANNUAL, 5).last) > FEWEST_WINDOWS
-    made = _backtest_forecasts(panel, 2018)["global_ridge"]
+    made = _backtest_forecasts(panel, 2018)["pooled"]
     other = panel.assign(y=np.where(panel["unique_id"] == "s09", panel["y"] ** 1.2, panel["y"]))
-    assert np.isfinite(made).all()
-    changed = _backtest_forecasts(other, 2018)["global_ridge"]
-    assert not np.allclose(made[:9], changed[:9])
+    changed = _backtest_forecasts(other, 2018)["pooled"]
+    assert np.isfinite(made[-1]).all()
+    both = np.isfinite(made) & np.isfinite(changed)
+    assert (made != changed)[both][:-1].any()
 
 
 def test_pool_is_learnt_from_but_not_forecast() -> None:
@@ -262,27 +268,32 @@ def test_champion_is_the_model_that_made_the_row() -> None:
             assert forecast.loc[one.unique_id, "mean"] == pytest.approx(one.values[-1] + step, abs=1e-5)
 
 
-def test_a_model_that_lost_to_naive_on_its_own_record_is_no_champion() -> None:
-    peers, own = np.full((200, 2), 1.0), np.full((8, 2), 1.0)
-    errors = {"naive": np.vstack([own, peers]), "better_elsewhere": np.vstack([own * 1.05, peers * 0.5])}
-    series = np.repeat(np.arange(26), 8)
-    available = {name: np.ones(26, dtype=bool) for name in errors}
-    champions = choose_champions(errors, series, available)
-    assert champions == ["naive"] + ["better_elsewhere"] * 25
+@pytest.mark.parametrize(
+    ("n_origins", "ratio", "champion"), [(8, 1.3, "naive"), (7, 1.3, "engine"), (8, 1.1, "engine")]
+)
+def test_naive_where_the_own_record_speaks_against_the_engine(
+    n_origins: int, ratio: float, champion: str
+) -> None:
+    naive, series = np.ones((n_origins, 2)), np.zeros(n_origins, dtype=int)
+    errors = {"naive": naive, "engine": naive * ratio}
+    assert choose_champions(errors, series, {"engine": np.array([True])}) == [champion]
 
 
-def test_a_short_series_is_judged_by_its_peers() -> None:
-    peers, own = np.full((200, 2), 1.0), np.full((3, 2), 1.0)
-    errors = {"naive": np.vstack([own, peers]), "better_elsewhere": np.vstack([own * 1.05, peers * 0.5])}
-    series = np.concatenate([np.zeros(3, dtype=int), np.repeat(np.arange(1, 26), 8)])
-    available = {name: np.ones(26, dtype=bool) for name in errors}
-    assert choose_champions(errors, series, available)[0] == "better_elsewhere"
+def test_an_engine_that_cannot_forecast_today_is_no_champion() -> None:
+    errors = {"naive": np.ones((12, 2)), "engine": np.zeros((12, 2))}
+    assert choose_champions(errors, np.zeros(12, dtype=int), {"engine": np.array([False])}) == ["naive"]
 
 
-def test_a_model_that_cannot_forecast_today_is_no_champion() -> None:
-    errors = {"naive": np.ones((12, 2)), "absent": np.zeros((12, 2))}
-    available = {"naive": np.array([True]), "absent": np.array([False])}
-    assert choose_champions(errors, np.zeros(12, dtype=int), available) == ["naive"]
+def test_own_record_is_published(panel_forecast: pd.DataFrame) -> None:
+    backtest = run_panel(make_panel(), 7, "A").backtest
+    first = backtest.series == 0
+    errors = {m: np.abs(backtest.actual - backtest.forecasts[m])[first] for m in ("engine", "naive")}
+    known = np.isfinite(errors["engine"])
+    row = panel_forecast.iloc[0]
+    assert row["n_origins"] == first.sum() == 24 - 5
+    assert row["mase_ratio"] == pytest.approx(
+        errors["engine"][known].sum() / errors["naive"][known].sum(), abs=1e-4
+    )
 
 
 def test_failing_model_takes_no_other_name_and_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,10 +303,10 @@ def test_failing_model_takes_no_other_name_and_fails_nothing(monkeypatch: pytest
         raise ValueError("tiny datasets")
 
     monkeypatch.setattr(statistical.AutoETS, "forecast", fail)
-    forecast = forecast_panel(make_panel(6), 2, "A")
-    assert len(forecast) == 12
-    failed = {"auto_ets", "damped", "median4", "combination"}
-    assert not set(forecast["model_id"]) & failed
+    result = run_panel(make_panel(6), 2, "A", singly=True)
+    failed = {"auto_ets", "damped", "median4"}
+    assert {m for m in SINGLY if np.isnan(result.forecasts[m]).all()} == failed
+    assert not set(result.champions) & failed
     made = _backtest_forecasts(make_panel(6), 2018)
     assert {model_id for model_id, rows in made.items() if np.isnan(rows).all()} == {
         *failed,
@@ -310,28 +321,61 @@ def test_every_model_has_a_label() -> None:
 # ---------------------------------------------------------------- intervals
 
 
+def _calibration_windows(n_series: int, length: int):  # type: ignore[no-untyped-def]
+    series, _ = read_panel(make_panel(n_series, length), ANNUAL)
+    return train(build_windows(series, ANNUAL, 5), ANNUAL, 5)
+
+
 def test_small_pools_use_all_horizons_by_the_square_root() -> None:
-    errors = np.random.default_rng(1).normal(0, 1, (12, 5)) * np.sqrt(np.arange(1, 6))
-    offsets = error_offsets(errors, 7)
-    assert offsets.across_horizons == (True,) * 7
-    assert offsets.n_errors == (60,) * 7
-    np.testing.assert_allclose(offsets.values[3], offsets.values[0] * 2)
+    trained = _calibration_windows(2, 12)
+    n = len(trained.windows.period)
+    errors = np.random.default_rng(1).normal(0, 1, (n, 5)) * np.sqrt(np.arange(1, 6))
+    known = trained.windows.period[:, None] + np.arange(1, 6) <= 2007
+    found = calibrate(trained.windows, errors, trained.changes["engine"], 2007, 7, ANNUAL)
+    assert found.across_horizons == (True,) * 7
+    assert found.n_errors == (known.sum(),) * 7
+    years = len(np.unique((trained.windows.period[:, None] + np.arange(1, 6))[known]))
+    widened = found.quantiles / np.sqrt(1 + np.minimum(np.arange(1, 8), 5) / years)[:, None]
+    np.testing.assert_allclose(widened[3], widened[0] * 2)
 
 
-def test_large_pools_use_their_own_horizon() -> None:
-    offsets = error_offsets(np.tile(np.linspace(-1, 1, 99)[:, None], (1, 5)), 5)
-    assert offsets.n_errors == (99,) * 5
-    np.testing.assert_allclose(offsets.values[0], [-0.979592, -0.816327, 0.0, 0.816327, 0.979592], atol=1e-6)
+def test_large_pools_use_their_own_horizon_and_are_widened_by_the_years() -> None:
+    trained = _calibration_windows(12, 24)
+    errors = np.full((len(trained.windows.period), 5), np.nan)
+    known = (trained.windows.period + 1 <= 2019) & (trained.windows.length >= ANNUAL.min_points)
+    errors[known, 0] = np.linspace(-1, 1, known.sum())
+    found = calibrate(trained.windows, errors, trained.changes["engine"], 2019, 1, ANNUAL)
+    assert found.n_errors == (12 * 16,)
+    high = conformal_quantile(np.linspace(-1, 1, 12 * 16), 0.9) * np.sqrt(1 + 1 / 16)
+    np.testing.assert_allclose(found.quantiles[0, [1, 3, 5]], [-high, 0.0, high])
+
+
+def test_errors_after_the_origin_do_not_calibrate() -> None:
+    trained = _calibration_windows(12, 24)
+    errors = np.where(trained.windows.period[:, None] + np.arange(1, 6) > 2012, 99.0, 1.0)
+    found = calibrate(trained.windows, errors, trained.changes["engine"], 2012, 5, ANNUAL)
+    assert found.quantiles.max() < 2
+
+
+def test_the_regression_is_fitted_every_three_years_and_at_the_end() -> None:
+    assert list_fits(np.array([2010, 2019]), ANNUAL) == [2010, 2013, 2016, 2019]
+    assert list_fits(np.array([8000, 8030]), FREQUENCIES["Q"]) == [8006, 8018, 8030]
+
+
+def test_what_the_regression_learns_from_is_dated_before_the_origin() -> None:
+    windows = _calibration_windows(6, 20).windows
+    rows = known_rows(windows, 3, 2008)
+    assert (windows.period[rows] + 3).max() == 2008
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(st.floats(-1e4, 1e4), min_size=5, max_size=5), min_size=1, max_size=6))
+@given(st.lists(st.lists(st.floats(-1e4, 1e4), min_size=7, max_size=7), min_size=1, max_size=6))
 def test_any_quantiles_are_tidied(rows: list[list[float]]) -> None:
     out = tidy_quantiles(np.array(rows), not_negative=True)
     assert (out >= 0).all()
     assert (np.diff(out, axis=1) >= -1e-9).all()
-    assert (np.diff(out[:, 3] - out[:, 1]) >= -1e-9).all()
-    assert (np.diff(out[:, 4] - out[:, 0]) >= -1e-9).all()
+    for lower in range(3):
+        assert (np.diff(out[:, 6 - lower] - out[:, lower]) >= -1e-9).all()
 
 
 def test_coverage_on_random_walks_is_near_nominal() -> None:
@@ -459,8 +503,8 @@ def test_country_has_champion_and_naive_to_the_target_year(
 ) -> None:
     forecasts = mauritius[0][mauritius[0]["role"] != "none"]
     counts = forecasts.groupby(["basis_kind", "economic_activity", "role"]).size()
-    assert (counts["modelled"] == 5 * 6).all()
-    assert (counts["reported"] == 10 * 6).all()
+    assert (counts["modelled"] == 5 * 8).all()
+    assert (counts["reported"] == 10 * 8).all()
     assert forecasts["target_period"].max() == "2030"
     assert (forecasts.loc[forecasts["role"] == "naive", "model_id"] == "naive").all()
     assert set(forecasts.loc[forecasts["output_type"] == "quantile", "output_type_id"]) == {

@@ -9,7 +9,7 @@ import pytest
 from lma.forecasting.backtest import Backtest
 from lma.forecasting.features import build_windows
 from lma.forecasting.intervals import conformal_quantile, running_scale
-from lma.forecasting.models import MODELS, Origin
+from lma.forecasting.models import MODELS, Asked
 from lma.forecasting.scores import measure_coverage, score_series
 from lma.forecasting.series import FREQUENCIES, Series
 
@@ -25,7 +25,8 @@ def _forecast(model_id: str, history: pd.DataFrame, horizon: int) -> np.ndarray:
     values = history["value"].to_numpy(dtype=float)
     series = Series("a", int(history["year"].iloc[0]), values, np.ones(len(values), dtype=bool))
     windows = build_windows([series], FREQUENCIES["A"], horizon)
-    return MODELS[model_id](Origin(series.end, horizon, 1, (values,), (0,), windows))[0]
+    asked = Asked(windows, np.array([len(windows.period) - 1]), (values,), horizon, 1, {})
+    return MODELS[model_id](asked)[0]
 
 
 @pytest.mark.parametrize(("scenario", "model_id"), [("01", "naive"), ("02", "drift")])
@@ -44,7 +45,15 @@ def test_scores_by_hand() -> None:
     )
     step = np.array([np.mean(np.abs(np.diff(history)))])
     backtest = Backtest(
-        np.array([0]), np.array([2018]), history[-1:], step, step, actual, {"naive": naive, "other": forecast}
+        np.array([0]),
+        np.array([2018]),
+        history[-1:],
+        step,
+        step,
+        actual,
+        {"naive": naive, "other": forecast},
+        np.array([0]),
+        None,
     )
     score = score_series(backtest, 0, "other", measure_coverage(backtest, "other"))[0]
     for measure, value in zip(expected["measure"], expected["value"], strict=True):

@@ -14,7 +14,7 @@ from lma.contracts import table_contract
 from lma.errors import InputError, UsageError
 from lma.forecasting.combine import JUDGED_ALONE
 from lma.forecasting.intervals import LEVELS
-from lma.forecasting.models import LABELS, MODELS
+from lma.forecasting.models import LABELS
 from lma.forecasting.panel import DECIMALS, PanelForecast, run_panel
 from lma.forecasting.reconcile import Key
 from lma.forecasting.scores import Inside, Score, measure_coverage, score_series
@@ -71,7 +71,7 @@ def forecast_country(
         ref_area, int(own["ds"].max()) if ends.empty else int(ends.max()), horizon, horizon_year
     )
     steps = target_year - (int(ends.min()) if len(ends) else target_year - 1)
-    result = run_panel(own, steps, "A", history)
+    result = run_panel(own, steps, "A", history, singly=True)
     by_series = {str(uid): rows for uid, rows in own.groupby("unique_id")}
     run = Run(result, by_series, target_year, find_sectors(history, ref_area))
     return _as_table(list_forecasts(run), "marts.forecasts"), _as_table(
@@ -350,7 +350,7 @@ def list_scores(run: Run) -> list[Row]:
     """
     backtest = run.result.backtest
     rows = []
-    for model_id in MODELS if run.result.targets else ():
+    for model_id in backtest.forecasts:
         inside = measure_coverage(backtest, model_id)
         for place in range(len(run.result.targets)):
             rows += _score_rows(run, place, model_id, inside)

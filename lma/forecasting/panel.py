@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from lma.forecasting.backtest import NO_BACKTEST, Backtest, forecast_at, run_backtest
+from lma.forecasting.backtest import NO_BACKTEST, Backtest, Trained, ask, run_backtest, train
 from lma.forecasting.combine import choose_champions
-from lma.forecasting.features import Windows, build_windows
-from lma.forecasting.intervals import Offsets, error_offsets, place_quantiles, running_scale
-from lma.forecasting.models import LONGEST_DIRECT, MODELS
+from lma.forecasting.features import build_windows
+from lma.forecasting.intervals import LEVELS, Calibration, calibrate, tidy_quantiles
+from lma.forecasting.models import ACROSS, MODELS, forecast_all
 from lma.forecasting.periods import check_horizon
 from lma.forecasting.rounding import round_by_series
 from lma.forecasting.series import (
@@ -25,14 +26,20 @@ from lma.forecasting.series import (
     read_panel,
 )
 
-COLUMNS = ["unique_id", "h", "ds", "mean", "lo80", "hi80", "lo95", "hi95", "q50", "model_id", "reason"]
-ENOUGH_SERIES = 60
+NUMBERS = ["mean", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95", "q50"]
+COLUMNS = ["unique_id", "h", "ds", *NUMBERS, "model_id", "mase_ratio", "n_origins", "reason"]
+PUBLISHED = (0.25, 0.75, 0.1, 0.9, 0.025, 0.975, 0.5)
+CONSTANT = "CONSTANT"
 DECIMALS = 6
 
 
 @dataclass(frozen=True)
 class PanelForecast:
-    """Everything a panel's forecast is made of; series 0..len(targets)-1 of the backtest are the targets."""
+    """Everything a panel's forecast is made of; series 0..len(targets)-1 of the backtest are the targets.
+
+    ``rows``: the last window of each target, -1 where it never moved; ``offsets``: how the intervals of a
+    model were calibrated; ``spread``: what its quantiles add to its path, (targets, horizon, level).
+    """
 
     freq: Frequency
     targets: list[Series]
@@ -40,19 +47,18 @@ class PanelForecast:
     backtest: Backtest
     champions: list[str]
     forecasts: dict[str, Floats]
-    offsets: dict[str, Offsets]
+    offsets: dict[str, Calibration]
+    spread: dict[str, Floats]
+    rows: npt.NDArray[np.int64]
 
     def mean(self, place: int, model_id: str) -> Floats:
         """Forecast path of one target by one model."""
         return np.asarray(self.forecasts[model_id][place], dtype=np.float64)
 
     def quantiles(self, place: int, model_id: str) -> Floats:
-        """Quantiles (horizon, level) of one target by one model."""
-        values = self.targets[place].values
-        scale = float(running_scale(values)[-1])
-        return place_quantiles(
-            self.mean(place, model_id), self.offsets[model_id], scale, not_negative=is_count_like(values)
-        )
+        """Quantiles (horizon, level) of one target by one model; its one value where it never moved."""
+        raw = self.mean(place, model_id)[:, None] + self.spread[model_id][place]
+        return tidy_quantiles(raw, not_negative=is_count_like(self.targets[place].values))
 
 
 def forecast_panel(
@@ -66,7 +72,9 @@ def forecast_panel(
     h = 0, its last period, no numbers and a reason: TOO_SHORT (below 8 annual, 16 quarterly, 36 monthly
     values), SHORT_AFTER_BREAK, GAPS, ALL_MISSING, BAD_PERIOD, NOT_A_NUMBER, DUPLICATE_PERIOD,
     FUTURE_PERIOD: see ``read_panel``.
-    ``model_id`` is the model that made the row. Forecasts are not negative where no value of the history
+    ``model_id`` is the model that made the row, ``mase_ratio`` its error relative to naive over the series' own
+    ``n_origins`` rolling origins. A series that never moved is forecast as its one value, with the reason
+    CONSTANT: no error was ever made, so its intervals say nothing. Forecasts are not negative where no value of the history
     is. Nothing random is used: ``seed`` is accepted so that a caller can pass one everywhere, and changes
     nothing.
 
@@ -79,21 +87,44 @@ def forecast_panel(
     out = pd.DataFrame(rows, columns=COLUMNS).sort_values(
         ["unique_id", "h"], kind="stable", ignore_index=True
     )
-    return _as_published(round_by_series(out, COLUMNS[3:9]), panel)
+    return _as_published(round_by_series(out, NUMBERS), panel)
 
 
 def _forecast_rows(result: PanelForecast, place: int, horizon: int) -> list[tuple[object, ...]]:
     series, model_id = result.targets[place], result.champions[place]
     mean, quantiles = result.mean(place, model_id), result.quantiles(place, model_id)
+    record = own_record(result.backtest, place, model_id)
+    reason = CONSTANT if result.rows[place] < 0 else ""
+    levels = [LEVELS.index(level) for level in PUBLISHED]
     return [
-        (series.unique_id, h + 1, format_period(series.end + h + 1, result.freq), mean[h],
-         quantiles[h, 1], quantiles[h, 3], quantiles[h, 0], quantiles[h, 4], quantiles[h, 2], model_id, "")
+        (series.unique_id, h + 1, format_period(series.end + h + 1, result.freq), mean[h], *quantiles[h, levels],
+         model_id, *record, reason)
         for h in range(horizon)
     ]  # fmt: skip
 
 
+def own_record(backtest: Backtest, place: int, model_id: str) -> tuple[float, int]:
+    """Error of a model relative to naive over the series' own origins (NaN without any), and their number."""
+    rows = slice(*np.searchsorted(backtest.series, [place, place + 1]))
+    errors, naive = (np.abs(backtest.actual[rows] - backtest.forecasts[m][rows]) for m in (model_id, "naive"))
+    both = np.isfinite(errors) & np.isfinite(naive)
+    base = float(naive[both].sum())
+    ratio = round(float(errors[both].sum()) / base, 4) if base > 0 else np.nan
+    return ratio, int(both.any(axis=1).sum())
+
+
 def _absence_row(absence: Absence, freq: Frequency) -> tuple[object, ...]:
-    return (absence.unique_id, 0, format_period(absence.end, freq), *[np.nan] * 6, "none", absence.reason)
+    numbers = [np.nan] * len(NUMBERS)
+    return (
+        absence.unique_id,
+        0,
+        format_period(absence.end, freq),
+        *numbers,
+        "none",
+        np.nan,
+        0,
+        absence.reason,
+    )
 
 
 def _as_published(out: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
@@ -109,20 +140,24 @@ def _as_published(out: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
 
 
 def run_panel(
-    panel: pd.DataFrame, horizon: int, freq: str, pool: pd.DataFrame | None = None
+    panel: pd.DataFrame, horizon: int, freq: str, pool: pd.DataFrame | None = None, *, singly: bool = False
 ) -> PanelForecast:
-    """All models at all origins for a panel: champions, paths and error quantiles. See ``forecast_panel``."""
+    """All models at all origins for a panel: champions, paths and error quantiles. See ``forecast_panel``.
+
+    With ``singly`` also the models that are fitted to each series by itself, for the scorecard; they take
+    many times as long as the rest.
+    """
     from threadpoolctl import threadpool_limits
 
     kind = frequency(freq)
     horizon = check_horizon(horizon)
     targets, absences = read_panel(panel, kind)
     if not targets:
-        return PanelForecast(kind, [], absences, NO_BACKTEST, [], {}, {})
+        return PanelForecast(kind, [], absences, NO_BACKTEST, [], {}, {}, {}, np.zeros(0, dtype=np.int64))
     with threadpool_limits(
         limits=1
     ):  # the order of additions, and so the last digits, must not depend on threads
-        return _run(targets, absences, _pool_series(pool, targets, kind), horizon, kind)
+        return _run(targets, absences, _pool_series(pool, targets, kind), horizon, kind, singly)
 
 
 def _pool_series(pool: pd.DataFrame | None, targets: list[Series], freq: Frequency) -> list[Series]:
@@ -133,38 +168,83 @@ def _pool_series(pool: pd.DataFrame | None, targets: list[Series], freq: Frequen
 
 
 def _run(
-    targets: list[Series], absences: list[Absence], pool: list[Series], horizon: int, freq: Frequency
+    targets: list[Series],
+    absences: list[Absence],
+    pool: list[Series],
+    horizon: int,
+    freq: Frequency,
+    singly: bool,
 ) -> PanelForecast:
-    companions, rest = split_pool(pool, ENOUGH_SERIES - len(targets))
-    panel = [*targets, *companions, *rest]
-    windows = build_windows(panel, freq, max(min(horizon, LONGEST_DIRECT), freq.scored_horizon))
-    backtest = run_backtest(panel[: len(targets) + len(companions)], windows, freq)
-    forecasts = _latest_forecasts(panel, len(targets), windows, freq, horizon)
-    errors = {model_id: backtest.scaled_errors(model_id) for model_id in MODELS}
+    near = max(min(horizon, freq.longest_direct), freq.scored_horizon)
+    trained = train(build_windows([*targets, *pool], freq, near), freq, near)
+    backtest = run_backtest(targets, trained, freq, singly=singly)
+    rows = find_last_windows(targets, trained)
+    forecasts = forecast_latest(targets, trained, rows, horizon, freq, singly=singly)
+    fallback = find_fallback(backtest, freq)
+    errors = {model_id: np.abs(backtest.scaled_errors(model_id)) for model_id in ("engine", fallback)}
     available = {model_id: np.isfinite(paths.sum(axis=1)) for model_id, paths in forecasts.items()}
-    sizes = {model_id: np.abs(e) for model_id, e in errors.items()}
-    champions = choose_champions(sizes, backtest.series, available)
-    offsets = {model_id: error_offsets(e, horizon) for model_id, e in errors.items()}
-    return PanelForecast(freq, targets, absences, backtest, champions, forecasts, offsets)
+    champions = choose_champions(errors, backtest.series, available, fallback)
+    champions = ["naive" if row < 0 else champion for champion, row in zip(champions, rows, strict=True)]
+    end = max(series.end for series in [*targets, *pool])
+    offsets = {
+        model_id: calibrate(
+            trained.windows, backtest.window_errors(model_id), trained.changes["engine"], end, horizon, freq
+        )
+        for model_id in {"engine", "naive", fallback}
+    }
+    spread = {model_id: spread_targets(offset, trained, rows) for model_id, offset in offsets.items()}
+    return PanelForecast(freq, targets, absences, backtest, champions, forecasts, offsets, spread, rows)
 
 
-def _latest_forecasts(
-    panel: list[Series], n_targets: int, windows: Windows, freq: Frequency, horizon: int
-) -> dict[str, Floats]:
-    """Forecasts of the targets from their own last periods: model_id -> (targets, horizon)."""
-    out = {model_id: np.full((n_targets, horizon), np.nan) for model_id in MODELS}
-    for period in sorted({series.end for series in panel[:n_targets]}):
-        places = [place for place in range(n_targets) if panel[place].end == period]
-        for model_id, paths in forecast_at(panel, places, period, windows, freq, horizon).items():
-            out[model_id][places] = paths
+def spread_targets(calibration: Calibration, trained: Trained, rows: npt.NDArray[np.int64]) -> Floats:
+    """What the quantiles add to the path of each target, (targets, horizon, level); 0 where it never moved."""
+    moved = rows[rows >= 0]
+    out = np.zeros((len(rows), *calibration.quantiles.shape))
+    offsets = calibration.offsets(trained.windows, trained.changes["engine"], moved)
+    out[rows >= 0] = offsets * trained.windows.scale[moved, None, None]
     return out
 
 
-def split_pool(pool: list[Series], wanted: int) -> tuple[list[Series], list[Series]]:
-    """Companions that are backtested beside a small panel, evenly spread over the pool, and the rest."""
-    if wanted <= 0 or not pool:
-        return [], pool
-    chosen = set(
-        np.unique(np.linspace(0, len(pool) - 1, min(wanted, len(pool))).round().astype(int)).tolist()
-    )
-    return [s for i, s in enumerate(pool) if i in chosen], [s for i, s in enumerate(pool) if i not in chosen]
+def find_last_windows(targets: list[Series], trained: Trained) -> npt.NDArray[np.int64]:
+    """Row of the window that ends where each target ends; -1 where it never moved and so has none."""
+    windows = trained.windows
+    places = np.arange(len(targets))
+    last = np.searchsorted(windows.series, places, side="right") - 1
+    ends = np.array([series.end for series in targets])
+    if not len(windows.series):
+        return np.full(len(targets), -1)
+    found = (last >= 0) & (windows.series[last] == places) & (windows.period[last] == ends)
+    return np.where(found, last, -1)
+
+
+def forecast_latest(
+    targets: list[Series],
+    trained: Trained,
+    rows: npt.NDArray[np.int64],
+    horizon: int,
+    freq: Frequency,
+    *,
+    singly: bool,
+) -> dict[str, Floats]:
+    """Forecasts of the targets from their last periods: model_id -> (targets, horizon).
+
+    A target that never moved is forecast as its one value by naive, and by no other model.
+    """
+    models = MODELS if singly else ACROSS
+    moved = np.flatnonzero(rows >= 0)
+    out = {model_id: np.full((len(targets), horizon), np.nan) for model_id in models}
+    made = forecast_all(ask(targets, trained, rows[moved], horizon, freq), models)
+    for model_id, paths in made.items():
+        out[model_id][moved] = paths
+    for place in np.flatnonzero(rows < 0):
+        out["naive"][place] = targets[place].values[-1]
+    return out
+
+
+def find_fallback(backtest: Backtest, freq: Frequency) -> str:
+    """The last value, or that of the season before, whichever erred less over the panel."""
+    if freq.season == 1:
+        return "naive"
+    naive, seasonal = (np.abs(backtest.scaled_errors(m)) for m in ("naive", "seasonal_naive"))
+    both = np.isfinite(naive) & np.isfinite(seasonal)
+    return "seasonal_naive" if seasonal[both].sum() < naive[both].sum() else "naive"

@@ -28,12 +28,13 @@ class Frequency:
     min_points: int
     min_train: int
     scored_horizon: int
+    longest_direct: int
 
 
 FREQUENCIES = {
-    "A": Frequency("A", season=1, min_points=8, min_train=5, scored_horizon=5),
-    "Q": Frequency("Q", season=4, min_points=16, min_train=12, scored_horizon=8),
-    "M": Frequency("M", season=12, min_points=36, min_train=30, scored_horizon=12),
+    "A": Frequency("A", season=1, min_points=8, min_train=5, scored_horizon=5, longest_direct=10),
+    "Q": Frequency("Q", season=4, min_points=16, min_train=12, scored_horizon=8, longest_direct=12),
+    "M": Frequency("M", season=12, min_points=36, min_train=30, scored_horizon=12, longest_direct=12),
 }
 WORDS = {"A": "annual", "Q": "quarterly", "M": "monthly"}
 EXAMPLES = {"A": "2020", "Q": "2020-Q2", "M": "2020-05"}

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lma.forecasting.backtest import Backtest
-from lma.forecasting.intervals import SMALL_POOL, error_offsets
+from lma.forecasting.intervals import LEVELS, SMALL_POOL, calibrate
 from lma.forecasting.series import Floats
 
 CLAIMS_NO_DIRECTION = ("naive",)
+WITH_INTERVALS = ("engine", "naive", "seasonal_naive")
+COVERAGE_ORIGINS = 10
 
 
 @dataclass(frozen=True)
@@ -42,20 +44,25 @@ class Inside:
 def measure_coverage(backtest: Backtest, model_id: str) -> Inside:
     """Honest coverage: at every origin the error quantiles come from outcomes dated at or before that origin.
 
-    Origins with fewer than 60 such errors in the whole panel are not scored.
+    Measured at the last ten origins of the panel, for the models whose intervals are published; origins at
+    which fewer than 60 such errors were known are not scored.
     """
-    errors = backtest.scaled_errors(model_id)
-    horizon = errors.shape[1]
-    due = backtest.period[:, None] + np.arange(1, horizon + 1)
-    eighty, ninety_five = np.full(errors.shape, np.nan), np.full(errors.shape, np.nan)
-    for origin in np.unique(backtest.period):
-        past = np.where(due <= origin, errors, np.nan)
-        if np.isfinite(past).sum() < SMALL_POOL:
+    eighty, ninety_five = (np.full(backtest.actual.shape, np.nan) for _ in range(2))
+    if backtest.trained is None or model_id not in WITH_INTERVALS:
+        return Inside(eighty, ninety_five)
+    windows, changes = backtest.trained.windows, backtest.trained.changes["engine"]
+    errors, own = backtest.window_errors(model_id), backtest.scaled_errors(model_id)
+    horizon = own.shape[1]
+    due = windows.period[:, None] + np.arange(1, errors.shape[1] + 1)
+    for origin in np.unique(backtest.period)[-COVERAGE_ORIGINS:]:
+        if (np.isfinite(errors) & (due <= origin)).sum() < SMALL_POOL:
             continue
-        here = backtest.period == origin
-        offsets = error_offsets(past, horizon).values
-        eighty[here] = _inside(errors[here], offsets[:, 1], offsets[:, 3])
-        ninety_five[here] = _inside(errors[here], offsets[:, 0], offsets[:, 4])
+        here = np.flatnonzero(backtest.period == origin)
+        calibration = calibrate(windows, errors, changes, int(origin), horizon, backtest.trained.freq)
+        offsets = calibration.offsets(windows, changes, backtest.rows[here])
+        at = {level: offsets[:, :, LEVELS.index(level)] for level in (0.025, 0.1, 0.9, 0.975)}
+        eighty[here] = _inside(own[here], at[0.1], at[0.9])
+        ninety_five[here] = _inside(own[here], at[0.025], at[0.975])
     return Inside(eighty, ninety_five)
 
 
