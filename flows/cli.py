@@ -383,6 +383,29 @@ def backtest(ref_areas: Countries = None, warehouse: WarehousePath = DEFAULT_WAR
 
 
 @app.command()
+def evaluate(
+    ref_areas: Countries = None,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+    n_origins: Annotated[
+        int, typer.Option("--origins", min=1, max=30, help="Years to forecast from again.")
+    ] = 5,
+    horizon: Annotated[int, typer.Option("--horizon", min=1, max=5, help="Years ahead.")] = DEFAULT_HORIZON,
+) -> None:
+    """Past forecasts against what came: as first published, and as the latest vintage has it.
+
+    Judged are the forecasts that editions published and hindcasts, told apart: the engine run again on the
+    figures up to an earlier year (hindcast_cut), and on what was known when each vintage came
+    (hindcast_vintage).
+
+    Example: lma evaluate MUS ARM --origins 5
+    """
+    from flows.hindsight import evaluate_only
+
+    request = _request(ref_areas, warehouse, "lma evaluate", horizon=horizon, offline=True)
+    evaluate_only(request, n_origins, _narrate, out)
+
+
+@app.command()
 def rate(
     method: Annotated[str, typer.Argument(help="Rule set: ba, oecd.")], table: InTable, result: OutTable
 ) -> None:

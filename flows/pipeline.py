@@ -1,4 +1,4 @@
-"""The table of contents of the project: refresh, check, forecast, balance, shortage, decision, assess, publish.
+"""The table of contents of the project: refresh, check, forecast, judge, balance, shortage, decision, assess, publish.
 
 ``step`` decides how each function is run: as the plain function it is (`lma run`), or as a Prefect task with
 retries and artifacts (``flows/deployments.py``). The functions and their order are the same.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows import assess, forecast, refresh
+from flows import assess, forecast, hindsight, refresh
 from flows.request import RunRequest, Step, call_directly
 from lma.contracts import Country
 
@@ -27,15 +27,18 @@ def run_pipeline(request: RunRequest, step: Step = call_directly) -> list[Path]:
 
 
 def assess_countries(run: refresh.Run, countries: list[Country], step: Step) -> list[Path]:
-    """From the observations to the editions of these countries: forecast, balance, shortage, decision, publication."""
+    """From the observations to the editions of these countries: forecast, hindsight, balance, shortage, decision, publication."""
     step(forecast.forecast_countries)(run, countries)
     for country in countries:
+        step(hindsight.judge_forecasts)(run, country)
         step(assess.balance_country)(run, country)
         step(assess.rate_shortages)(run, country)
         step(assess.decide_migration)(run, country)
         step(assess.assess_country)(run, country)
     step(assess.check_marts)(run, countries)
     folders = [step(assess.publish_country)(run, country) for country in countries]
+    for country, folder in zip(countries, folders, strict=True):
+        step(hindsight.keep_published)(run, country, folder.name)
     step(refresh.open_to_readers)(run)
     return folders
 

@@ -444,6 +444,16 @@ _NODE_TABLES = (
         value="mase", unit="'RATIO'", basis="null",
     ),
     _NodeTable(
+        "P:", "past_forecast", "marts.past_forecasts", "past_forecast_id",
+        ("evidence", "indicator", "ref_area", "sex", "economic_activity", "model_id", "'as of'", "as_of", "target_period",
+         "output_type", "output_type_id"), basis="'projection'",
+    ),
+    _NodeTable(
+        "E:", "past_forecast_score", "marts.past_forecast_scores", "past_score_id",
+        ("evidence", "indicator", "ref_area", "sex", "economic_activity", "outcome", "horizon"),
+        value="mae", basis="null",
+    ),
+    _NodeTable(
         "B:", "balance", "marts.balances", "balance_id",
         ("scenario", "ref_area", "economic_activity", "occupation", "time_period", "measure",
          "output_type", "output_type_id"),
@@ -860,10 +870,16 @@ class Warehouse:
                 "and run `lma refresh`: it is built again without these figures."
             )
 
-    def observations_as_of(self, as_of: dt.date, ref_area: str | Sequence[str] | None = None) -> pd.DataFrame:
-        """What ``marts.observations`` was at a date; it never sees later knowledge."""
+    def observations_as_of(
+        self,
+        as_of: dt.date,
+        ref_area: str | Sequence[str] | None = None,
+        any_of: Mapping[str, Collection[str]] | None = None,
+    ) -> pd.DataFrame:
+        """What ``marts.observations`` was at a date; it never sees later knowledge. ``any_of``: as for ``read``."""
         contract = contracts.table_contract("marts.observations")
-        return self._read("marts.observations_as_of($as_of)", contract, ref_area, {"as_of": as_of})
+        relation = "marts.observations_as_of($as_of)"
+        return self._read(relation, contract, ref_area, {"as_of": as_of}, any_of or {})
 
     def run_indicators(self, ref_areas: Sequence[str], folder: Path | None = None) -> int:
         """Rows of ``marts.indicators`` computed for these countries, in place of their former ones.

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted([*(ROOT / "lma").rglob("*.py"), *(ROOT / "flows").rglob("*.py")])
 FOUNDATION = {"lma", "lma.errors", "lma.contracts", "lma.contract_rules", "lma.whole_file"}
 RIM = {
-    "lma.snapshots", "lma.fetch", "lma.releases", "lma.withdrawals", "lma.records", "lma.warehouse", "lma.validation", "lma.publish",
-    "lma.user_tables",
+    "lma.snapshots", "lma.fetch", "lma.releases", "lma.withdrawals", "lma.kept_forecasts", "lma.records", "lma.warehouse",
+    "lma.validation", "lma.publish", "lma.user_tables",
 }  # fmt: skip
 CORE = {
     "lma.parsers", "lma.staging", "lma.published_text", "lma.classifications", "lma.levels", "lma.breaks", "lma.coherence",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from lma.assessment.accuracy import ACCURACY_SPEC, accuracy_table
 from lma.assessment.cells import Lineage
 from lma.assessment.changelog import CHANGE_SPEC, Comparison, change_table
 from lma.assessment.findings import FINDING_SPEC, collect_findings, finding_table, mark_suspected
@@ -21,8 +22,6 @@ from lma.assessment.migration import (
 )
 from lma.assessment.profile import PROFILE_SPEC, country_profile, sector_profile, sector_spec
 from lma.assessment.projections import (
-    ACCURACY_SPEC,
-    accuracy_table,
     chart_series,
     projection_spec,
     projection_table,
@@ -51,6 +50,7 @@ NOTES = {
     "N_PROJECTION": "A projection shows what happens if past patterns continue; it is not a forecast of policy.",
     "N_RECONCILED": "Sector means are adjusted so that they sum to the total.",
     "N_BACKTEST": "Each candidate was fitted on the figures up to an origin only, then compared with what followed.",
+    "N_VINTAGE": "Past forecasts are judged by growth since the origin within one vintage of the outcome: revised levels are told apart.",
     "N_EOE": "Export oriented enterprises, counts of the quarterly bulletin. The share is foreign over all workers of the same quarter.",
     "N_STOCK": "Migrant stock by country of birth or citizenship as the United Nations compile it; residents of all ages, not workers.",
     "N_CEILING": "The ceiling is a configured policy choice, not a rule of law; change it in the country's file.",
@@ -92,12 +92,18 @@ class Marts:
     revisions: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=table_contract("marts.revisions").column_names)
     )
+    past_forecast_scores: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(
+            columns=table_contract("marts.past_forecast_scores").column_names
+        )
+    )
 
     def lineage(self) -> Lineage:
         """Every id of these frames with what it came from."""
         keys = {
             "indicators": "indicator_id", "forecasts": "forecast_id", "forecast_scores": "score_id", "balances": "balance_id",
             "shortages": "shortage_id", "decisions": "decision_id", "corridors": "corridor_id", "revisions": "revision_id",
+            "past_forecast_scores": "past_score_id",
         }  # fmt: skip
         frames = [(getattr(self, name), id_column) for name, id_column in keys.items()]
         inputs = {
@@ -166,7 +172,10 @@ def assess(
             QUALITY_SPEC,
             quality_table(country, edition, observed, derived, marts.snapshots, lineage, findings),
         ),
-        (ACCURACY_SPEC, accuracy_table(code, observed, marts.forecast_scores, lineage)),
+        (
+            ACCURACY_SPEC,
+            accuracy_table(code, observed, marts.forecast_scores, marts.past_forecast_scores, lineage),
+        ),
         (FINDING_SPEC, finding_table(code, findings, lineage, growth)),
     ]
     laid_out = pd.concat([cells for _, cells in parts if len(cells)], ignore_index=True)

@@ -1,4 +1,4 @@
-"""T5 projection and T12 accuracy of the forecasts behind it."""
+"""T5 projection, and the series of its charts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from lma.assessment.accuracy import add_score_cell
 from lma.assessment.cells import Key, Lineage, TableCells
 from lma.assessment.profile import level_rows, series_rows
 from lma.assessment.selection import latest, select, single
@@ -172,89 +173,8 @@ def _add_growth(table: TableCells, row: Key, champion: pd.DataFrame, columns: li
 def _add_score(table: TableCells, row: Key, scores: pd.DataFrame) -> None:
     champion = single(scores, horizon=0, is_champion=True)
     absent = "no backtest: the series is too short or is not forecast"
-    _add_score_cell(table, row, "mase_ratio", champion, "mase_ratio", 2, "RATIO", 1, absent)
-    _add_score_cell(table, row, "n_origins", champion, "n_origins", 0, "NR", 1, absent)
-
-
-ACCURACY_SPEC = TableSpec(
-    "T12",
-    "Accuracy of the forecasts",
-    "Rolling-origin backtest of every candidate on the country's own series; errors relative to the naive model "
-    "(below 1 is better). No past edition exists yet to be scored.",
-    "Economic activity",
-    ("N_BACKTEST",),
-)
-
-
-def accuracy_columns(scores: pd.DataFrame) -> list[Key]:
-    """Columns of T12: the champion's record, then one ratio per candidate model."""
-    head = [
-        Key("champion", "Champion model"), Key("n_origins", "Backtest origins"), Key("mase", "MASE"),
-        Key("mase_ratio", "Error over the naive model's error"), Key("coverage_80", "Outcomes inside the 80 % interval, %"),
-        Key("coverage_95", "Outcomes inside the 95 % interval, %"), Key("bias", "Bias, persons"), Key("sign_hit", "Direction right, %"),
-    ]  # fmt: skip
-    return head + [
-        Key(f"ratio_{model}", f"Error ratio, {model}") for model in sorted(scores["model_id"].unique())
-    ]
-
-
-ACCURACY_CELLS = (
-    ("n_origins", 0, "NR", 1), ("mase", 2, "RATIO", 1), ("mase_ratio", 2, "RATIO", 1), ("coverage_80", 0, "PC", 100),
-    ("coverage_95", 0, "PC", 100), ("bias", 0, "PS", 1), ("sign_hit", 0, "PC", 100),
-)  # fmt: skip
-
-
-def accuracy_table(
-    ref_area: str, observations: pd.DataFrame, scores: pd.DataFrame, lineage: Lineage
-) -> pd.DataFrame:
-    """Cells of T12: one row per series with a backtest."""
-    mine = select(scores, ref_area=ref_area, sex="_T", horizon=0)
-    columns = accuracy_columns(mine)
-    table = TableCells(ref_area, "T12", columns, lineage)
-    for row, activity, kind in series_rows(select(observations, ref_area=ref_area), ref_area):
-        scored = select(mine, economic_activity=activity.id, basis_kind=kind)
-        _add_accuracy_row(table, row, scored, columns)
-    return table.frame()
-
-
-def _add_accuracy_row(table: TableCells, row: Key, scores: pd.DataFrame, columns: list[Key]) -> None:
-    champion = single(scores, is_champion=True)
-    absent = "no backtest: the series is too short or is not forecast"
-    if champion is None:
-        table.text(row, "champion", "no forecast")
-    else:
-        table.text(row, "champion", champion["model_id"], [champion["score_id"]])
-    for column, decimals, unit, factor in ACCURACY_CELLS:
-        _add_score_cell(table, row, column, champion, column, decimals, unit, factor, absent)
-    for key in columns[8:]:
-        record = single(scores, model_id=key.id.removeprefix("ratio_"))
-        _add_score_cell(table, row, key.id, record, "mase_ratio", 2, "RATIO", 1, absent)
-
-
-def _add_score_cell(
-    table: TableCells,
-    row: Key,
-    column_id: str,
-    record: Any,
-    measure: str,
-    decimals: int,
-    unit: str,
-    factor: int,
-    absent: str,
-) -> None:
-    if record is None or pd.isna(record[measure]):
-        table.empty(row, column_id, "[x]", absent if record is None else "not scored for this model")
-        return
-    table.number(
-        row,
-        column_id,
-        record[measure] * factor,
-        unit,
-        "projection",
-        [record["score_id"]],
-        record["step"],
-        decimals=decimals,
-    )
+    add_score_cell(table, row, "mase_ratio", champion, "mase_ratio", 2, "RATIO", 1, absent)
+    add_score_cell(table, row, "n_origins", champion, "n_origins", 0, "NR", 1, absent)
 
 
 def chart_series(ref_area: str, observations: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:

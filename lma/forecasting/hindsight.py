@@ -72,10 +72,16 @@ def _find_origins(forecasts: pd.DataFrame, observations: pd.DataFrame) -> pd.Dat
     ids = one.explode("inputs").rename(columns={"inputs": "observation_id"})
     figures = observations.drop_duplicates("observation_id")
     wanted = ["observation_id", *CELL, "obs_value", "source_id"]
-    found = ids.merge(figures[wanted], on=["observation_id", *SERIES])
+    found = ids.merge(_without_revision_of_totals(figures[wanted]), on=["observation_id", *SERIES])
     found = found[(found["time_period"] == found["origin_date"]) & found["obs_value"].notna()]
     found = found.rename(columns={"obs_value": "origin_value"}).drop_duplicates([*SERIES, "origin_date"])
     return found[[*SERIES, "origin_date", "origin_value", "activity_revision", "source_id"]]
+
+
+def _without_revision_of_totals(rows: pd.DataFrame) -> pd.DataFrame:
+    """The total of an economy is the same in every classification of its activities."""
+    is_total = rows["economic_activity"] == TOTAL
+    return rows.assign(activity_revision=rows["activity_revision"].mask(is_total, "_Z"))
 
 
 # ---------------------------------------------------------------- hindcasts
@@ -180,7 +186,8 @@ def _read_vintages(vintages: pd.DataFrame, priorities: Mapping[str, int]) -> pd.
         known=pd.to_datetime(rows["as_of"]),
         priority=rows["source_id"].map(priorities),
     )
-    return rows[[*CELL, "source_id", "known", "obs_value", "basis", "observation_id", "priority"]]
+    columns = [*CELL, "source_id", "known", "obs_value", "basis", "observation_id", "priority"]
+    return _without_revision_of_totals(rows[columns])
 
 
 def _add_origins(found: pd.DataFrame, figures: pd.DataFrame) -> pd.DataFrame:
@@ -203,7 +210,7 @@ def _add_origins(found: pd.DataFrame, figures: pd.DataFrame) -> pd.DataFrame:
 def _leave_out_broken(found: pd.DataFrame, breaks: pd.DataFrame) -> pd.DataFrame:
     """Without outcomes that lie behind a break of their own source; a change of source is none."""
     own = breaks[~breaks["break_reason"].fillna("").str.startswith("source changes")]
-    own = own[[*CELL, "source_id"]].rename(
+    own = _without_revision_of_totals(own[[*CELL, "source_id"]]).rename(
         columns={"source_id": "outcome_source", "time_period": "break_period"}
     )
     rows = found.reset_index(drop=True)
