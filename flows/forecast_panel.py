@@ -41,22 +41,21 @@ def forecast_user_panel(
     except InputError as error:  # the core knows rows, not files
         raise InputError(f"{table}: {error}") from error
     user_tables.write_table(forecasts, result)
-    done = forecasts[forecasts["reason"] == ""]
-    absences = read_panel(panel, kind)[1] if (forecasts["reason"] != "").any() else []
+    done = forecasts[forecasts["h"] > 0]
+    absences = read_panel(panel, kind)[1] if len(done) < len(forecasts) else []
     console.print(
         f"{done['unique_id'].nunique()} series forecast, {len(absences)} refused, written to {result}",
         markup=False,
     )
-    _tell_champions(done, console) if len(done) else _tell_nothing(kind.code, console)
+    if len(done):
+        _tell_champions(done, console)
+    else:
+        console.print(f"  no series was forecast: is {kind.code} the frequency of the panel?", markup=False)
     _tell_refusals(absences, result, console)
 
 
-def _tell_nothing(freq: str, console: Console) -> None:
-    console.print(f"  no series was forecast: is {freq} the frequency of the panel?", markup=False)
-
-
 def _tell_champions(forecasts: pd.DataFrame, console: Console) -> None:
-    """Which model made how many series, and how they did against naive."""
+    """Which model made how many series, how they did against naive, and which numbers say little."""
     first = forecasts.drop_duplicates("unique_id")
     counts = first["model_id"].value_counts()
     named = ", ".join(
@@ -71,15 +70,19 @@ def _tell_champions(forecasts: pd.DataFrame, console: Console) -> None:
             f"from {origins.min()} to {origins.max()} origins a series",
             markup=False,
         )
+    _tell_reasons("marked", first.loc[first["reason"] != "", "reason"], console)
+
+
+def _tell_reasons(what: str, reasons: pd.Series, console: Console) -> None:
+    from lma.forecasting.series import REASONS
+
+    for reason, n in reasons.value_counts().sort_index().items():
+        console.print(f"  {what} {reason}: {n} ({REASONS[str(reason)]})", markup=False)
 
 
 def _tell_refusals(absences: list[Any], result: Path, console: Console) -> None:
-    """Every reason with its meaning and count, and the first refused series with the cell to blame."""
-    from lma.forecasting.series import REASONS
-
-    counts = pd.Series([absence.reason for absence in absences]).value_counts()
-    for reason, n in counts.sort_index().items():
-        console.print(f"  {reason} {n}: {REASONS[reason]}", markup=False)
+    """Every reason with its count and meaning, and the first refused series with the cell to blame."""
+    _tell_reasons("refused", pd.Series([absence.reason for absence in absences], dtype=str), console)
     for absence in absences[:NAMED]:
         cell = f": {absence.cell}" if absence.cell else ""
         console.print(f"  {absence.unique_id}: no forecast, {absence.reason}{cell}", markup=False)

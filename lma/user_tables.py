@@ -49,8 +49,9 @@ def read_table(path: Path, as_text: tuple[str, ...] = ()) -> pd.DataFrame:
     except InputError:
         raise
     except Exception as error:  # every reader has its own family of errors; the user needs one sentence
+        said = " ".join(str(error).split())
         raise InputError(
-            f"{path} cannot be read as {ending[1:]}: {error}. Save it again as UTF-8 CSV with a header, or as Parquet."
+            f"{path} cannot be read as {ending[1:]}: {said}. Save it again as UTF-8 CSV with a header, or as Parquet."
         ) from error
 
 

@@ -33,7 +33,7 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Reason = Literal["TOO_SHORT", "SHORT_AFTER_BREAK", "GAPS", "ALL_MISSING"] | Defect
 
-REASONS: dict[Reason, str] = {
+REASONS: dict[str, str] = {
     "TOO_SHORT": "fewer than 8 annual, 16 quarterly or 36 monthly values",
     "SHORT_AFTER_BREAK": "enough values, but too few after the last break",
     "GAPS": "too few values after the last gap of three periods or more, or over a fifth of them missing",
@@ -42,6 +42,7 @@ REASONS: dict[Reason, str] = {
     "NOT_A_NUMBER": "a cell of y is text, infinite, or beyond 1e15",
     "DUPLICATE_PERIOD": "more than one row for one period",
     "FUTURE_PERIOD": "a row is dated after today: a forecast starts from what has happened",
+    "CONSTANT": "forecast as its one value: a series that never moved says nothing about how far it may",
 }
 LONGEST_FILLED_GAP = 2
 LARGEST_FILLED_SHARE = 0.2
