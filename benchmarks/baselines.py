@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 INTERVALS = {95: (0, 6), 80: (1, 5), 50: (2, 4)}
 SLOW = ("auto_arima", "auto_ces")
+POINTS_ONLY = ("auto_ces",)
+"""Its intervals are simulated, and take more than a second for a series of nine years."""
 MEMBERS = ("auto_ets", "dot", "damped", "drift")
 """Of the equal-weight median of cheap models, ``median4``."""
 
@@ -107,24 +109,28 @@ def _fit_or_read(histories: list[Floats], name: str, season: int, horizon: int, 
 def fit_model(histories: list[Floats], name: str, season: int, horizon: int) -> Forecasts:
     """One model on every history, with its own intervals, NaN where it fails; the first call, which compiles, is not timed."""
     warnings.filterwarnings("ignore", module="statsforecast")
-    model = model_of(name, season)
-    _fit_one(model, histories[0], horizon)
+    model, levels = model_of(name, season), None if name in POINTS_ONLY else list(INTERVALS)
+    _fit_one(model, histories[0], horizon, levels)
     start = time.process_time()
-    answers = np.array([_fit_one(model, history, horizon) for history in histories])
+    answers = np.array([_fit_one(model, history, horizon, levels) for history in histories])
     seconds = time.process_time() - start
     return Forecasts(answers[:, :, 0], answers[:, :, 1:], seconds)
 
 
-def _fit_one(model: Any, history: Floats, horizon: int) -> Floats:
+def _fit_one(model: Any, history: Floats, horizon: int, levels: list[int] | None) -> Floats:
     """Mean and quantiles (horizon, 1 + level) of one series; all NaN where the model fails."""
     unit, failed = float(np.mean(np.abs(history))) or 1.0, np.full((horizon, 1 + len(LEVELS)), np.nan)
     try:
         with np.errstate(all="ignore"):
-            answer = model.forecast(y=history / unit, h=horizon, level=list(INTERVALS))
+            answer = model.forecast(y=history / unit, h=horizon, level=levels)
     except Exception:
         return failed
     named = ["mean", "lo-95", "lo-80", "lo-50", "mean", "hi-50", "hi-80", "hi-95"]
-    out = np.column_stack([np.asarray(answer[name], dtype=np.float64) for name in named]) * unit
-    if not np.isfinite(out).all():
+    given = named if levels else named[:1]
+    out = failed.copy()
+    out[:, : len(given)] = (
+        np.column_stack([np.asarray(answer[name], dtype=np.float64) for name in given]) * unit
+    )
+    if not np.isfinite(out[:, : len(given)]).all():
         return failed
     return np.maximum(out, 0.0) if history.min() >= 0 else out
