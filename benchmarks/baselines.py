@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 INTERVALS = {95: (0, 6), 80: (1, 5), 50: (2, 4)}
-SLOW = ("auto_arima", "auto_ces")
+SLOW = ("auto_arima",)
 POINTS_ONLY = ("auto_ces",)
 """Its intervals are simulated, and take more than a second for a series of nine years."""
 MEMBERS = ("auto_ets", "dot", "damped", "drift")
@@ -63,7 +63,7 @@ def list_singles(season: int, *, is_slow_wanted: bool) -> list[str]:
     """Names of the single models for a frequency, naive first."""
     seasonal = ["seasonal_naive"] if season > 1 else []
     slow = list(SLOW) if is_slow_wanted else []
-    return ["naive", *seasonal, "drift", "auto_ets", "dot", "theta", "damped", *slow]
+    return ["naive", *seasonal, "drift", "auto_ets", "dot", "theta", "damped", "auto_ces", *slow]
 
 
 def fit_all(

@@ -9,7 +9,7 @@ the engine always runs. A window is one series at one origin; windows with a con
 
 Prints for each panel a table of all models at horizons 1-5 and 6-10 (quarterly 1-8, monthly 1-12), coverage by
 horizon, source and origin, and at the end the aims of the issue with margins. CHAMPION is what `forecast_panel`
-publishes: the champion of each series. --no-slow leaves out AutoARIMA and AutoCES.
+publishes: the champion of each series. --no-slow leaves out AutoARIMA. AutoCES gives points only.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from baselines import INTERVALS, LEVELS, SLOW, Floats, Forecasts, fit_all, list_singles
-from measures import Flags, Measures, Windows, measure, owa
+from measures import Flags, Measures, Windows, count_unsound, measure, owa
 from panels import HARD_SOURCES, PANELS, Panel, build_panel, describe
 
 from lma.forecasting import intervals
 from lma.forecasting.panel import PanelForecast, run_panel
 from lma.forecasting.periods import format_period, frequency, parse_period
 
-OURS = ("pooled", "global_ridge", "engine", "combination")
+OURS = ("smoothing", "pooled", "engine")
 """Models of the engine shown besides what it publishes, those that it has."""
 SPANS = {
     "A": {"1-5": slice(0, 5), "6-10": slice(5, 10)},
@@ -118,11 +118,10 @@ def collect_ours(result: PanelForecast, places: list[int], seconds: float) -> di
 
 def _collect(result: PanelForecast, places: list[int], names: list[str], seconds: float) -> Forecasts:
     mean = np.array([result.mean(place, name) for place, name in zip(places, names, strict=True)])
-    own = np.array([result.quantiles(place, name) for place, name in zip(places, names, strict=True)])
     quantiles = np.full((*mean.shape, len(LEVELS)), np.nan)
-    for k, level in enumerate(LEVELS):
-        if level in intervals.LEVELS:
-            quantiles[:, :, k] = own[:, :, intervals.LEVELS.index(level)]
+    if set(names) <= set(result.spread):  # the parts of the combination have no intervals of their own
+        own = np.array([result.quantiles(place, name) for place, name in zip(places, names, strict=True)])
+        quantiles = own[:, :, [intervals.LEVELS.index(level) for level in LEVELS]]
     return Forecasts(mean, quantiles, seconds)
 
 
@@ -140,6 +139,7 @@ def look_ahead(
         actual,
         np.array([np.mean(np.abs(step)) for step in steps]),
         np.array([np.sqrt(np.mean(step**2)) for step in steps]),
+        np.array([history.min() for history in histories]),
         np.array(ids, dtype=object),
         rows.drop_duplicates("unique_id")
         .set_index("unique_id")["source"]
@@ -265,6 +265,8 @@ def list_aims(outcome: Outcome, model: str) -> Iterator[Aim]:
     is_labour = role == "labour"
     for nominal, limit in {95: 0.01 if is_labour else 0.02, 80: 0.015 if is_labour else 0.03}.items():
         yield Aim(name, f"coverage {nominal} off by", model, _off(found[model], nominal), limit)
+    n_unsound = sum(count_unsound(outcome.windows, outcome.made[model]).values())
+    yield Aim(name, "windows with unsound quantiles", model, float(n_unsound), 0)
     if is_labour:
         yield from labour_interval_aims(outcome, model, span)
         ratio = found[model].interval_score / found["auto_ets"].interval_score
@@ -336,6 +338,10 @@ def report(outcome: Outcome, about: str, origins: list[str]) -> list[Aim]:
     print(f"\n## {outcome.name}: {about}\n\norigins {', '.join(origins)}", flush=True)
     absent = ", ".join(f"{reason} {n}" for reason, n in sorted(outcome.absent.items())) or "none"
     print(f"\nwindows the engine gives no forecast for, by reason: {absent}")
+    unsound = ", ".join(
+        f"{fault} {n}" for fault, n in count_unsound(outcome.windows, outcome.made["CHAMPION"]).items()
+    )
+    print(f"windows with quantiles {unsound}")
     print("champions: " + ", ".join(f"{name} {n}" for name, n in outcome.champions.most_common()))
     for title, span in outcome.spans.items():
         print(f"\nhorizons {title}\n\n{as_markdown(tabulate_models(outcome, span, every))}")
@@ -344,7 +350,7 @@ def report(outcome: Outcome, about: str, origins: list[str]) -> list[Aim]:
         table = tabulate_models(outcome, outcome.spans["1-5"], hard).drop(columns=["CPU s", "naive instead"])
         print(f"\nhard: CES and Eurostat, horizons 1-5\n\n{as_markdown(table)}")
     print(f"\nCHAMPION\n\n{as_markdown(tabulate_coverage(outcome, 'CHAMPION'))}", flush=True)
-    judged = [name for name in ("CHAMPION", "engine", "combination") if name in outcome.made]
+    judged = [name for name in ("CHAMPION", "engine") if name in outcome.made]
     return [aim for model in judged for aim in list_aims(outcome, model)]
 
 

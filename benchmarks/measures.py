@@ -20,11 +20,14 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Windows:
-    """What followed, by window: ``actual`` (window, horizon), ``step``, ``root_step``, and whose window it is."""
+    """What followed, by window: ``actual`` (window, horizon); ``step``, ``root_step`` and the ``least`` value up to
+    the origin; and whose window it is.
+    """
 
     actual: Floats
     step: Floats
     root_step: Floats
+    least: Floats
     unique_id: npt.NDArray[Any]
     source: npt.NDArray[Any]
     origin: npt.NDArray[Any]
@@ -93,6 +96,19 @@ def interval_score(actual: Floats, quantiles: Floats) -> Floats:
         total = total + (upper - lower) * alpha / 2 + missed
         weight += 1
     return total / weight
+
+
+def count_unsound(windows: Windows, made: Forecasts) -> dict[str, int]:
+    """Windows with quantiles that no interval should have: missing, out of order, negative, narrower later on."""
+    quantiles = made.quantiles[:, :, np.isfinite(made.quantiles).any(axis=(0, 1))]
+    slack = 1e-6 * np.nanmax(np.abs(quantiles), axis=(1, 2))
+    width = quantiles[:, :, -1] - quantiles[:, :, 0]
+    return {
+        "missing": int(np.isnan(quantiles).any(axis=(1, 2)).sum()),
+        "out of order": int((np.diff(quantiles, axis=2) < -slack[:, None, None]).any(axis=(1, 2)).sum()),
+        "negative": int(((quantiles < 0).any(axis=(1, 2)) & (windows.least >= 0)).sum()),
+        "narrower later on": int((np.diff(width, axis=1) < -slack[:, None]).any(axis=1).sum()),
+    }
 
 
 def owa(model: Measures, base: Measures) -> float:
