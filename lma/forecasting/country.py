@@ -4,17 +4,20 @@ out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lma.contracts import table_contract
+from lma.contracts import rule_set, table_contract
 from lma.errors import InputError, UsageError
 from lma.forecasting.combine import JUDGED_ALONE
 from lma.forecasting.intervals import LEVELS
+from lma.forecasting.level_breaks import adjust_levels
 from lma.forecasting.models import LABELS
+from lma.forecasting.outliers import find_passing
 from lma.forecasting.panel import DECIMALS, PanelForecast, run_panel
 from lma.forecasting.reconcile import Key
 from lma.forecasting.scores import Inside, Score, measure_coverage, score_series
@@ -50,21 +53,22 @@ def forecast_country(
     horizon_year: int | None = None,
     seed: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Forecasts and scorecard of employment (EMP, both sexes) of one country, in persons.
+    """Forecasts and scorecard of employment (EMP) of one country, in persons.
 
     ``observations``: rows of marts.observations of *all* countries: the pooled model learns from every
     annual employment series. Two histories are forecast, each on its own, modelled and reported: the total
-    and the finest complete level of each, nothing from before a series' last break. The last year is
-    ``horizon_year``, or ``horizon`` years after the country's latest figure. Champion and naive stand side
-    by side, with mean and quantiles .025 .1 .5 .9 .975; the sectors sum to the total for both. A series
-    without a forecast has one row, role none, with a reason.
+    and the finest complete level of each, both also by sex where that is published; before a break only the
+    growth is used. The last year is ``horizon_year``, or ``horizon`` years after the country's latest figure.
+    Champion and naive stand side by side, with mean and quantiles; sectors and sexes sum to their totals for
+    both. A series without a forecast has one row, role none, with a reason.
 
     Returns frames with exactly the columns of marts.forecasts and marts.forecast_scores. ``InputError``
     where the country has no annual employment at all; ``UsageError`` where horizon_year is not after the
     latest figure. Nothing random is used; ``seed`` is accepted and changes nothing.
     """
-    history = select_history(observations)
-    own = own_history(select_history(observations, (TOTAL, *SEXES)), ref_area)
+    rules = rule_set("breaks")
+    history = adjust_levels(select_history(observations), rules)
+    own = adjust_levels(own_history(select_history(observations, (TOTAL, *SEXES)), ref_area), rules)
     known = own[own["obs_value"].notna() & (own["sex"] == TOTAL)]
     ends = known.groupby("unique_id")["ds"].max()
     target_year = _target_year(
@@ -326,11 +330,14 @@ def _describe_history(run: Run, place: int) -> str:
     words = f"{len(used)} annual values {series.start}-{series.end}"
     if len(used) < len(series.values):
         words += f" ({len(series.values) - len(used)} missing filled with the value before)"
-    if (
-        series.start > int(run.rows[series.unique_id]["ds"].min())
-        and run.rows[series.unique_id]["is_break"].any()
-    ):
-        words += " (after the last break)"
+    words += _describe_breaks(run.rows[series.unique_id], series.start)
+    passing = [
+        series.start + place
+        for first, last in find_passing(series.values)
+        for place in range(first, last + 1)
+    ]
+    if passing:
+        words += f" ({_listed(passing)} stands out and passed, left as published)"
     projected = used.loc[used["basis"] == "projection", "ds"].tolist()
     if projected:
         words += f" (the publisher's own projection in {', '.join(map(str, projected))})"
@@ -339,6 +346,23 @@ def _describe_history(run: Run, place: int) -> str:
         if "modelled_estimate" in set(used["basis"])
         else words
     )
+
+
+def _describe_breaks(rows: pd.DataFrame, start: int) -> str:
+    """Which breaks were adjusted, and whether one was not and cuts the history."""
+    since = rows[rows["ds"] > start]
+    joined, suspected = since["is_joined"], since["is_suspected"]
+    words = "".join(
+        f" (values before the {kind}break of {_listed(since.loc[chosen, 'ds'])} brought to the level since)"
+        for kind, chosen in (("", joined & ~suspected), ("suspected ", joined & suspected))
+        if chosen.any()
+    )
+    is_cut = rows["is_break"].astype(bool).any() and start > int(rows["ds"].min())
+    return f"{words} (after the last break)" if is_cut else words
+
+
+def _listed(years: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(years)))
 
 
 # ---------------------------------------------------------------- scores

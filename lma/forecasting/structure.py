@@ -8,6 +8,7 @@ own horizon.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -71,16 +72,21 @@ def _find_obstacle(members: Mapping[Key, Member], whole: Key, parts: tuple[Key, 
         return f"not reconciled: no forecast for {', '.join(name_key(key) for key in absent)}"
     group = [members[key] for key in (whole, *parts)]
     year = min(member.series.end for member in group)
-    broken = [m for m in group if m.rows.loc[m.rows["ds"] > year, "is_break"].astype(bool).any()]
+    broken = [m for m in group if _breaks(m.rows)[m.rows["ds"] > year].any()]
     if broken:
         return f"not reconciled with {dimension}: {name_key(broken[0].key)} breaks after {year}"
     total, *found = (_published(member, year) for member in group)
     if not abs(total - sum(found)) <= LARGEST_GAP * total:
         return (
             f"not reconciled: the {dimension} published for {year} sum to {sum(found):.0f}, "
-            f"the total is {total:.0f}"
+            f"{_name_whole(whole)} is {total:.0f}"
         )
     return ""
+
+
+def _breaks(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Declared breaks, adjusted or not."""
+    return rows["is_break"].astype(bool) | (rows["is_joined"] & ~rows["is_suspected"])
 
 
 def _dimension(whole: Key, parts: tuple[Key, ...]) -> str:
@@ -90,6 +96,11 @@ def _dimension(whole: Key, parts: tuple[Key, ...]) -> str:
 def name_key(key: Key) -> str:
     """A key as a reader sees it: the activity, with the sex where it is not both."""
     return key[1] if key[0] == WHOLE else f"{key[1]}/{key[0]}"
+
+
+def _name_whole(key: Key) -> str:
+    name = "the total" if key[1] == WHOLE else key[1]
+    return name if key[0] == WHOLE else f"{name} of sex {key[0]}"
 
 
 def _published(member: Member, year: int) -> float:
@@ -105,19 +116,40 @@ def reconcile_members(
     models: Sequence[str],
 ) -> dict[int, Path]:
     """Paths of the members, by place, after reconciliation by every sum without an obstacle."""
-    usable = [s for s in judged if not s.obstacle]
+    out: dict[int, Path] = {}
+    for usable in split_connected([s for s in judged if not s.obstacle]):
+        out |= _reconcile_connected(members, usable, paths, backtest, models)
+    return {
+        m.place: _with_obstacles(out.get(m.place, paths[m.place]), m.key, judged) for m in members.values()
+    }
+
+
+def split_connected(sums: Sequence[Judged]) -> list[list[Judged]]:
+    """The sums in groups that share no series: what happens in one group changes nothing in another."""
+    groups: list[list[Judged]] = []
+    for new in sums:
+        mine = {new.whole, *new.parts}
+        linked = [g for g in groups if any(mine & {s.whole, *s.parts} for s in g)]
+        groups = [g for g in groups if g not in linked] + [[*itertools.chain(*linked), new]]
+    return groups
+
+
+def _reconcile_connected(
+    members: Mapping[Key, Member],
+    usable: Sequence[Judged],
+    paths: Sequence[Path],
+    backtest: Backtest,
+    models: Sequence[str],
+) -> dict[int, Path]:
     keys = [key for key in members if any(key in (s.whole, *s.parts) for s in usable)]
     sums = [(keys.index(s.whole), tuple(keys.index(part) for part in s.parts)) for s in usable]
     group = [members[key] for key in keys]
     places = [member.place for member in group]
-    errors = one_step_errors(backtest, places, models) if group else np.zeros((0, 0))
-    words = _describe(len(errors), group)
+    errors = one_step_errors(backtest, places, models)
     means = _reconcile_years(group, sums, [paths[p].mean for p in places], shrink_covariance(errors))
-    out = {
-        m.place: _obey(paths[m.place], mean, words, group, m) for m, mean in zip(group, means, strict=True)
-    }
+    words = _describe(len(errors), group)
     return {
-        m.place: _with_obstacles(out.get(m.place, paths[m.place]), m.key, judged) for m in members.values()
+        m.place: _obey(paths[m.place], mean, words, group, m) for m, mean in zip(group, means, strict=True)
     }
 
 
@@ -147,8 +179,6 @@ def _obey(path: Path, mean: Floats, words: str, group: Sequence[Member], mine: M
 def _reconcile_years(
     group: Sequence[Member], sums: Sequence[Sum], means: Sequence[Floats], covariance: Floats
 ) -> list[Floats]:
-    if not group:
-        return []
     ends = np.array([member.series.end for member in group])
     last = int(ends[0]) + len(means[0])
     out = [mean.copy() for mean in means]
