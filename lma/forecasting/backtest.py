@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lma.forecasting.combine import combine
-from lma.forecasting.features import Windows
+from lma.forecasting.features import Windows, build_windows
 from lma.forecasting.intervals import LARGEST_ERROR
 from lma.forecasting.models import ACROSS, SINGLY, Asked, Model, forecast_all
-from lma.forecasting.pooled import forecast_pooled
+from lma.forecasting.pooled import as_changes, forecast_pooled
 from lma.forecasting.series import Floats, Frequency, Series
 
 Rows = npt.NDArray[np.int64]
@@ -86,11 +86,14 @@ NO_BACKTEST = Backtest(
 )
 
 
-def train(windows: Windows, freq: Frequency, horizon: int) -> Trained:
+def train(panel: list[Series], freq: Frequency, horizon: int) -> Trained:
     """The models across the panel at every window, fitted anew every three years and at the end."""
+    windows, logs = (build_windows(panel, freq, horizon, logs=in_logs) for in_logs in (False, True))
     fits = list_fits(windows.period, freq)
     pooled = forecast_pooled(windows, fits, horizon)
-    return Trained(freq, windows, {"pooled": pooled, "engine": combine(windows, pooled)}, tuple(fits))
+    relative = as_changes(windows, logs, forecast_pooled(logs, fits, horizon))
+    made = {"pooled": pooled, "relative": relative, "engine": combine(windows, pooled, relative)}
+    return Trained(freq, windows, made, tuple(fits))
 
 
 def list_fits(period: Rows, freq: Frequency) -> list[int]:

@@ -1,8 +1,9 @@
-"""The combination: the pooled regression leaning on smoothing, trusted as far as rolling origins bear it out.
+"""The combination: regressions across the panel leaning on smoothing, trusted as far as rolling origins bear out.
 
-The mix is fixed: 70 parts pooled regression, 15 the best smoother, 15 the smoothed level without any trend,
-which holds back a regression that has only seen booms. How far the mix may move from the last value at all is
-learnt: at every origin, from all earlier outcomes of the panel, each calendar period counting once.
+The mix is fixed: 80 parts pooled regression, half of it on values and half on their logarithms, 10 the best
+smoother, 10 the smoothed level without any trend, which holds back a regression that has only seen booms. How
+far the mix may move from the last value at all is learnt: at every origin, from all earlier outcomes of the
+panel, each calendar period counting once.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from lma.forecasting.features import Windows
 from lma.forecasting.series import Floats
 from lma.forecasting.smoothing import MEMBERS
 
-MIX = {"pooled": 0.70, "best": 0.15, "level": 0.15}
+MIX = {"pooled": 0.8, "best": 0.1, "level": 0.1}
 WITHOUT_POOLED = ("averaged", "best", "theta", "drift")
 DOUBT, DOUBT_LEVEL = 1.5, 0.1
 SHARES = np.linspace(0.0, 1.0, 11)
 LARGEST_CHANGE = 20.0
 JUDGED_ALONE = 8
-WORSE_THAN_NAIVE = 1.2
+WORSE_THAN_NAIVE = 1.3
 
 
 def median_of(made: dict[str, Floats], *members: str) -> Floats:
@@ -30,15 +31,18 @@ def median_of(made: dict[str, Floats], *members: str) -> Floats:
     return np.asarray(np.median(np.stack([made[m] for m in members]), axis=0), dtype=np.float64)
 
 
-def combine(windows: Windows, pooled: Floats) -> Floats:
+def combine(windows: Windows, pooled: Floats, relative: Floats) -> Floats:
     """Scaled change (windows, horizon) of the combination, as known at each window's end.
 
-    Where the panel is too small for the pooled regression, the median of four smoothers stands in.
+    ``pooled``, ``relative``: the regressions on values and on logarithms, as scaled changes; where a history
+    is not positive the first stands alone, and where the panel is too small for either the median of four
+    smoothers stands in.
     """
     steps = pooled.shape[1]
     path = {member: windows.paths[place, :, :steps] for place, member in enumerate(MEMBERS)}
-    mixed = MIX["pooled"] * pooled + MIX["best"] * path["best"] + MIX["level"] * path["level"]
-    mixed = np.where(np.isfinite(pooled), mixed, np.median([path[m] for m in WITHOUT_POOLED], axis=0))
+    across = np.where(np.isfinite(relative), (pooled + relative) / 2, pooled)
+    mixed = MIX["pooled"] * across + MIX["best"] * path["best"] + MIX["level"] * path["level"]
+    mixed = np.where(np.isfinite(across), mixed, np.median([path[m] for m in WITHOUT_POOLED], axis=0))
     trust = measure_trust(windows, mixed, DOUBT)
     trust_level = measure_trust(windows, path["level"], DOUBT_LEVEL)
     return np.asarray(trust * mixed + (1 - trust) * trust_level * path["level"], dtype=np.float64)
@@ -94,7 +98,7 @@ def choose_champions(
     ``scaled_errors``: model -> (rows, horizons) of absolute error / scale, one row per series and origin;
     ``series``: whose row. ``available``: model -> (n,) True where the model forecasts the series today. The
     record speaks against the engine where its error over eight or more of the series' own origins is over
-    1.2 times that of ``fallback``. Choosing among more models, or at a ratio nearer 1, made the panels of
+    1.3 times that of ``fallback``. Choosing among more models, or at a ratio nearer 1, made the panels of
     docs/forecasting.md worse: a short record tells noise from skill too rarely.
     """
     n = len(available["engine"])

@@ -20,6 +20,7 @@ CLIP = 4.0
 SPANS = (3, 5, 8, 12)
 RECENT = 8
 CHUNK = 256
+SMALLEST = 1e-300  # its logarithm stands for that of zero, in rows that are not used
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,17 @@ class Windows:
         return np.asarray(level + changes * scale + self.season[rows, :steps], dtype=np.float64)
 
 
-def build_windows(panel: list[Series], freq: Frequency, horizon: int) -> Windows:
-    """Windows of all series with at least ``freq.min_train`` values that are not all one value."""
+def build_windows(panel: list[Series], freq: Frequency, horizon: int, *, logs: bool = False) -> Windows:
+    """Windows of all series with at least ``freq.min_train`` values that are not all one value.
+
+    With ``logs`` the same rows of the logarithms: changes are then relative. Rows whose history is not
+    positive throughout have scale 0 and no target there.
+    """
     order = sorted(range(len(panel)), key=lambda place: len(panel[place].values))
-    parts: list[Windows] = [
-        _windows_of(
-            [panel[p] for p in order[first : first + CHUNK]], order[first : first + CHUNK], freq, horizon
-        )
-        for first in range(0, len(order), CHUNK)
-    ]
+    parts: list[Windows] = []
+    for first in range(0, len(order), CHUNK):
+        places = order[first : first + CHUNK]
+        parts.append(_windows_of([panel[p] for p in places], places, freq, horizon, logs))
     joined = {
         name: np.concatenate([getattr(part, name) for part in parts], axis=1 if name == "paths" else 0)
         for name in Windows.__dataclass_fields__
@@ -70,31 +73,40 @@ def build_windows(panel: list[Series], freq: Frequency, horizon: int) -> Windows
     return Windows(**{name: v[:, sort] if name == "paths" else v[sort] for name, v in joined.items()})
 
 
-def _windows_of(chunk: list[Series], places: list[int], freq: Frequency, horizon: int) -> Windows:
+def _windows_of(chunk: list[Series], places: list[int], freq: Frequency, horizon: int, logs: bool) -> Windows:
     lengths = np.array([len(series.values) for series in chunk])
     values, observed = _padded(chunk, int(lengths.max()))
-    adjusted, season = remove_season(values, freq.season)
-    scale = running_scale(adjusted)
     at = np.arange(values.shape[1])
-    wanted = (at >= freq.min_train - 1) & (at < lengths[:, None]) & (scale > 0)
+    wanted = (at >= freq.min_train - 1) & (at < lengths[:, None]) & (_moves(values) > 0)
     series, ends = np.nonzero(wanted)
     rows: Rows = (series, ends)
-    starts = np.array([series.start for series in chunk])
+    positive = np.minimum.accumulate(values, axis=1)[rows] > 0
+    values = np.log(np.maximum(values, SMALLEST)) if logs else values
+    adjusted, season = remove_season(values, freq.season)
+    scale = running_scale(adjusted)
     level, unit = adjusted[rows], scale[rows]
+    usable = (unit > 0) & (positive if logs else True)
+    unit = np.where(usable, unit, 1.0)
     ahead = season[rows][:, np.arange(horizon) % season.shape[2]]
+    targets = _targets(values, observed & (at < lengths[:, None]), rows, ahead, level, unit)
     return Windows(
         series=np.array(places)[rows[0]],
-        period=starts[rows[0]] + rows[1],
+        period=np.array([one.start for one in chunk])[rows[0]] + rows[1],
         length=rows[1] + 1,
         last=values[rows],
         level=level,
-        scale=unit,
-        step=mean_steps(values)[rows],
+        scale=np.where(usable, unit, 0.0),
+        step=(_moves(values) / np.maximum(at, 1))[rows],
         shape=_shape(adjusted, scale, rows),
         paths=_paths(adjusted, rows, unit, horizon),
         season=ahead,
-        targets=_targets(values, observed & (at < lengths[:, None]), rows, ahead, level, unit),
+        targets=np.where(usable[:, None], targets, np.nan),
     )
+
+
+def _moves(values: Floats) -> Floats:
+    """Sum of the absolute steps up to every period, (series, period)."""
+    return np.asarray(np.cumsum(np.abs(np.diff(values, prepend=values[:, :1])), axis=1), dtype=np.float64)
 
 
 def _padded(chunk: list[Series], length: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
@@ -105,12 +117,6 @@ def _padded(chunk: list[Series], length: int) -> tuple[Floats, npt.NDArray[np.bo
         values[row, :n], values[row, n:] = series.values, series.values[-1]
         observed[row, :n] = series.observed
     return values, observed
-
-
-def mean_steps(values: Floats) -> Floats:
-    """Mean absolute step up to every period, (series, period): the scale of MASE; 0 at the first."""
-    moves = np.cumsum(np.abs(np.diff(values, prepend=values[:, :1])), axis=1)
-    return np.asarray(moves / np.maximum(np.arange(values.shape[1]), 1), dtype=np.float64)
 
 
 def _targets(

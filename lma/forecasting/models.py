@@ -51,6 +51,7 @@ ACROSS: dict[str, Model] = {
     "theta": lambda asked: smoothed_path(asked, "theta", 1.0),
     "smoothing": lambda asked: smoothed_path(asked, "averaged", CONTINUATION),
     "pooled": lambda asked: trained(asked, "pooled"),
+    "relative": lambda asked: trained(asked, "relative"),
     "engine": lambda asked: trained(asked, "engine"),
 }
 SINGLY: dict[str, Model] = {
@@ -70,7 +71,8 @@ LABELS = {
     "theta": "Theta (smoothed level and half the trend line)",
     "smoothing": "exponential smoothing averaged over a grid of parameters",
     "pooled": "robust regression trained across the panel",
-    "engine": "combination of the regression trained across the panel and exponential smoothing",
+    "relative": "robust regression trained across the panel, on logarithms",
+    "engine": "combination of regressions trained across the panel and exponential smoothing",
     "auto_ets": "AutoETS",
     "dot": "DynamicOptimizedTheta",
     "damped": "damped trend (ETS)",

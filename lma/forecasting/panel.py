@@ -10,7 +10,6 @@ import pandas as pd
 
 from lma.forecasting.backtest import NO_BACKTEST, Backtest, Trained, ask, run_backtest, train
 from lma.forecasting.combine import choose_champions
-from lma.forecasting.features import build_windows
 from lma.forecasting.intervals import LEVELS, Calibration, calibrate, tidy_quantiles
 from lma.forecasting.models import ACROSS, MODELS, forecast_all
 from lma.forecasting.periods import check_horizon
@@ -176,7 +175,7 @@ def _run(
     singly: bool,
 ) -> PanelForecast:
     near = max(min(horizon, freq.longest_direct), freq.scored_horizon)
-    trained = train(build_windows([*targets, *pool], freq, near), freq, near)
+    trained = train([*targets, *pool], freq, near)
     backtest = run_backtest(targets, trained, freq, singly=singly)
     rows = find_last_windows(targets, trained)
     forecasts = forecast_latest(targets, trained, rows, horizon, freq, singly=singly)

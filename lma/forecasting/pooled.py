@@ -17,12 +17,13 @@ from lma.forecasting.series import Floats
 
 FEWEST_WINDOWS = 60
 MOST_WINDOWS = 60_000
-PENALTY = 3000.0
+PENALTY = 10_000.0
 NEAR = 5  # horizons whose smoothed paths every horizon's regression sees
 LARGEST_PATH = 2 * CLIP
 LARGEST_TARGET = 20.0
 LEAST_DEVIATION = 0.05
 ITERATIONS, ITERATIONS_WARM = 8, 3
+LARGEST_RATIO = float(np.log(10.0))
 
 Rows = npt.NDArray[np.int64]
 
@@ -86,3 +87,15 @@ def fit_absolute(features: Floats, target: Floats, weights: Floats, start: Float
 
 def _reweigh(weights: Floats, errors: Floats) -> Floats:
     return np.asarray(weights / np.maximum(np.abs(errors), LEAST_DEVIATION), dtype=np.float64)
+
+
+def as_changes(windows: Windows, logs: Windows, relative: Floats) -> Floats:
+    """Scaled changes of the logarithms as scaled changes of the values; NaN where a history is not positive.
+
+    Never more than tenfold, or less than a tenth, of the level.
+    """
+    steps = relative.shape[1]
+    change = np.clip(relative * logs.scale[:, None], -LARGEST_RATIO, LARGEST_RATIO)
+    values = np.exp(logs.level[:, None] + change + logs.season[:, :steps])
+    scaled = (values - windows.level[:, None] - windows.season[:, :steps]) / windows.scale[:, None]
+    return np.where(logs.scale[:, None] > 0, scaled, np.nan)
