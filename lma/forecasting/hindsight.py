@@ -261,6 +261,8 @@ def compare(past: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     """
     wide = _widen(past)
     pairs = wide.merge(outcomes, on=ASKED)
+    if pairs.empty:
+        return pairs
     for name in ("mean", "naive", *QUANTILES.values()):
         seen, then = (pairs[column].to_numpy() for column in ("origin_value", "origin_then"))
         pairs[name] = accuracy.rebase(pairs[name].to_numpy(), seen, then)
