@@ -61,12 +61,15 @@ def shrink_covariance(errors: Floats) -> Floats:
     """Covariance of errors (rows: origins, columns: series) about zero, correlations shrunk towards none.
 
     The shrinkage is Schaefer and Strimmer's estimate, between 0 (as measured) and 1 (diagonal). Below three
-    errors there is no correlation; without any error every variance is zero.
+    errors all is zero, so that gaps are shared by size: variances of one or two errors cost more accuracy than
+    they bring (``python benchmarks/structure.py reconciliation``).
     """
     n = len(errors)
-    covariance = errors.T @ errors / max(n, 1)
+    if n < FEWEST_ERRORS:
+        return np.zeros((errors.shape[1],) * 2)
+    covariance = errors.T @ errors / n
     spread = np.sqrt(np.diag(covariance))
-    if n < FEWEST_ERRORS or not (spread > 0).all():
+    if not (spread > 0).all():
         return np.asarray(np.diag(np.diag(covariance)), dtype=np.float64)
     scaled = errors / spread
     correlation = scaled.T @ scaled / n

@@ -156,7 +156,7 @@ def _reconcile_connected(
 def _describe(n_errors: int, group: Sequence[Member]) -> str:
     words = f"reconciled (MinT, shrunk covariance of {n_errors} one-step errors)"
     if n_errors < FEWEST_ERRORS:
-        words = "reconciled (MinT, by variance or size: too few errors for a covariance)"
+        words = "reconciled (MinT, gaps shared by size: too few errors for a covariance)"
     ends = sorted({member.series.end for member in group})
     return f"{words}, figures published to {ends[-1]} kept" if len(ends) > 1 else words
 
