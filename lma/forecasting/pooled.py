@@ -16,13 +16,13 @@ from lma.forecasting.features import CLIP, Windows
 from lma.forecasting.series import Floats
 
 FEWEST_WINDOWS = 60
-MOST_WINDOWS = 60_000
+MOST_WINDOWS = 20_000
 PENALTY = 10_000.0
 NEAR = 5  # horizons whose smoothed paths every horizon's regression sees
 LARGEST_PATH = 2 * CLIP
 LARGEST_TARGET = 20.0
 LEAST_DEVIATION = 0.05
-ITERATIONS, ITERATIONS_WARM = 8, 3
+ITERATIONS, ITERATIONS_WARM = 8, 2
 LARGEST_RATIO = float(np.log(10.0))
 
 Rows = npt.NDArray[np.int64]
@@ -37,7 +37,7 @@ def features_at(windows: Windows, h: int) -> Floats:
 
 
 def known_rows(windows: Windows, h: int, origin: int) -> Rows:
-    """Windows whose target h periods ahead is dated at or before the origin, thinned evenly to 60,000."""
+    """Windows whose target h periods ahead is dated at or before the origin, thinned evenly to 20,000."""
     rows = np.flatnonzero((windows.period + h <= origin) & np.isfinite(windows.targets[:, h - 1]))
     return rows[:: len(rows) // MOST_WINDOWS + 1]
 
