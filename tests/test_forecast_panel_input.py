@@ -231,6 +231,46 @@ def test_an_odd_series_is_forecast(odd: pd.DataFrame, alone: bool) -> None:
         assert (mine[["mean", "lo80", "lo95"]] >= 0).all(axis=None)
 
 
+def spelled(freq: str, length: int) -> list[str]:
+    """So many periods, the last of them that of 2020-12."""
+    return (
+        pd.period_range(end="2020-12", periods=length, freq=f"{freq}-DEC" if freq != "M" else "M")
+        .astype(str)
+        .tolist()
+    )
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "beside"])
+@pytest.mark.parametrize(
+    "values",
+    [[5.0], [0.0], [1.0, 2.0], [1.0, 1.0, 1.0, 2.0]],
+    ids=["constant", "zeros", "up and down", "a peak"],
+)
+@pytest.mark.parametrize(("freq", "length"), [("A", 8), ("Q", 16), ("Q", 40), ("M", 36), ("M", 60)])
+def test_the_shortest_and_plainest_series_of_each_frequency_are_forecast(
+    freq: str, length: int, values: list[float], alone: bool
+) -> None:
+    plain = one(np.resize(values, length).tolist(), years=spelled(freq, length))
+    moving = one(np.random.default_rng(1).normal(50, 4, 70).tolist(), years=spelled(freq, 70), uid="moving")
+    forecast = forecast_panel(plain if alone else pd.concat([moving, plain]), 6, freq)
+    check_sound(forecast)
+    mine = forecast[forecast["unique_id"] == "one"]
+    assert mine["h"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert mine["mean"].between(min(values) - 0.1, max(values) + 0.1).all()
+
+
+@pytest.mark.parametrize("leap", [1e3, 1e9, 1e15])
+def test_a_series_that_leaps_does_not_speak_for_a_small_panel(leap: float) -> None:
+    """Two steady series and one that stood still and leapt: intervals of the two stay within sight of them."""
+    steady = [good("s1", 20), good("s2", 21)]
+    leaping = one([*(1.0 + np.arange(18) % 2 * 1e-9), leap, leap])
+    forecast = forecast_panel(pd.concat([*steady, leaping]), 3, "A")
+    check_sound(forecast)
+    others = forecast[forecast["unique_id"] != "one"]
+    assert others["hi95"].max() < 10 * 600
+    assert forecast["hi95"].max() < 1000 * leap
+
+
 @pytest.mark.parametrize("size", [1e-12, 1e-6, 1e6, 1e12])
 def test_the_unit_does_not_matter(size: float) -> None:
     """Shares, persons or pesos: the same forecast in another unit."""

@@ -31,7 +31,7 @@ YEARS_CALIBRATED = 30
 SPREAD_PENALTY = 100.0
 SMALLEST_ERROR = 0.1
 TRENDED = (0, 1, 3, 4)  # smoothers with a trend: their disagreement tells an uncertain one
-LARGEST_ERROR = 1e6  # a series that all but stood still before a jump must not make quantiles infinite
+LARGEST_ERROR = 100.0  # one error in a thousand: a series that leaps must not speak for a small panel
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,8 @@ def last_season(asked: Asked) -> Floats:
     """The value one season earlier; NaN for annual series, which have no season."""
     if asked.season == 1:
         return np.full((len(asked.rows), asked.horizon), np.nan)
-    return np.array([np.resize(history[-asked.season :], asked.horizon) for history in asked.histories])
+    seasons = [np.resize(history[-asked.season :], asked.horizon) for history in asked.histories]
+    return np.array(seasons).reshape(len(asked.rows), asked.horizon)
 
 
 def damped_form(asked: Asked) -> str:
@@ -148,7 +149,8 @@ def fit_each(asked: Asked, name: str, **options: Any) -> Floats:
     import statsforecast.models as statistical
 
     model = getattr(statistical, name)(**options)
-    return np.array([_fit_one(model, history, asked.horizon) for history in asked.histories])
+    fitted = [_fit_one(model, history, asked.horizon) for history in asked.histories]
+    return np.array(fitted).reshape(len(asked.rows), asked.horizon)
 
 
 def _fit_one(model: Any, history: Floats, horizon: int) -> Floats:
