@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lma.contracts import table_contract
@@ -120,7 +120,8 @@ def test_where_all_is_certain_the_gap_is_shared_by_size() -> None:
 # ---------------------------------------------------------------- properties
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
+@example({*CROSS} - {("F", "SRV"), ("M", "AGR"), ("M", "SRV")}, 233344, False)
 @given(st.sets(st.sampled_from(CROSS), min_size=1), st.integers(0, 2**31), st.booleans())
 def test_every_sum_holds_to_the_last_bit_and_nothing_is_negative(
     chosen: set[tuple[str, str]], seed: int, certain: bool
@@ -147,6 +148,15 @@ def test_the_order_of_the_series_does_not_matter(order: list[int], seed: int) ->
     keys = [CROSS[i] for i in order]
     turned = reconcile(path[order], find_sums(keys, (SEXES, SECTORS)), covariance[np.ix_(order, order)])
     np.testing.assert_allclose(turned, straight[order], atol=8 / 64)
+
+
+def test_two_divisions_of_a_total_are_both_settled_without_going_below_zero() -> None:
+    """By sex 1 + 1 grains, by sector 0.6 + 0 of a grain: the sector that is larger takes up the difference."""
+    path = np.array([2.0, 1.0, 1.0, 0.6, 0.0]) / 64
+    found = settle_sums(path, [(0, (3, 4)), (0, (1, 2))]) * 64
+    assert found.tolist() == [2, 1, 1, 2, 0]
+    turned = settle_sums(np.array([2.0, 1.4, 0.0, 1.0, 1.0]) / 64, [(0, (3, 4)), (0, (1, 2))]) * 64
+    assert turned.tolist() == [2, 2, 0, 1, 1]
 
 
 def test_settling_moves_nothing_by_more_than_its_roundings() -> None:

@@ -119,20 +119,21 @@ def _project(path: Floats, constraints: Floats, weight: Floats) -> Floats:
 def settle_sums(path: Floats, sums: Sequence[Sum]) -> Floats:
     """The path on the grid, with every sum exact: parts are rounded, wholes are added up.
 
-    Where a whole is divided twice, by sector and by sex, and the two divisions share no finer parts, the
-    largest part of the second takes up the rounding.
+    Where a whole is divided twice, by sector and by sex, and the two divisions share no finer parts, the whole
+    is the larger of the two and the largest part of the other takes up the difference: nothing falls below zero.
     """
-    wholes = {whole for whole, _ in sums}
-    out, settled = np.round(path * GRID) / GRID, {i for i in range(len(path)) if i not in wholes}
-    waiting = list(sums)
+    out, waiting = np.round(path * GRID) / GRID, {whole for whole, _ in sums}
+    wholes, in_sums = waiting.copy(), [part for _, parts in sums for part in parts]
     while waiting:
-        whole, parts = next(s for s in waiting if settled.issuperset(s[1]))
-        waiting.remove((whole, parts))
-        if whole not in settled:
-            out[whole] = out[list(parts)].sum()
-            settled.add(whole)
-        rest = out[whole] - out[list(parts)].sum()
-        if rest:
-            free = [p for p in parts if p not in wholes and sum(p in s[1] for s in sums) == 1]
-            out[max(free, key=lambda p: out[p])] += rest
+        whole = next(
+            w for w in sorted(waiting) if waiting.isdisjoint(p for v, ps in sums if v == w for p in ps)
+        )
+        waiting.remove(whole)
+        divisions = [list(parts) for w, parts in sums if w == whole]
+        out[whole] = max(out[parts].sum() for parts in divisions)
+        for parts in divisions:
+            rest = out[whole] - out[parts].sum()
+            if rest:
+                free = [part for part in parts if part not in wholes and in_sums.count(part) == 1]
+                out[max(free, key=lambda part: out[part])] += rest
     return out
