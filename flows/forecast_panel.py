@@ -63,11 +63,12 @@ def _tell_champions(forecasts: pd.DataFrame, console: Console) -> None:
         for model_id, n in counts.sort_index().sort_values(ascending=False, kind="stable").items()
     )
     console.print(f"  champions: {named}", markup=False)
-    if "mase_ratio" in first and first["mase_ratio"].notna().any():
-        origins = first["n_origins"].astype(int)
+    judged = first[first["mase_ratio"].notna()]
+    if len(judged):
+        origins = judged["n_origins"].astype(int)
         console.print(
-            f"  error against naive in the backtest: median {first['mase_ratio'].median():.3f} of naive's, "
-            f"from {origins.min()} to {origins.max()} origins a series",
+            f"  error in the backtest: {judged['mase_ratio'].median():.3f} of naive's (median of {len(judged)} series, "
+            f"{origins.min()} to {origins.max()} origins each)",
             markup=False,
         )
     _tell_reasons("marked", first.loc[first["reason"] != "", "reason"], console)

@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_forecasting import make_observations
 from world_builder import Outcome, run_lma
 
 from lma import user_tables
 from lma.errors import InputError, UsageError
-from lma.forecasting import forecast_panel
+from lma.forecasting import forecast_country, forecast_panel
 from lma.forecasting.panel_rows import DEFECTS, mark_future
 from lma.forecasting.periods import FREQUENCIES, parse_period
 from lma.forecasting.rounding import round_by_series
@@ -130,6 +131,30 @@ def test_a_bad_series_has_a_reason_and_the_others_a_forecast(
     pd.testing.assert_frame_equal(
         forecast[forecast["unique_id"] == "good"].drop(columns="ds"), without.drop(columns="ds")
     )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason", "words"),
+    [
+        (lambda rows, bad: pd.concat([rows, rows[bad]], ignore_index=True), "DUPLICATE_PERIOD", "more than one row"),
+        (lambda rows, bad: rows.assign(obs_value=rows["obs_value"].mask(bad, INF)), "NOT_A_NUMBER", "inf in column y"),
+    ],
+    ids=["twice", "infinite"],
+)  # fmt: skip
+def test_a_bad_series_never_fails_its_country(spoil: Any, reason: str, words: str) -> None:
+    rows = make_observations()
+    rows = rows[rows["ref_area"] == "MUS"]
+    bad = (
+        (rows["economic_activity"] == "C")
+        & (rows["time_period"] == "2010")
+        & (rows["basis_kind"] == "modelled")
+    )
+    assert bad.sum() == 1
+    forecasts, _ = forecast_country(spoil(rows, bad), "MUS", horizon=3)
+    refused = forecasts[forecasts["role"] == "none"]
+    mine = refused[(refused["economic_activity"] == "C") & (refused["sex"] == "_T")]
+    assert mine["reason"].tolist() == [reason] and words in mine["step"].iloc[0]
+    assert set(forecasts.loc[forecasts["role"] == "champion", "economic_activity"]) > {"A", "F", "_T"}
 
 
 def test_every_reason_is_tried_and_explained() -> None:

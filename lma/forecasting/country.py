@@ -266,7 +266,7 @@ def _absence_row(run: Run, absence: Absence) -> Row:
         "TOO_SHORT": f"{len(known)} annual values, at least 8 are needed",
         "SHORT_AFTER_BREAK": f"break in {breaks.max()}, too few values since: at least 8 are needed",
     }
-    step = f"no forecast: {words[absence.reason]}"
+    step = f"no forecast: {words.get(absence.reason, absence.cell)}"
     return _forecast_row(
         key, 0, absence.end, "mean", "_Z", None, absence.reason, step, rows["observation_id"].tolist()
     )
