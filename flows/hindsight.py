@@ -21,29 +21,34 @@ LONGEST_SCORED = 5
 EMPLOYMENT = {"indicator": ["EMP"]}
 
 
-def judge_forecasts(run: Run, country: Country, n_origins: int = N_ORIGINS) -> int:
-    """Score published forecasts and hindcasts of one country against what came; rows of scores."""
+def judge_forecasts(
+    run: Run, country: Country, n_origins: int = N_ORIGINS, more: Iterable[pd.DataFrame] = ()
+) -> int:
+    """Score published forecasts and hindcasts of one country against what came; rows of scores.
+
+    ``more``: hindcasts made elsewhere, judged beside those made here by cutting today's figures.
+    """
     from lma.forecasting.hindsight import choose_origins, hindcast_cut
 
     observations = run.warehouse.read("marts.observations", any_of=EMPLOYMENT)
     horizon = min(run.request.horizon, LONGEST_SCORED)
     origins = choose_origins(observations, country.ref_area, horizon, n_origins)
-    return keep_scores(run, country, [hindcast_cut(observations, country.ref_area, origins, horizon)])
+    made = hindcast_cut(observations, country.ref_area, origins, horizon)
+    return keep_scores(run, country, [made, *more])
 
 
-def judge_all_vintages(run: Run, country: Country, n_origins: int) -> int:
-    """The same, and hindcasts from what was known on every date on which a vintage came; rows of scores."""
-    from lma.forecasting.hindsight import choose_origins, hindcast_cut, hindcast_vintages
+def hindcast_from_vintages(run: Run, countries: list[Country]) -> dict[str, list[pd.DataFrame]]:
+    """Hindcasts by country from what was known on every date on which a vintage of its employment came."""
+    from lma.forecasting.hindsight import hindcast_vintages
 
-    code, warehouse = country.ref_area, run.warehouse
-    observations = warehouse.read("marts.observations", any_of=EMPLOYMENT)
+    dates = {country.ref_area: list_vintage_dates(run, country.ref_area) for country in countries}
     horizon = min(run.request.horizon, LONGEST_SCORED)
-    origins = choose_origins(observations, code, horizon, n_origins)
-    known = {
-        day: warehouse.observations_as_of(day, any_of=EMPLOYMENT) for day in list_vintage_dates(run, code)
-    }
-    hindcasts = [hindcast_cut(observations, code, origins, horizon), hindcast_vintages(known, code, horizon)]
-    return keep_scores(run, country, hindcasts)
+    made: dict[str, list[pd.DataFrame]] = {code: [] for code in dates}
+    for day in sorted(set().union(*dates.values())):
+        known = run.warehouse.observations_as_of(day, any_of=EMPLOYMENT)
+        for code in (code for code, days in dates.items() if day in days):
+            made[code].append(hindcast_vintages({day: known}, code, horizon))
+    return made
 
 
 def keep_scores(run: Run, country: Country, hindcasts: Iterable[pd.DataFrame]) -> int:
@@ -113,8 +118,9 @@ def evaluate_only(request: RunRequest, n_origins: int, step: Step, console: Cons
     with open_run(request) as run:
         require_figures(run)
         step(derive_figures)(run)
+        made = step(hindcast_from_vintages)(run, countries)
         for country in countries:
-            step(judge_all_vintages)(run, country, n_origins)
+            step(judge_forecasts)(run, country, n_origins, made[country.ref_area])
         step(open_to_readers)(run)
         codes = [country.ref_area for country in countries]
         scores = run.warehouse.read("marts.past_forecast_scores", codes)

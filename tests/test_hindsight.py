@@ -376,4 +376,4 @@ def test_evaluate_without_a_warehouse_or_a_country_says_what_to_do(world: World,
     outcome = world.lma("evaluate", "MUS", "--warehouse", tmp_path / "none" / "lma.duckdb")
     assert outcome.code == 11
     assert "holds no figures yet" in outcome.err
-    assert world.lma("evaluate", "XYZ").code == 10
+    assert world.lma("evaluate", "XYZ").code == 2
