@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from lma.contracts import table_contract
 from lma.errors import InputError, UsageError
 from lma.forecasting import forecast_country, forecast_panel
-from lma.forecasting.backtest import list_fits, run_backtest, train
+from lma.forecasting.backtest import Backtest, run_backtest
 from lma.forecasting.combine import choose_champions
+from lma.forecasting.engine import Engine, fit_engine, list_fits
 from lma.forecasting.features import build_windows
 from lma.forecasting.intervals import LEVELS, calibrate, conformal_quantile, tidy_quantiles
 from lma.forecasting.models import LABELS, MODELS, SINGLY
@@ -167,7 +168,7 @@ def test_short_gap_is_filled_from_before_only() -> None:
     found, _ = read_panel(one_series([1, 2, 3, 4, 5, 6, NAN, NAN, 9, 10, 11, 12, NAN]), ANNUAL)
     assert found[0].values.tolist() == [1, 2, 3, 4, 5, 6, 6, 6, 9, 10, 11, 12]
     assert found[0].observed.sum() == 10
-    backtest = run_backtest(found, train(found, ANNUAL, 5), ANNUAL, singly=False)
+    backtest = _backtest(found)
     assert 2006 not in backtest.period
     assert {2005, 2008} <= set(backtest.period)
 
@@ -214,10 +215,14 @@ def test_missing_column_and_bad_calls() -> None:
 # ---------------------------------------------------------------- no look-ahead
 
 
+def _backtest(series: list[Series], *, singly: bool = False) -> Backtest:
+    engine = fit_engine(series, ANNUAL, 5)
+    return run_backtest(series, engine, engine.apply(series), singly=singly)
+
+
 def _backtest_forecasts(panel: pd.DataFrame, until: int) -> dict[str, np.ndarray]:
     series, _ = read_panel(panel, ANNUAL)
-    trained = train(series, ANNUAL, 5)
-    backtest = run_backtest(series, trained, ANNUAL, singly=True)
+    backtest = _backtest(series, singly=True)
     seen = backtest.period <= until
     return {model_id: made[seen] for model_id, made in backtest.forecasts.items()}
 
@@ -321,39 +326,38 @@ def test_every_model_has_a_label() -> None:
 # ---------------------------------------------------------------- intervals
 
 
-def _calibration_windows(n_series: int, length: int):  # type: ignore[no-untyped-def]
-    series, _ = read_panel(make_panel(n_series, length), ANNUAL)
-    return train(series, ANNUAL, 5)
+def _fitted(n_series: int, length: int) -> Engine:
+    return fit_engine(read_panel(make_panel(n_series, length), ANNUAL)[0], ANNUAL, 5)
 
 
 def test_small_pools_use_all_horizons_by_the_square_root() -> None:
-    trained = _calibration_windows(2, 12)
-    n = len(trained.windows.period)
+    learnt = _fitted(2, 12).learnt
+    n = len(learnt.windows.period)
     errors = np.random.default_rng(1).normal(0, 1, (n, 5)) * np.sqrt(np.arange(1, 6))
-    known = trained.windows.period[:, None] + np.arange(1, 6) <= 2007
-    found = calibrate(trained.windows, errors, trained.changes["engine"], 2007, 7, ANNUAL)
+    known = learnt.windows.period[:, None] + np.arange(1, 6) <= 2007
+    found = calibrate(learnt.windows, errors, learnt.changes["engine"], 2007, 7, ANNUAL)
     assert found.across_horizons == (True,) * 7
     assert found.n_errors == (known.sum(),) * 7
-    years = len(np.unique((trained.windows.period[:, None] + np.arange(1, 6))[known]))
+    years = len(np.unique((learnt.windows.period[:, None] + np.arange(1, 6))[known]))
     widened = found.quantiles / np.sqrt(1 + np.minimum(np.arange(1, 8), 5) / years)[:, None]
     np.testing.assert_allclose(widened[3], widened[0] * 2)
 
 
 def test_large_pools_use_their_own_horizon_and_are_widened_by_the_years() -> None:
-    trained = _calibration_windows(12, 24)
-    errors = np.full((len(trained.windows.period), 5), np.nan)
-    known = (trained.windows.period + 1 <= 2019) & (trained.windows.length >= ANNUAL.min_points)
+    learnt = _fitted(12, 24).learnt
+    errors = np.full((len(learnt.windows.period), 5), np.nan)
+    known = (learnt.windows.period + 1 <= 2019) & (learnt.windows.length >= ANNUAL.min_points)
     errors[known, 0] = np.linspace(-1, 1, known.sum())
-    found = calibrate(trained.windows, errors, trained.changes["engine"], 2019, 1, ANNUAL)
+    found = calibrate(learnt.windows, errors, learnt.changes["engine"], 2019, 1, ANNUAL)
     assert found.n_errors == (12 * 16,)
     high = conformal_quantile(np.linspace(-1, 1, 12 * 16), 0.9) * np.sqrt(1 + 1 / 16)
     np.testing.assert_allclose(found.quantiles[0, [1, 3, 5]], [-high, 0.0, high])
 
 
 def test_errors_after_the_origin_do_not_calibrate() -> None:
-    trained = _calibration_windows(12, 24)
-    errors = np.where(trained.windows.period[:, None] + np.arange(1, 6) > 2012, 99.0, 1.0)
-    found = calibrate(trained.windows, errors, trained.changes["engine"], 2012, 5, ANNUAL)
+    learnt = _fitted(12, 24).learnt
+    errors = np.where(learnt.windows.period[:, None] + np.arange(1, 6) > 2012, 99.0, 1.0)
+    found = calibrate(learnt.windows, errors, learnt.changes["engine"], 2012, 5, ANNUAL)
     assert found.quantiles.max() < 2
 
 
@@ -363,7 +367,7 @@ def test_the_regression_is_fitted_every_three_years_and_at_the_end() -> None:
 
 
 def test_what_the_regression_learns_from_is_dated_before_the_origin() -> None:
-    windows = _calibration_windows(6, 20).windows
+    windows = _fitted(6, 20).learnt.windows
     rows = known_rows(windows, 3, 2008)
     assert (windows.period[rows] + 3).max() == 2008
 

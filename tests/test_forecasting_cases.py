@@ -54,6 +54,7 @@ def test_scores_by_hand() -> None:
         {"naive": naive, "other": forecast},
         np.array([0]),
         None,
+        None,
     )
     score = score_series(backtest, 0, "other", measure_coverage(backtest, "other"))[0]
     for measure, value in zip(expected["measure"], expected["value"], strict=True):

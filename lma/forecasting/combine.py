@@ -1,12 +1,14 @@
 """The combination: regressions across the panel leaning on smoothing, trusted as far as rolling origins bear out.
 
-The mix is fixed: 80 parts pooled regression, half of it on values and half on their logarithms, 10 the best
-smoother, 10 the smoothed level without any trend, which holds back a regression that has only seen booms. How
+The mix is fixed: 80 parts pooled regression, half of it on values and half on their logarithms, 5 the best
+smoother, 15 the smoothed level without any trend, which holds back a regression that has only seen booms. How
 far the mix may move from the last value at all is learnt: at every origin, from all earlier outcomes of the
 panel, each calendar period counting once.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +17,7 @@ from lma.forecasting.features import Windows
 from lma.forecasting.series import Floats
 from lma.forecasting.smoothing import MEMBERS
 
-MIX = {"pooled": 0.8, "best": 0.1, "level": 0.1}
+MIX = {"pooled": 0.80, "best": 0.05, "level": 0.15}
 WITHOUT_POOLED = ("averaged", "best", "theta", "drift")
 DOUBT, DOUBT_LEVEL = 1.5, 0.1
 SHARES = np.linspace(0.0, 1.0, 11)
@@ -31,42 +33,59 @@ def median_of(made: dict[str, Floats], *members: str) -> Floats:
     return np.asarray(np.median(np.stack([made[m] for m in members]), axis=0), dtype=np.float64)
 
 
-def combine(windows: Windows, pooled: Floats, relative: Floats) -> Floats:
-    """Scaled change (windows, horizon) of the combination, as known at each window's end.
+@dataclass(frozen=True)
+class Trust:
+    """Share of a forecast change that earlier outcomes bear out: ``share`` (origin, horizon), 0 to 1."""
+
+    origins: npt.NDArray[np.int64]
+    share: Floats
+
+    def at(self, periods: npt.NDArray[np.int64]) -> Floats:
+        """Shares (periods, horizon) as known at each period; 0 before the first origin."""
+        place = np.searchsorted(self.origins, periods, side="right")
+        return np.vstack([np.zeros((1, self.share.shape[1])), self.share])[place]
+
+
+def mix(windows: Windows, pooled: Floats, relative: Floats) -> Floats:
+    """Scaled change (windows, horizon) of the mix of regressions and smoothers.
 
     ``pooled``, ``relative``: the regressions on values and on logarithms, as scaled changes; where a history
-    is not positive the first stands alone, and where the panel is too small for either the median of four
+    is not positive the first stands alone, and where the pool is too small for either the median of four
     smoothers stands in.
     """
-    steps = pooled.shape[1]
-    path = {member: windows.paths[place, :, :steps] for place, member in enumerate(MEMBERS)}
+    path = {member: windows.paths[place, :, : pooled.shape[1]] for place, member in enumerate(MEMBERS)}
     across = np.where(np.isfinite(relative), (pooled + relative) / 2, pooled)
     mixed = MIX["pooled"] * across + MIX["best"] * path["best"] + MIX["level"] * path["level"]
-    mixed = np.where(np.isfinite(across), mixed, np.median([path[m] for m in WITHOUT_POOLED], axis=0))
-    trust = measure_trust(windows, mixed, DOUBT)
-    trust_level = measure_trust(windows, path["level"], DOUBT_LEVEL)
-    return np.asarray(trust * mixed + (1 - trust) * trust_level * path["level"], dtype=np.float64)
+    without = np.median([path[m] for m in WITHOUT_POOLED], axis=0)
+    return np.asarray(np.where(np.isfinite(across), mixed, without), dtype=np.float64)
 
 
-def measure_trust(windows: Windows, changes: Floats, doubt: float) -> Floats:
-    """Share of the forecast change (windows, horizon) that earlier outcomes bear out, 0 to 1.
+def combine(windows: Windows, mixed: Floats, trust: Trust, trust_level: Trust) -> Floats:
+    """The mix as far as it is trusted, and for the rest the smoothed level as far as that is."""
+    level = windows.paths[MEMBERS.index("level"), :, : mixed.shape[1]]
+    share, share_level = trust.at(windows.period), trust_level.at(windows.period)
+    return np.asarray(share * mixed + (1 - share) * share_level * level, dtype=np.float64)
+
+
+def measure_trust(windows: Windows, changes: Floats, doubt: float) -> Trust:
+    """How far a forecast change (windows, horizon) is to be trusted, at every period of the windows.
 
     At each origin and horizon h the share that made the smallest error over all outcomes known by then, at
     horizons up to h; every calendar period counts the same, and ``doubt`` further periods are supposed in
     which the last value was right. So a short panel, or one that has seen a single shock, stays near naive.
     """
-    origins, place = np.unique(windows.period, return_inverse=True)
+    origins = np.unique(windows.period)
     cost = np.zeros((len(origins), len(SHARES)))
     periods, moved = np.zeros(len(origins)), np.zeros(len(origins))
-    trust = np.zeros(changes.shape)
+    share = np.zeros((len(origins), changes.shape[1]))
     for h in range(1, changes.shape[1] + 1):
         more_cost, more_periods, more_moved = _evidence(windows, changes[:, h - 1], h, origins)
         cost, periods, moved = cost + more_cost, periods + more_periods, moved + more_moved
         # Outcomes at several horizons are the same years seen again: on average over the horizons.
         doubts = doubt * SHARES * (moved / np.maximum(periods, 1))[:, None]
         chosen = SHARES[np.argmin(np.round(cost / h + doubts, 9), axis=1)]
-        trust[:, h - 1] = np.where(periods > 0, chosen, 0.0)[place]
-    return trust
+        share[:, h - 1] = np.where(periods > 0, chosen, 0.0)
+    return Trust(origins, share)
 
 
 def _evidence(

@@ -30,9 +30,9 @@ class Windows:
     ``series``, ``period``: whose window, ending when; ``length``: periods up to there. ``last``: the last
     value; ``level``: the same without its season; ``scale`` and ``step`` (mean absolute step): the units.
     ``shape`` (n, p): the history in numbers without unit. ``paths`` (member, n, horizon): what smoothing
-    forecasts, as change from the level, in scales; ``season`` (n, horizon): what the season adds, in the unit
-    of the series. ``targets`` (n, horizon): the outcome without that season, as change from the level, in
-    scales; NaN where it is not known.
+    forecasts, as change from the level, in scales. ``season`` (n, horizon): what the season adds, in the unit
+    of the series; ``year_ago`` (n, horizon): the last known value of the same season. ``targets`` (n,
+    horizon): the outcome without that season, as change from the level, in scales; NaN where not known.
     """
 
     series: npt.NDArray[np.int64]
@@ -45,6 +45,7 @@ class Windows:
     shape: Floats
     paths: Floats
     season: Floats
+    year_ago: Floats
     targets: Floats
 
     def in_levels(self, changes: Floats, rows: npt.NDArray[np.int64] | slice = slice(None)) -> Floats:
@@ -100,6 +101,7 @@ def _windows_of(chunk: list[Series], places: list[int], freq: Frequency, horizon
         shape=_shape(adjusted, scale, rows),
         paths=_paths(adjusted, rows, unit, horizon),
         season=ahead,
+        year_ago=_year_ago(values, rows, freq.season, horizon),
         targets=np.where(usable[:, None], targets, np.nan),
     )
 
@@ -134,6 +136,11 @@ def _targets(
         change = (values[rows[0], later] - season[:, h - 1] - level) / unit
         out[:, h - 1] = np.where(known, change, np.nan)
     return out
+
+
+def _year_ago(values: Floats, rows: Rows, season: int, horizon: int) -> Floats:
+    back = season - 1 - np.arange(horizon) % season
+    return np.asarray(values[rows[0][:, None], np.maximum(rows[1][:, None] - back, 0)], dtype=np.float64)
 
 
 def _paths(adjusted: Floats, rows: Rows, unit: Floats, horizon: int) -> Floats:

@@ -135,8 +135,7 @@ def last_season(asked: Asked) -> Floats:
     """The value one season earlier; NaN for annual series, which have no season."""
     if asked.season == 1:
         return np.full((len(asked.rows), asked.horizon), np.nan)
-    seasons = [np.resize(history[-asked.season :], asked.horizon) for history in asked.histories]
-    return np.array(seasons).reshape(len(asked.rows), asked.horizon)
+    return asked.windows.year_ago[asked.rows][:, np.arange(asked.horizon) % asked.season]
 
 
 def damped_form(asked: Asked) -> str:

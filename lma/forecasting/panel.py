@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lma.forecasting.backtest import NO_BACKTEST, Backtest, Trained, ask, run_backtest, train
+from lma.forecasting.backtest import NO_BACKTEST, Backtest, ask, run_backtest
 from lma.forecasting.combine import choose_champions
-from lma.forecasting.intervals import LEVELS, Calibration, calibrate, tidy_quantiles
+from lma.forecasting.engine import Applied, Engine, fit_engine
+from lma.forecasting.intervals import LEVELS, Calibration, tidy_quantiles
 from lma.forecasting.models import ACROSS, MODELS, forecast_all
 from lma.forecasting.periods import check_horizon
 from lma.forecasting.rounding import round_by_series
@@ -139,12 +140,19 @@ def _as_published(out: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
 
 
 def run_panel(
-    panel: pd.DataFrame, horizon: int, freq: str, pool: pd.DataFrame | None = None, *, singly: bool = False
+    panel: pd.DataFrame,
+    horizon: int,
+    freq: str,
+    pool: pd.DataFrame | None = None,
+    *,
+    singly: bool = False,
+    engine: Engine | None = None,
 ) -> PanelForecast:
     """All models at all origins for a panel: champions, paths and error quantiles. See ``forecast_panel``.
 
     With ``singly`` also the models that are fitted to each series by itself, for the scorecard; they take
-    many times as long as the rest.
+    many times as long as the rest. ``engine``: one fitted before (``prepare_engine``) instead of one that
+    is fitted to panel and pool.
     """
     from threadpoolctl import threadpool_limits
 
@@ -156,7 +164,21 @@ def run_panel(
     with threadpool_limits(
         limits=1
     ):  # the order of additions, and so the last digits, must not depend on threads
-        return _run(targets, absences, _pool_series(pool, targets, kind), horizon, kind, singly)
+        return _run(targets, absences, pool, horizon, kind, singly, engine)
+
+
+def prepare_engine(pool: pd.DataFrame, horizon: int, freq: str) -> Engine:
+    """The engine fitted once on a pool, to be applied to many panels: see ``run_panel``."""
+    from threadpoolctl import threadpool_limits
+
+    kind = frequency(freq)
+    with threadpool_limits(limits=1):
+        return fit_engine(read_panel(pool, kind)[0], kind, count_near(check_horizon(horizon), kind))
+
+
+def count_near(horizon: int, freq: Frequency) -> int:
+    """Horizons with a regression of their own."""
+    return max(min(horizon, freq.longest_direct), freq.scored_horizon)
 
 
 def _pool_series(pool: pd.DataFrame | None, targets: list[Series], freq: Frequency) -> list[Series]:
@@ -169,44 +191,40 @@ def _pool_series(pool: pd.DataFrame | None, targets: list[Series], freq: Frequen
 def _run(
     targets: list[Series],
     absences: list[Absence],
-    pool: list[Series],
+    pool: pd.DataFrame | None,
     horizon: int,
     freq: Frequency,
     singly: bool,
+    engine: Engine | None,
 ) -> PanelForecast:
-    near = max(min(horizon, freq.longest_direct), freq.scored_horizon)
-    trained = train([*targets, *pool], freq, near)
-    backtest = run_backtest(targets, trained, freq, singly=singly)
-    rows = find_last_windows(targets, trained)
-    forecasts = forecast_latest(targets, trained, rows, horizon, freq, singly=singly)
+    if engine is None:
+        engine = fit_engine([*targets, *_pool_series(pool, targets, freq)], freq, count_near(horizon, freq))
+    applied = engine.apply(targets)
+    backtest = run_backtest(targets, engine, applied, singly=singly)
+    rows = find_last_windows(targets, applied)
+    forecasts = forecast_latest(targets, applied, rows, horizon, freq, singly=singly)
     fallback = find_fallback(backtest, freq)
     errors = {model_id: np.abs(backtest.scaled_errors(model_id)) for model_id in ("engine", fallback)}
     available = {model_id: np.isfinite(paths.sum(axis=1)) for model_id, paths in forecasts.items()}
     champions = choose_champions(errors, backtest.series, available, fallback)
     champions = ["naive" if row < 0 else champion for champion, row in zip(champions, rows, strict=True)]
-    end = max(series.end for series in [*targets, *pool])
-    offsets = {
-        model_id: calibrate(
-            trained.windows, backtest.window_errors(model_id), trained.changes["engine"], end, horizon, freq
-        )
-        for model_id in {"engine", "naive", fallback}
-    }
-    spread = {model_id: spread_targets(offset, trained, rows) for model_id, offset in offsets.items()}
+    offsets = {m: engine.calibrated(m, engine.end, horizon) for m in {"engine", "naive", fallback}}
+    spread = {model_id: spread_targets(offset, applied, rows) for model_id, offset in offsets.items()}
     return PanelForecast(freq, targets, absences, backtest, champions, forecasts, offsets, spread, rows)
 
 
-def spread_targets(calibration: Calibration, trained: Trained, rows: npt.NDArray[np.int64]) -> Floats:
+def spread_targets(calibration: Calibration, applied: Applied, rows: npt.NDArray[np.int64]) -> Floats:
     """What the quantiles add to the path of each target, (targets, horizon, level); 0 where it never moved."""
     moved = rows[rows >= 0]
     out = np.zeros((len(rows), *calibration.quantiles.shape))
-    offsets = calibration.offsets(trained.windows, trained.changes["engine"], moved)
-    out[rows >= 0] = offsets * trained.windows.scale[moved, None, None]
+    offsets = calibration.offsets(applied.windows, applied.changes["engine"], moved)
+    out[rows >= 0] = offsets * applied.windows.scale[moved, None, None]
     return out
 
 
-def find_last_windows(targets: list[Series], trained: Trained) -> npt.NDArray[np.int64]:
+def find_last_windows(targets: list[Series], applied: Applied) -> npt.NDArray[np.int64]:
     """Row of the window that ends where each target ends; -1 where it never moved and so has none."""
-    windows = trained.windows
+    windows = applied.windows
     places = np.arange(len(targets))
     last = np.searchsorted(windows.series, places, side="right") - 1
     ends = np.array([series.end for series in targets])
@@ -218,7 +236,7 @@ def find_last_windows(targets: list[Series], trained: Trained) -> npt.NDArray[np
 
 def forecast_latest(
     targets: list[Series],
-    trained: Trained,
+    applied: Applied,
     rows: npt.NDArray[np.int64],
     horizon: int,
     freq: Frequency,
@@ -232,7 +250,7 @@ def forecast_latest(
     models = MODELS if singly else ACROSS
     moved = np.flatnonzero(rows >= 0)
     out = {model_id: np.full((len(targets), horizon), np.nan) for model_id in models}
-    made = forecast_all(ask(targets, trained, rows[moved], horizon, freq), models)
+    made = forecast_all(ask(targets, applied, rows[moved], horizon, freq), models)
     for model_id, paths in made.items():
         out[model_id][moved] = paths
     for place in np.flatnonzero(rows < 0):

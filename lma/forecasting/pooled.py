@@ -9,6 +9,8 @@ are not seen, in any series.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -28,12 +30,13 @@ LARGEST_RATIO = float(np.log(10.0))
 Rows = npt.NDArray[np.int64]
 
 
-def features_at(windows: Windows, h: int) -> Floats:
-    """Features of the regression h periods ahead, (windows, features)."""
-    near = [path[:, : min(NEAR, path.shape[1])] for path in windows.paths]
-    far = [windows.paths[:, :, h - 1].T * (NEAR / h)] if h > NEAR else []
-    paths = np.clip(np.column_stack([*near, *far]), -LARGEST_PATH, LARGEST_PATH)
-    return np.column_stack([windows.shape, paths])
+def features_at(windows: Windows, h: int, rows: Rows | slice = slice(None)) -> Floats:
+    """Features of the regression h periods ahead, (rows, features)."""
+    paths = windows.paths[:, rows]
+    near = [path[:, : min(NEAR, path.shape[1])] for path in paths]
+    far = [paths[:, :, h - 1].T * (NEAR / h)] if h > NEAR else []
+    clipped = np.clip(np.column_stack([*near, *far]), -LARGEST_PATH, LARGEST_PATH)
+    return np.column_stack([windows.shape[rows], clipped])
 
 
 def known_rows(windows: Windows, h: int, origin: int) -> Rows:
@@ -42,23 +45,46 @@ def known_rows(windows: Windows, h: int, origin: int) -> Rows:
     return rows[:: len(rows) // MOST_WINDOWS + 1]
 
 
-def forecast_pooled(windows: Windows, origins: list[int], horizon: int) -> Floats:
-    """Scaled change (windows, horizon) by the model of the last of the ``origins`` not after each window.
+@dataclass(frozen=True)
+class Regression:
+    """Coefficients by horizon and origin, ``[h - 1][origin]`` with the constant last; NaN where too few windows."""
 
-    NaN before the first origin, and where fewer than 60 windows were known.
-    """
-    out = np.full((len(windows.period), horizon), np.nan)
-    places = np.searchsorted(origins, windows.period, side="right") - 1
-    for h in range(1, horizon + 1):
-        features, start = features_at(windows, h), None
-        for place, origin in enumerate(origins):
-            known, asked = known_rows(windows, h, origin), np.flatnonzero(places == place)
-            if len(known) < FEWEST_WINDOWS or not len(asked):
-                continue
+    origins: tuple[int, ...]
+    coefficients: tuple[Floats, ...]
+
+    @property
+    def horizon(self) -> int:
+        """Horizons with coefficients of their own."""
+        return len(self.coefficients)
+
+    def apply(self, windows: Windows) -> Floats:
+        """Scaled change (windows, horizon) by the fit of the last origin not after each window; NaN before."""
+        out = np.full((len(windows.period), self.horizon), np.nan)
+        places = np.searchsorted(self.origins, windows.period, side="right") - 1
+        fitted = np.flatnonzero(places >= 0)
+        for h in range(1, self.horizon + 1):
+            chosen = self.coefficients[h - 1][places[fitted]]
+            features = features_at(windows, h, fitted)
+            out[fitted, h - 1] = np.einsum("ij,ij->i", features, chosen[:, :-1]) + chosen[:, -1]
+        return out
+
+
+def fit_pooled(windows: Windows, origins: list[int], horizon: int) -> Regression:
+    """The regression fitted anew at every origin, to windows whose target was known there."""
+    return Regression(tuple(origins), tuple(_fit_horizon(windows, origins, h) for h in range(1, horizon + 1)))
+
+
+def _fit_horizon(windows: Windows, origins: list[int], h: int) -> Floats:
+    width = features_at(windows, h, slice(0, 0)).shape[1] + 1
+    out, start = np.full((len(origins), width), np.nan), None
+    for place, origin in enumerate(origins):
+        known = known_rows(windows, h, origin)
+        if len(known) >= FEWEST_WINDOWS:
+            weights = calendar_weights(windows.period[known])
             start = fit_absolute(
-                features[known], windows.targets[known, h - 1], calendar_weights(windows.period[known]), start
+                features_at(windows, h, known), windows.targets[known, h - 1], weights, start
             )
-            out[asked, h - 1] = features[asked] @ start[:-1] + start[-1]
+            out[place] = start
     return out
 
 

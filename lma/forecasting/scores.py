@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lma.forecasting.backtest import Backtest
-from lma.forecasting.intervals import LEVELS, SMALL_POOL, calibrate
+from lma.forecasting.intervals import LEVELS, SMALL_POOL
 from lma.forecasting.series import Floats
 
 CLAIMS_NO_DIRECTION = ("naive",)
@@ -48,18 +48,17 @@ def measure_coverage(backtest: Backtest, model_id: str) -> Inside:
     which fewer than 60 such errors were known are not scored.
     """
     eighty, ninety_five = (np.full(backtest.actual.shape, np.nan) for _ in range(2))
-    if backtest.trained is None or model_id not in WITH_INTERVALS:
+    engine, applied = backtest.engine, backtest.applied
+    if engine is None or applied is None or model_id not in WITH_INTERVALS:
         return Inside(eighty, ninety_five)
-    windows, changes = backtest.trained.windows, backtest.trained.changes["engine"]
-    errors, own = backtest.window_errors(model_id), backtest.scaled_errors(model_id)
-    horizon = own.shape[1]
-    due = windows.period[:, None] + np.arange(1, errors.shape[1] + 1)
+    errors, own = engine.learnt.errors(model_id), backtest.scaled_errors(model_id)
+    due = engine.learnt.windows.period[:, None] + np.arange(1, errors.shape[1] + 1)
     for origin in np.unique(backtest.period)[-COVERAGE_ORIGINS:]:
         if (np.isfinite(errors) & (due <= origin)).sum() < SMALL_POOL:
             continue
         here = np.flatnonzero(backtest.period == origin)
-        calibration = calibrate(windows, errors, changes, int(origin), horizon, backtest.trained.freq)
-        offsets = calibration.offsets(windows, changes, backtest.rows[here])
+        calibration = engine.calibrated(model_id, int(origin), own.shape[1])
+        offsets = calibration.offsets(applied.windows, applied.changes["engine"], backtest.rows[here])
         at = {level: offsets[:, :, LEVELS.index(level)] for level in (0.025, 0.1, 0.9, 0.975)}
         eighty[here] = _inside(own[here], at[0.1], at[0.9])
         ninety_five[here] = _inside(own[here], at[0.025], at[0.975])

@@ -1,0 +1,120 @@
+"""The engine: fitted once on a pool of series, applied to any.
+
+An ``Engine`` holds what the pool taught: the regressions at every origin they were fitted, how far the mix is to
+be trusted at every origin, and the pool's own rolling-origin errors, from which intervals are calibrated. What it
+says of a series at a period uses only what was fitted at or before that period.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lma.forecasting.combine import DOUBT, DOUBT_LEVEL, Trust, combine, measure_trust, mix
+from lma.forecasting.features import Windows, build_windows
+from lma.forecasting.intervals import Calibration, calibrate
+from lma.forecasting.pooled import Regression, as_changes, fit_pooled
+from lma.forecasting.series import Floats, Frequency, Series
+from lma.forecasting.smoothing import MEMBERS
+
+YEARS_BETWEEN_FITS = 3
+YEARS_TRAINED = 40
+
+
+@dataclass(frozen=True)
+class Applied:
+    """Windows of a panel, and what the models across the pool forecast from each, in scaled changes.
+
+    ``changes``: model_id -> (windows, near horizons).
+    """
+
+    windows: Windows
+    changes: dict[str, Floats]
+
+    def errors(self, model_id: str) -> Floats:
+        """Scaled errors (windows, near horizons) of a model that intervals are published of; NaN if unknown."""
+        targets = self.windows.targets[:, : self.changes["engine"].shape[1]]
+        if model_id in self.changes:
+            return np.asarray(targets - self.changes[model_id], dtype=np.float64)
+        values = self.windows.last[:, None] if model_id == "naive" else self.windows.year_ago
+        change = values - self.windows.level[:, None] - self.windows.season
+        return np.asarray(
+            targets - change[:, : targets.shape[1]] / self.windows.scale[:, None], dtype=np.float64
+        )
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What a pool of series taught; ``learnt`` is the pool itself, with what the engine says of it.
+
+    ``end``: the last period of the pool. Calibrations are made when first asked for, and kept.
+    """
+
+    freq: Frequency
+    end: int
+    regression: Regression
+    relative: Regression
+    trust: Trust
+    trust_level: Trust
+    learnt: Applied
+    calibrations: dict[tuple[str, int, int], Calibration] = field(default_factory=dict, compare=False)
+
+    @property
+    def near(self) -> int:
+        """Horizons that have a regression of their own; beyond, a path goes on damped."""
+        return self.regression.horizon
+
+    def apply(self, panel: list[Series]) -> Applied:
+        """What the engine says of every window of a panel."""
+        windows, logs = (
+            build_windows(panel, self.freq, self.near, logs=in_logs) for in_logs in (False, True)
+        )
+        return _applied(windows, logs, self.regression, self.relative, self.trust, self.trust_level)
+
+    def calibrated(self, model_id: str, origin: int, horizon: int) -> Calibration:
+        """Quantiles of the pool's errors of a model, as known at the origin."""
+        key = (model_id, origin, horizon)
+        if key not in self.calibrations:
+            windows, changes = self.learnt.windows, self.learnt.changes["engine"]
+            errors = self.learnt.errors(model_id)
+            self.calibrations[key] = calibrate(windows, errors, changes, origin, horizon, self.freq)
+        return self.calibrations[key]
+
+
+def fit_engine(pool: list[Series], freq: Frequency, near: int) -> Engine:
+    """The engine fitted on a pool, for ``near`` horizons: every three years, and at the pool's end."""
+    windows, logs = (build_windows(pool, freq, near, logs=in_logs) for in_logs in (False, True))
+    fits = list_fits(windows.period, freq)
+    regression, relative = fit_pooled(windows, fits, near), fit_pooled(logs, fits, near)
+    across = regression.apply(windows), as_changes(windows, logs, relative.apply(logs))
+    trust = measure_trust(windows, mix(windows, *across), DOUBT)
+    trust_level = measure_trust(windows, windows.paths[MEMBERS.index("level")], DOUBT_LEVEL)
+    learnt = _applied(windows, logs, regression, relative, trust, trust_level)
+    end = max((series.end for series in pool), default=0)
+    return Engine(freq, end, regression, relative, trust, trust_level, learnt)
+
+
+def _applied(
+    windows: Windows,
+    logs: Windows,
+    regression: Regression,
+    relative: Regression,
+    trust: Trust,
+    trust_level: Trust,
+) -> Applied:
+    changes = {
+        "pooled": regression.apply(windows),
+        "relative": as_changes(windows, logs, relative.apply(logs)),
+    }
+    engine = combine(windows, mix(windows, changes["pooled"], changes["relative"]), trust, trust_level)
+    return Applied(windows, {**changes, "engine": engine})
+
+
+def list_fits(period: npt.NDArray[np.int64], freq: Frequency) -> list[int]:
+    """Origins at which the regressions are fitted: the last, and every three years back from it, for 40 years."""
+    if not len(period):
+        return []
+    last, first = int(period.max()), max(int(period.min()), int(period.max()) - YEARS_TRAINED * freq.season)
+    return sorted(range(last, first - 1, -YEARS_BETWEEN_FITS * freq.season))
