@@ -13,18 +13,18 @@ from lma.errors import InputError
 
 def forecast_countries(run: Run, countries: list[Country]) -> int:
     """Forecast employment by sector; rows written. A country of which no employment is known gets no forecast."""
-    from lma.forecasting.country import forecast_country
+    from lma.forecasting.country import forecast_country, learn_from
 
     observations, request = (
         run.warehouse.read("marts.observations", any_of={"indicator": ["EMP"]}),
         run.request,
     )
-    rows = 0
+    rows, world = 0, learn_from(observations)
     for country in countries:
         code = country.ref_area
         try:
             forecasts, scores = forecast_country(
-                observations, code, horizon=request.horizon, seed=request.seed
+                observations, code, horizon=request.horizon, seed=request.seed, world=world
             )
         except InputError as error:
             known = f"as known on {request.as_of}: " if request.as_of else ""

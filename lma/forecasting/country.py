@@ -14,14 +14,15 @@ import pandas as pd
 from lma.contracts import rule_set, table_contract
 from lma.errors import InputError, UsageError
 from lma.forecasting.combine import JUDGED_ALONE
+from lma.forecasting.engine import Engine
 from lma.forecasting.intervals import LEVELS
 from lma.forecasting.level_breaks import adjust_levels
 from lma.forecasting.models import LABELS
 from lma.forecasting.outliers import find_passing
-from lma.forecasting.panel import DECIMALS, PanelForecast, run_panel
+from lma.forecasting.panel import DECIMALS, PanelForecast, prepare_engine, run_panel
 from lma.forecasting.reconcile import Key
 from lma.forecasting.scores import Inside, Score, measure_coverage, score_series
-from lma.forecasting.series import Absence
+from lma.forecasting.series import Absence, frequency
 from lma.forecasting.structure import SEXES, Judged, Member, Path, judge_sums, reconcile_members
 from lma.levels import KINDS, REVISIONS, UNCLASSIFIED, find_level
 
@@ -46,12 +47,29 @@ class Run:
     sectors: dict[str, tuple[str, ...]]
 
 
+@dataclass(frozen=True)
+class World:
+    """Employment of all countries: what the engine learns from, the split by sex, and the engine itself."""
+
+    history: pd.DataFrame
+    by_sex: pd.DataFrame
+    engine: Engine | None
+
+
+def learn_from(observations: pd.DataFrame) -> World:
+    """What all countries teach, learnt once for any number of calls of ``forecast_country``."""
+    history = adjust_levels(select_history(observations), rule_set("breaks"))
+    engine = prepare_engine(history, frequency("A").longest_direct, "A")
+    return World(history, select_history(observations, (TOTAL, *SEXES)), engine)
+
+
 def forecast_country(
     observations: pd.DataFrame,
     ref_area: str,
     horizon: int = 5,
     horizon_year: int | None = None,
     seed: int = 0,
+    world: World | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Forecasts and scorecard of employment (EMP) of one country, in persons.
 
@@ -64,20 +82,20 @@ def forecast_country(
 
     Returns frames with exactly the columns of marts.forecasts and marts.forecast_scores. ``InputError``
     where the country has no annual employment at all; ``UsageError`` where horizon_year is not after the
-    latest figure. Nothing random is used; ``seed`` is accepted and changes nothing.
+    latest figure. Nothing random is used; ``seed`` is accepted and changes nothing. ``world``: of the same
+    observations, where several countries are forecast.
     """
-    rules = rule_set("breaks")
-    history = adjust_levels(select_history(observations), rules)
-    own = adjust_levels(own_history(select_history(observations, (TOTAL, *SEXES)), ref_area), rules)
+    world = world or learn_from(observations)
+    own = adjust_levels(own_history(world.by_sex, ref_area), rule_set("breaks"))
     known = own[own["obs_value"].notna() & (own["sex"] == TOTAL)]
     ends = known.groupby("unique_id")["ds"].max()
     target_year = _target_year(
         ref_area, int(own["ds"].max()) if ends.empty else int(ends.max()), horizon, horizon_year
     )
     steps = target_year - (int(ends.min()) if len(ends) else target_year - 1)
-    result = run_panel(own, steps, "A", history, singly=True)
+    result = run_panel(own, steps, "A", singly=True, engine=world.engine)
     by_series = {str(uid): rows for uid, rows in own.groupby("unique_id")}
-    run = Run(result, by_series, target_year, find_sectors(history, ref_area))
+    run = Run(result, by_series, target_year, find_sectors(world.history, ref_area))
     return _as_table(list_forecasts(run), "marts.forecasts"), _as_table(
         list_scores(run), "marts.forecast_scores"
     )

@@ -167,13 +167,19 @@ def run_panel(
         return _run(targets, absences, pool, horizon, kind, singly, engine)
 
 
-def prepare_engine(pool: pd.DataFrame, horizon: int, freq: str) -> Engine:
-    """The engine fitted once on a pool, to be applied to many panels: see ``run_panel``."""
+def prepare_engine(pool: pd.DataFrame, horizon: int, freq: str) -> Engine | None:
+    """The engine fitted once on a pool, to be applied to many panels: see ``run_panel``.
+
+    None where the pool has no series that is long enough: then each panel fits its own.
+    """
     from threadpoolctl import threadpool_limits
 
     kind = frequency(freq)
+    series = [] if pool.empty else read_panel(pool, kind)[0]
+    if not series:
+        return None
     with threadpool_limits(limits=1):
-        return fit_engine(read_panel(pool, kind)[0], kind, count_near(check_horizon(horizon), kind))
+        return fit_engine(series, kind, count_near(check_horizon(horizon), kind))
 
 
 def count_near(horizon: int, freq: Frequency) -> int:
