@@ -40,9 +40,8 @@ class Applied:
             return np.asarray(targets - self.changes[model_id], dtype=np.float64)
         values = self.windows.last[:, None] if model_id == "naive" else self.windows.year_ago
         change = values - self.windows.level[:, None] - self.windows.season
-        return np.asarray(
-            targets - change[:, : targets.shape[1]] / self.windows.scale[:, None], dtype=np.float64
-        )
+        unit = np.where(self.windows.scale > 0, self.windows.scale, np.nan)[:, None]
+        return np.asarray(targets - change[:, : targets.shape[1]] / unit, dtype=np.float64)
 
 
 @dataclass(frozen=True)

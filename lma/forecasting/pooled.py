@@ -123,5 +123,6 @@ def as_changes(windows: Windows, logs: Windows, relative: Floats) -> Floats:
     steps = relative.shape[1]
     change = np.clip(relative * logs.scale[:, None], -LARGEST_RATIO, LARGEST_RATIO)
     values = np.exp(logs.level[:, None] + change + logs.season[:, :steps])
-    scaled = (values - windows.level[:, None] - windows.season[:, :steps]) / windows.scale[:, None]
+    unit = np.where(windows.scale > 0, windows.scale, np.nan)[:, None]
+    scaled = (values - windows.level[:, None] - windows.season[:, :steps]) / unit
     return np.where(logs.scale[:, None] > 0, scaled, np.nan)
