@@ -12,6 +12,7 @@ same when asked again, on two threads, and for rows in another order.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -31,9 +32,9 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 Step = Callable[[pd.DataFrame], str]
 
 
-def generate(n_series: int, prefix: str) -> pd.DataFrame:
+def generate(n_series: int, prefix: str, seed: int = 20260101) -> pd.DataFrame:
     """Random walks with persistent growth, of very different sizes; every tenth has one jump."""
-    rng = np.random.default_rng(20260101)
+    rng = np.random.default_rng(seed)
     growth = rng.normal(0.01, 0.02, (n_series, 1)) + rng.normal(0, 0.03, (n_series, LENGTH))
     growth[:, 1:] += 0.5 * growth[:, :-1]
     jumps = np.zeros_like(growth)
@@ -53,6 +54,24 @@ def engine(panel: pd.DataFrame) -> str:
 
     answer = forecast_panel(panel, HORIZON, "A")
     return hashlib.sha256(answer.to_csv(index=False).encode()).hexdigest()
+
+
+@functools.cache
+def trained_engine() -> Any:
+    """The engine fitted once to 1,000 other series."""
+    from lma.forecasting.panel import prepare_engine
+
+    return prepare_engine(generate(1000, "pool", seed=1), HORIZON, "A")
+
+
+def trained(panel: pd.DataFrame) -> str:
+    """Paths and quantiles by an engine that was fitted before."""
+    from lma.forecasting.panel import run_panel
+
+    result = run_panel(panel, HORIZON, "A", engine=trained_engine())
+    for place, champion in enumerate(result.champions):
+        result.quantiles(place, champion)
+    return ""
 
 
 def scorecard(panel: pd.DataFrame) -> str:
@@ -85,6 +104,7 @@ def single(name: str, levels: list[int] | None) -> Step:
 STEPS: dict[str, Step] = {
     "engine": engine,
     "scorecard": scorecard,
+    "trained": trained,
     "shuffled": shuffled,
     **{f"{name}_points": single(name, None) for name in ("AutoETS", "AutoCES")},
     **{f"{name}_intervals": single(name, INTERVALS) for name in ("AutoETS", "AutoCES", "AutoARIMA")},
@@ -126,6 +146,7 @@ def tabulate(n_series: int, n_many: int) -> list[tuple[str, str, str]]:
     """Lines of the table: what, figure, aim with the verdict."""
     ours, ets = in_its_own_process("engine", n_series), in_its_own_process("AutoETS_points", n_series)
     with_intervals = in_its_own_process("AutoETS_intervals", n_series)
+    before = in_its_own_process("trained", n_series)
     with_scorecard = in_its_own_process("scorecard", n_series)
     on_top = with_scorecard["cpu"] - ours["cpu"]
     many = in_its_own_process("engine", n_many)
@@ -136,6 +157,12 @@ def tabulate(n_series: int, n_many: int) -> list[tuple[str, str, str]]:
         (f"engine, all of it, {n}, CPU s", f"{ours['cpu']:.2f}", ""),
         ("engine / AutoETS, points", *_judge(ours["cpu"] / ets["cpu"], 2.5)),
         ("engine / AutoETS, points and intervals", *_judge(ours["cpu"] / with_intervals["cpu"], 2.5)),
+        (f"engine trained before, {n}, CPU s", f"{before['cpu']:.2f}", ""),
+        ("engine trained before / AutoETS, points", *_judge(before["cpu"] / ets["cpu"], 0.5)),
+        (
+            "engine trained before / AutoETS, points and intervals",
+            *_judge(before["cpu"] / with_intervals["cpu"], 0.5),
+        ),
         ("backtest of the models fitted singly, on top, CPU s", f"{on_top:.2f}", ""),
         ("backtest on top / engine", *_judge(on_top / ours["cpu"], 10)),
         ("backtest on top / AutoETS, points and intervals", f"{on_top / with_intervals['cpu']:.2f}", ""),
