@@ -1,7 +1,8 @@
 """Sectors, sexes and totals: sums exact to the last bit, minimum-trace arithmetic, years with unequal ends."""
 
 import itertools
-from pathlib import Path
+import pathlib
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from lma.contracts import table_contract
 from lma.forecasting import forecast_country
+from lma.forecasting.backtest import NO_BACKTEST
 from lma.forecasting.intervals import LEVELS
 from lma.forecasting.reconcile import (
+    Key,
     Sum,
     constraint_matrix,
     find_sums,
@@ -20,8 +23,11 @@ from lma.forecasting.reconcile import (
     settle_sums,
     shrink_covariance,
 )
+from lma.forecasting.series import Series
+from lma.forecasting.structure import Judged, Member, Path, reconcile_members
 
-CASES = Path(__file__).parent / "cases" / "forecasting"
+NO_ERRORS = replace(NO_BACKTEST, forecasts={"naive": np.zeros((0, 1))})
+CASES = pathlib.Path(__file__).parent / "cases" / "forecasting"
 SEXES, SECTORS = ("F", "M"), ("AGR", "MAN", "SRV")
 CROSS = [(sex, code) for sex in ("_T", *SEXES) for code in ("_T", *SECTORS)]
 
@@ -177,6 +183,30 @@ def test_shrinking_keeps_variances_and_weakens_correlations() -> None:
     assert (np.abs(shrunk[off]) <= np.abs(raw[off]) + 1e-12).all()
     assert np.abs(shrunk[off]).sum() < np.abs(raw[off]).sum()
     assert (np.linalg.eigvalsh(shrunk) > 0).all()
+
+
+def test_shrinking_by_hand() -> None:
+    """Nine errors, one sign apart: correlation 7/9, its noise (1 - 49/81) / 8 = 4/81, so 4/49 is taken off: 5/7."""
+    errors = np.column_stack([np.ones(9), [*[1.0] * 8, -1.0]])
+    np.testing.assert_allclose(shrink_covariance(errors), [[1, 5 / 7], [5 / 7, 1]])
+
+
+def test_quantiles_move_with_their_mean() -> None:
+    """A gap of 20 shared by size, for there is no error yet: the total moves by 20 x 100/220, a part by -20 x 60/220."""
+    members: dict[Key, Member] = {}
+    paths = []
+    for place, (key, value) in enumerate({("_T", "_T"): 100.0, ("_T", "A"): 60.0, ("_T", "B"): 60.0}.items()):
+        series = Series("x", 2020, np.array([value]), np.array([True]))
+        rows = pd.DataFrame(
+            {"ds": [2020], "y": [value], "is_break": False, "is_joined": False, "is_suspected": False}
+        )
+        members[key] = Member(place, key, series, rows.assign(observation_id="o"))
+        paths.append(Path(np.array([value]), value + np.linspace(-30, 30, len(LEVELS))[None, :]))
+    judged = [Judged(("_T", "_T"), (("_T", "A"), ("_T", "B")), "")]
+    found = reconcile_members(members, judged, paths, NO_ERRORS, ["naive"] * 3)
+    for place, moved in enumerate((20 * 100 / 220, -20 * 60 / 220, -20 * 60 / 220)):
+        np.testing.assert_allclose(found[place].mean - paths[place].mean, moved, atol=2 / 64)
+        np.testing.assert_allclose(found[place].quantiles - paths[place].quantiles, moved, atol=2 / 64)
 
 
 # ---------------------------------------------------------------- a country by sector and sex
