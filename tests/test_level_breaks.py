@@ -152,8 +152,16 @@ def test_a_lasting_shift_nobody_declared_is_joined_and_never_cuts() -> None:
     assert not found["is_break"].any()
     assert found["y"].iloc[9] > 400_000
     assert found["y"].iloc[10:].tolist() == AFTER
-    unchanged = adjust_levels(_history([*WOBBLE[:1], *[0.0] * 9, *AFTER]), rule_set("breaks"))
-    assert not unchanged["is_break"].any()
+
+
+def test_a_suspicion_that_cannot_be_joined_cuts_nothing() -> None:
+    """One growth rate before the shift is too little to join by; the series stays whole all the same."""
+    later = [430_000 * (1 + 0.01 * (-1) ** k) for k in range(12)]
+    found = adjust_levels(_history([*WOBBLE[:2], *later], first=1990), rule_set("breaks"))
+    assert found.loc[found["is_suspected"], "ds"].tolist() == [1992]
+    assert not found["is_joined"].any()
+    assert not found["is_break"].any()
+    assert found["y"].tolist() == [*WOBBLE[:2], *later]
 
 
 def test_a_shift_in_the_year_of_a_world_shock_is_no_break() -> None:
