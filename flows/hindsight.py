@@ -21,34 +21,34 @@ LONGEST_SCORED = 5
 EMPLOYMENT = {"indicator": ["EMP"]}
 
 
-def judge_forecasts(
-    run: Run, country: Country, n_origins: int = N_ORIGINS, more: Iterable[pd.DataFrame] = ()
-) -> int:
-    """Score published forecasts and hindcasts of one country against what came; rows of scores.
-
-    ``more``: hindcasts made elsewhere, judged beside those made here by cutting today's figures.
-    """
+def hindcast_countries(run: Run, countries: list[Country], n_origins: int = N_ORIGINS) -> pd.DataFrame:
+    """Hindcasts of all countries from earlier years, by cutting today's figures; rows of marts.past_forecasts."""
     from lma.forecasting.hindsight import choose_origins, hindcast_cut
 
     observations = run.warehouse.read("marts.observations", any_of=EMPLOYMENT)
     horizon = min(run.request.horizon, LONGEST_SCORED)
-    origins = choose_origins(observations, country.ref_area, horizon, n_origins)
-    made = hindcast_cut(observations, country.ref_area, origins, horizon)
-    return keep_scores(run, country, [made, *more])
+    codes = [country.ref_area for country in countries]
+    origins = {code: choose_origins(observations, code, horizon, n_origins) for code in codes}
+    return hindcast_cut(observations, origins, horizon)
 
 
-def hindcast_from_vintages(run: Run, countries: list[Country]) -> dict[str, list[pd.DataFrame]]:
-    """Hindcasts by country from what was known on every date on which a vintage of its employment came."""
-    from lma.forecasting.hindsight import hindcast_vintages
+def hindcast_from_vintages(run: Run, countries: list[Country]) -> pd.DataFrame:
+    """Hindcasts from what was known on every date on which a vintage of a country's employment came."""
+    from lma.forecasting.hindsight import hindcast_vintage, stack
 
     dates = {country.ref_area: list_vintage_dates(run, country.ref_area) for country in countries}
-    horizon = min(run.request.horizon, LONGEST_SCORED)
-    made: dict[str, list[pd.DataFrame]] = {code: [] for code in dates}
+    horizon, made = min(run.request.horizon, LONGEST_SCORED), []
     for day in sorted(set().union(*dates.values())):
         known = run.warehouse.observations_as_of(day, any_of=EMPLOYMENT)
-        for code in (code for code, days in dates.items() if day in days):
-            made[code].append(hindcast_vintages({day: known}, code, horizon))
-    return made
+        asked = [code for code, days in dates.items() if day in days]
+        made.append(hindcast_vintage(known, asked, horizon, day))
+    return stack(made)
+
+
+def judge_forecasts(run: Run, country: Country, *hindcasts: pd.DataFrame) -> int:
+    """Score published forecasts and hindcasts of one country against what came; rows of scores."""
+    code = country.ref_area
+    return keep_scores(run, country, [rows[rows["ref_area"] == code] for rows in hindcasts])
 
 
 def keep_scores(run: Run, country: Country, hindcasts: Iterable[pd.DataFrame]) -> int:
@@ -118,9 +118,12 @@ def evaluate_only(request: RunRequest, n_origins: int, step: Step, console: Cons
     with open_run(request) as run:
         require_figures(run)
         step(derive_figures)(run)
-        made = step(hindcast_from_vintages)(run, countries)
+        made = (
+            step(hindcast_countries)(run, countries, n_origins),
+            step(hindcast_from_vintages)(run, countries),
+        )
         for country in countries:
-            step(judge_forecasts)(run, country, n_origins, made[country.ref_area])
+            step(judge_forecasts)(run, country, *made)
         step(open_to_readers)(run)
         codes = [country.ref_area for country in countries]
         scores = run.warehouse.read("marts.past_forecast_scores", codes)

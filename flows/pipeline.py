@@ -29,8 +29,9 @@ def run_pipeline(request: RunRequest, step: Step = call_directly) -> list[Path]:
 def assess_countries(run: refresh.Run, countries: list[Country], step: Step) -> list[Path]:
     """From the observations to the editions of these countries: forecast, hindsight, balance, shortage, decision, publication."""
     step(forecast.forecast_countries)(run, countries)
+    hindcasts = step(hindsight.hindcast_countries)(run, countries)
     for country in countries:
-        step(hindsight.judge_forecasts)(run, country)
+        step(hindsight.judge_forecasts)(run, country, hindcasts)
         step(assess.balance_country)(run, country)
         step(assess.rate_shortages)(run, country)
         step(assess.decide_migration)(run, country)

@@ -258,7 +258,7 @@ def employment(world: World) -> pd.DataFrame:
 def test_hindcast_sees_nothing_after_its_origin(employment: pd.DataFrame) -> None:
     later = employment["time_period"].str[:4] > "2018"
     changed = employment.assign(obs_value=employment["obs_value"].where(~later, employment["obs_value"] * 17))
-    said = [hindsight.hindcast_cut(rows, "MUS", [2018], 2) for rows in (employment, changed)]
+    said = [hindsight.hindcast_cut(rows, {"MUS": [2018]}, 2) for rows in (employment, changed)]
     assert len(said[0]) > 100
     assert set(said[0]["origin_date"]) == {"2018"}
     pd.testing.assert_frame_equal(*said)
@@ -271,7 +271,7 @@ def test_origins_leave_an_outcome_that_is_no_projection(employment: pd.DataFrame
     last = int(own.loc[own["basis"] != "projection", "time_period"].max())
     assert hindsight.choose_origins(employment, "MUS", 5, 3) == [last - 7, last - 6, last - 5]
     assert hindsight.choose_origins(employment, "ZZZ", 5, 3) == []
-    assert hindsight.hindcast_cut(employment, "ZZZ", [2018], 5).empty
+    assert hindsight.hindcast_cut(employment, {"ZZZ": [2018]}, 5).empty
 
 
 # ---------------------------------------------------------------- end to end

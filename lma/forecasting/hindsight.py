@@ -7,6 +7,7 @@ first published, and from the latest vintage of the same source. What lies betwe
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ import pandas as pd
 from lma.contracts import table_contract
 from lma.errors import InputError
 from lma.forecasting import accuracy
-from lma.forecasting.country import STANDARD, TOTAL, forecast_country, own_history, select_history
+from lma.forecasting.country import STANDARD, TOTAL, forecast_country, learn_from, own_history, select_history
 
 PUBLISHED, AS_OF_VINTAGE, AS_CUT = EVIDENCE = ("published", "hindcast_vintage", "hindcast_cut")
 OUTCOMES = ("first", "latest")
@@ -104,38 +105,43 @@ def choose_origins(observations: pd.DataFrame, ref_area: str, horizon: int, n_or
 
 
 def hindcast_cut(
-    observations: pd.DataFrame, ref_area: str, origins: Sequence[int], horizon: int
+    observations: pd.DataFrame, origins: Mapping[str, Sequence[int]], horizon: int
 ) -> pd.DataFrame:
     """Rows of marts.past_forecasts: the engine run again at each origin on the figures up to it, of all countries.
 
-    Model, intervals and reconciliation are chosen anew and see nothing dated after the origin. The figures are
-    those of today's vintages: where vintages of the time exist, `hindcast_vintage` is the stricter test.
+    ``origins``: of each country. Model, intervals and reconciliation are chosen anew and see nothing dated after
+    the origin. The figures are those of today's vintages: where vintages of the time exist,
+    ``hindcast_vintage`` is the stricter test.
     """
-    own = observations[observations["ref_area"] == ref_area]
-    if own.empty:
-        return no_past_forecasts()
-    as_of, years = own["as_of"].max(), observations["time_period"].str[:4].astype(int)
-    made = [_hindcast(observations[years <= origin], ref_area, horizon, AS_CUT, as_of) for origin in origins]
-    parts = [rows[rows["origin_date"] == str(origin)] for origin, rows in zip(origins, made, strict=True)]
-    return _stack(parts)
+    made, years = [], observations["time_period"].str[:4].astype(int)
+    for origin in sorted({origin for asked in origins.values() for origin in asked}):
+        asked = [code for code in origins if origin in origins[code]]
+        known_on = observations["as_of"].max()
+        rows = _hindcast(observations[years <= origin], asked, horizon, AS_CUT, known_on)
+        made.append(rows[rows["origin_date"] == str(origin)])
+    return stack(made)
 
 
-def hindcast_vintages(known: Mapping[dt.date, pd.DataFrame], ref_area: str, horizon: int) -> pd.DataFrame:
-    """Rows of marts.past_forecasts: the engine run on marts.observations as it was on each date."""
-    return _stack([_hindcast(rows, ref_area, horizon, AS_OF_VINTAGE, day) for day, rows in known.items()])
+def hindcast_vintage(
+    known: pd.DataFrame, ref_areas: Sequence[str], horizon: int, as_of: dt.date
+) -> pd.DataFrame:
+    """Rows of marts.past_forecasts: the engine run on marts.observations as it was on a date."""
+    return _hindcast(known, ref_areas, horizon, AS_OF_VINTAGE, as_of)
 
 
 def _hindcast(
-    observations: pd.DataFrame, ref_area: str, horizon: int, evidence: str, as_of: dt.date
+    observations: pd.DataFrame, ref_areas: Sequence[str], horizon: int, evidence: str, as_of: dt.date
 ) -> pd.DataFrame:
-    try:
-        forecasts, _ = forecast_country(observations, ref_area, horizon=horizon)
-    except InputError:  # nothing was known of the country yet
-        return no_past_forecasts()
-    return keep_forecasts(forecasts, observations, evidence, as_of)
+    world, made = learn_from(observations), []
+    for code in ref_areas:
+        with contextlib.suppress(InputError):  # nothing was known of the country yet
+            forecasts, _ = forecast_country(observations, code, horizon=horizon, world=world)
+            made.append(keep_forecasts(forecasts, observations, evidence, as_of))
+    return stack(made)
 
 
-def _stack(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def stack(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of marts.past_forecasts of several parts, which may be empty."""
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else no_past_forecasts()
 
