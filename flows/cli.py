@@ -357,12 +357,12 @@ def forecast_panel(
 
     IN has one row per series and period. `ds` is 2020, 2020-Q2, 2020-05 or a date in the period; an empty `y` is missing. A
     column `is_break` (true, false) marks the first period after a break: nothing before the last one is used. OUT has a row
-    per series and period ahead: `mean`, `lo95` to `hi95`, the model that made it, and how it did against naive.
+    per series and period ahead: `mean`, `lo95` to `hi95`, `model_id`, and its error relative to naive (`mase_ratio`, `n_origins`).
 
     A series that cannot be forecast has one row with h = 0, no numbers and a reason; the others are forecast all the same:
     TOO_SHORT (below 8 annual, 16 quarterly, 36 monthly values), SHORT_AFTER_BREAK, GAPS (too few values after a gap of three
     periods, or over a fifth of them missing), ALL_MISSING, NOT_A_NUMBER (text, infinite, beyond 1e15), DUPLICATE_PERIOD,
-    BAD_PERIOD, FUTURE_PERIOD (a row dated after today).
+    BAD_PERIOD, FUTURE_PERIOD (a row dated after today). CONSTANT marks one that never moved: its intervals say nothing.
 
     Where a column is missing, a row has no unique_id, or no series at all can be read, nothing is written (exit code 11).
     """
