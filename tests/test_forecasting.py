@@ -367,9 +367,15 @@ def test_the_regression_is_fitted_every_three_years_and_at_the_end() -> None:
 
 
 def test_what_the_regression_learns_from_is_dated_before_the_origin() -> None:
-    windows = _fitted(6, 20).learnt.windows
-    rows = known_rows(windows, 3, 2008)
-    assert (windows.period[rows] + 3).max() == 2008
+    windows = _fitted(8, 20).learnt.windows
+    rows = known_rows(windows, 3, 2013)
+    assert (windows.period[rows] + 3).max() == 2013
+
+
+def test_nothing_is_learnt_from_fewer_than_eight_periods() -> None:
+    windows = _fitted(40, 20).learnt.windows
+    assert len(known_rows(windows, 3, 2009)) == 0
+    assert len(known_rows(windows, 3, 2010)) == 40 * 8
 
 
 @settings(max_examples=60, deadline=None)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from lma.forecasting.features import CLIP, Windows
 from lma.forecasting.series import Floats
 
-FEWEST_WINDOWS = 60
+FEWEST_WINDOWS, FEWEST_PERIODS = 60, 8
 MOST_WINDOWS = 20_000
 PENALTY = 10_000.0
 NEAR = 5  # horizons whose smoothed paths every horizon's regression sees
@@ -40,14 +40,20 @@ def features_at(windows: Windows, h: int, rows: Rows | slice = slice(None)) -> F
 
 
 def known_rows(windows: Windows, h: int, origin: int) -> Rows:
-    """Windows whose target h periods ahead is dated at or before the origin, thinned evenly to 20,000."""
+    """Windows whose target h periods ahead is dated at or before the origin, thinned evenly to 20,000.
+
+    None where there are fewer than 60, or all are of fewer than eight periods: from three years nobody learns
+    what ten years ahead brings, however many series went through them.
+    """
     rows = np.flatnonzero((windows.period + h <= origin) & np.isfinite(windows.targets[:, h - 1]))
+    if len(rows) < FEWEST_WINDOWS or len(np.unique(windows.period[rows])) < FEWEST_PERIODS:
+        return rows[:0]
     return rows[:: len(rows) // MOST_WINDOWS + 1]
 
 
 @dataclass(frozen=True)
 class Regression:
-    """Coefficients by horizon and origin, ``[h - 1][origin]`` with the constant last; NaN where too few windows."""
+    """Coefficients by horizon and origin, ``[h - 1][origin]`` with the constant last; NaN where too little was known."""
 
     origins: tuple[int, ...]
     coefficients: tuple[Floats, ...]
@@ -79,7 +85,7 @@ def _fit_horizon(windows: Windows, origins: list[int], h: int) -> Floats:
     out, start = np.full((len(origins), width), np.nan), None
     for place, origin in enumerate(origins):
         known = known_rows(windows, h, origin)
-        if len(known) >= FEWEST_WINDOWS:
+        if len(known):
             weights = calendar_weights(windows.period[known])
             start = fit_absolute(
                 features_at(windows, h, known), windows.targets[known, h - 1], weights, start
