@@ -361,7 +361,7 @@ def forecast_panel(
 
     A series that cannot be forecast has one row with h = 0, no numbers and a reason; the others are forecast all the same:
     TOO_SHORT (below 8 annual, 16 quarterly, 36 monthly values), SHORT_AFTER_BREAK, GAPS (too few values after a gap of three
-    periods, or over a fifth of them missing), ALL_MISSING, NOT_A_NUMBER (text, infinite, beyond 1e15), DUPLICATE_PERIOD,
+    periods, or over a fifth of them missing), ALL_MISSING, NOT_A_NUMBER (text, infinite, beyond 1e18), DUPLICATE_PERIOD,
     BAD_PERIOD, FUTURE_PERIOD (a row dated after today). CONSTANT marks one that never moved: its intervals say nothing.
 
     Where a column is missing, a row has no unique_id, or no series at all can be read, nothing is written (exit code 11).

@@ -90,7 +90,7 @@ BAD_SERIES: list[tuple[str, pd.DataFrame, str, int]] = [
     ("a word for missing that no software writes", replaced(3, "n/a"), "NOT_A_NUMBER", 2019),
     ("infinity", replaced(3, INF), "NOT_A_NUMBER", 2019),
     ("minus infinity in text", replaced(19, "-inf"), "NOT_A_NUMBER", 2019),
-    ("a number out of range", replaced(3, 1.1e15), "NOT_A_NUMBER", 2019),
+    ("a number out of range", replaced(3, 1.1e18), "NOT_A_NUMBER", 2019),
     ("a number that overflows", replaced(3, "1e999"), "NOT_A_NUMBER", 2019),
     ("true for a number", replaced(3, True), "NOT_A_NUMBER", 2019),
     ("a list", replaced(3, [1, 2]), "NOT_A_NUMBER", 2019),

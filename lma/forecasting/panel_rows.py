@@ -17,7 +17,7 @@ import pandas as pd
 from lma.errors import InputError
 from lma.forecasting.periods import EXAMPLES, NO_PERIOD, Flags, Frequency, begin_after, parse_periods
 
-LARGEST_NUMBER = 1e15
+LARGEST_NUMBER = 1e18
 MISSING = {"", "na", "nan", "<na>", "none", "null"}  # as R, pandas and SQL write an empty cell
 TRUTHS = {"true": True, "t": True, "yes": True, "y": True, "1": True, "1.0": True}
 UNTRUTHS = {"false": False, "f": False, "no": False, "n": False, "0": False, "0.0": False}

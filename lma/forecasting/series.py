@@ -39,7 +39,7 @@ REASONS: dict[str, str] = {
     "GAPS": "too few values after the last gap of three periods or more, or over a fifth of them missing",
     "ALL_MISSING": "no value at all",
     "BAD_PERIOD": "a cell of ds is no period of this frequency",
-    "NOT_A_NUMBER": "a cell of y is text, infinite, or beyond 1e15",
+    "NOT_A_NUMBER": "a cell of y is text, infinite, or beyond 1e18",
     "DUPLICATE_PERIOD": "more than one row for one period",
     "FUTURE_PERIOD": "a row is dated after today: a forecast starts from what has happened",
     "CONSTANT": "forecast as its one value: a series that never moved says nothing about how far it may",
@@ -87,7 +87,7 @@ def read_panel(panel: pd.DataFrame, freq: Frequency) -> tuple[list[Series], list
     """Series and absences of a panel, each sorted by unique_id.
 
     A series has no forecast, and a reason, where one of its periods cannot be read (BAD_PERIOD), a value is
-    text, infinite or beyond 1e15 (NOT_A_NUMBER), a period stands twice (DUPLICATE_PERIOD), a row is marked
+    text, infinite or beyond 1e18 (NOT_A_NUMBER), a period stands twice (DUPLICATE_PERIOD), a row is marked
     ``is_future`` (FUTURE_PERIOD), or ``prepare_series`` finds too little. ``InputError`` for what is wrong
     with the whole table: see ``tidy_rows``; and where every series has such a defect, for then the table,
     and not a series, is wrong.
