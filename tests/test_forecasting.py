@@ -19,7 +19,13 @@ from lma.forecasting.backtest import Backtest, run_backtest
 from lma.forecasting.combine import choose_champions
 from lma.forecasting.engine import Engine, fit_engine, list_fits
 from lma.forecasting.features import build_windows
-from lma.forecasting.intervals import LEVELS, calibrate, conformal_quantile, tidy_quantiles
+from lma.forecasting.intervals import (
+    LEVELS,
+    calibrate,
+    conformal_quantile,
+    tidy_quantiles,
+    widen_for_shocks,
+)
 from lma.forecasting.models import LABELS, MODELS, SINGLY
 from lma.forecasting.panel import COLUMNS, run_panel
 from lma.forecasting.pooled import FEWEST_WINDOWS, known_rows
@@ -339,8 +345,8 @@ def test_small_pools_use_all_horizons_by_the_square_root() -> None:
     assert found.across_horizons == (True,) * 7
     assert found.n_errors == (known.sum(),) * 7
     years = len(np.unique((learnt.windows.period[:, None] + np.arange(1, 6))[known]))
-    widened = found.quantiles / np.sqrt(1 + np.minimum(np.arange(1, 8), 5) / years)[:, None]
-    np.testing.assert_allclose(widened[3], widened[0] * 2)
+    first, fourth = (found.quantiles[h - 1] / widen_for_shocks(years, h) for h in (1, 4))
+    np.testing.assert_allclose(fourth, first * 2)
 
 
 def test_large_pools_use_their_own_horizon_and_are_widened_by_the_years() -> None:
@@ -350,8 +356,16 @@ def test_large_pools_use_their_own_horizon_and_are_widened_by_the_years() -> Non
     errors[known, 0] = np.linspace(-1, 1, known.sum())
     found = calibrate(learnt.windows, errors, learnt.changes["engine"], 2019, 1, ANNUAL)
     assert found.n_errors == (12 * 16,)
-    high = conformal_quantile(np.linspace(-1, 1, 12 * 16), 0.9) * np.sqrt(1 + 1 / 16)
+    high = conformal_quantile(np.linspace(-1, 1, 12 * 16), 0.9) * widen_for_shocks(16, 1)[LEVELS.index(0.9)]
     np.testing.assert_allclose(found.quantiles[0, [1, 3, 5]], [-high, 0.0, high])
+
+
+def test_few_periods_widen_as_student_does() -> None:
+    factor = dict(zip(LEVELS, widen_for_shocks(30, 5), strict=True))  # 12 degrees of freedom
+    assert factor[0.975] == pytest.approx(2.1788 / 1.9600, abs=1e-4)
+    assert factor[0.1] == pytest.approx(1.3562 / 1.2816, abs=1e-4)
+    assert factor[0.5] == 1.0
+    assert widen_for_shocks(1, 5)[0] == pytest.approx(3.1824 / 1.9600, abs=1e-4)
 
 
 def test_errors_after_the_origin_do_not_calibrate() -> None:

@@ -4,8 +4,8 @@ panel.
 Model-based intervals cover far too little on short annual series; these are split-conformal (Vovk et al. 2005;
 Lei et al. 2018, finite-sample order statistic) with a scale per series and a spread that a regression expects
 from the shape of its history (locally weighted conformal inference, Lei et al. 2018 section 5.2). Errors of one
-year are not independent: what n series did in k years is k observations of the common shock, so the quantiles at
-horizon h are widened by sqrt(1 + h / k).
+year are not independent: what n series did in k years is nearer to k observations of a common shock, so the
+quantiles are widened as a Student's t is wider than the normal (``widen_for_shocks``).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ ENOUGH_FOR_SPREAD = 500
 MOST_ERRORS = 20_000
 YEARS_CALIBRATED = 30
 SPREAD_PENALTY = 100.0
+FEWEST_DEGREES = 3.0
 SMALLEST_ERROR = 0.1
 TRENDED = (0, 1, 3, 4)  # smoothers with a trend: their disagreement tells an uncertain one
 LARGEST_ERROR = 100.0  # one error in a thousand: a series that leaps must not speak for a small panel
@@ -140,7 +141,7 @@ def calibrate(
             quantile = _quantiles(
                 pool if spread is None else pool / _expected(spread, windows, changes, h, rows), h
             )
-        quantiles.append(quantile * np.sqrt(1 + h / max(periods, 1)))
+        quantiles.append(quantile * widen_for_shocks(periods, h))
         spreads.append(spread)
         counts.append(len(pool))
         borrowed.append(len(rows) < SMALL_POOL)
@@ -152,6 +153,20 @@ def calibrate(
         tuple(counts[k] for k in at),
         tuple(borrowed[k] for k in at),
     )
+
+
+def widen_for_shocks(periods: int, h: int) -> Floats:
+    """Factor per level: Student's t over the normal quantile, with 2 x periods / h degrees of freedom.
+
+    Errors h ahead of one period share its shock, and those of neighbouring origins overlap; so many periods
+    are so many observations of it, however many series there are. At least three degrees.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    tails = np.array([max(level, 1 - level) for level in LEVELS])
+    with np.errstate(invalid="ignore"):  # the median, 0 / 0, is the forecast itself
+        factor = stdtrit(max(2 * periods / h, FEWEST_DEGREES), tails) / ndtri(tails)
+    return np.asarray(np.where(tails > 0.5, factor, 1.0), dtype=np.float64)
 
 
 def _known_errors(
