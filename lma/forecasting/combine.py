@@ -61,10 +61,16 @@ def mix(windows: Windows, pooled: Floats, relative: Floats) -> Floats:
 
 
 def combine(windows: Windows, mixed: Floats, trust: Trust, trust_level: Trust) -> Floats:
-    """The mix as far as it is trusted, and for the rest the smoothed level as far as that is."""
+    """The mix as far as it is trusted, and for the rest the smoothed level as far as that is.
+
+    No change where the usual step of a positive series is larger than its level: after a leap of that size (a
+    unit that changed, a slip of the publisher) its trend says nothing.
+    """
+    leapt = (windows.lowest > 0) & (windows.scale > windows.level)
     level = windows.paths[MEMBERS.index("level"), :, : mixed.shape[1]]
     share, share_level = trust.at(windows.period), trust_level.at(windows.period)
-    return np.asarray(share * mixed + (1 - share) * share_level * level, dtype=np.float64)
+    changes = share * mixed + (1 - share) * share_level * level
+    return np.where(leapt[:, None], 0.0, changes)
 
 
 def measure_trust(windows: Windows, changes: Floats, doubt: float) -> Trust:

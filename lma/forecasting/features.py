@@ -28,7 +28,7 @@ class Windows:
     """All windows of a panel, one row each, series after series, each in order of time.
 
     ``series``, ``period``: whose window, ending when; ``length``: periods up to there. ``last``: the last
-    value; ``level``: the same without its season; ``scale`` and ``step`` (mean absolute step): the units.
+    value, ``lowest``: the lowest so far; ``level``: the last value without its season; ``scale`` and ``step`` (mean absolute step): the units.
     ``shape`` (n, p): the history in numbers without unit. ``paths`` (member, n, horizon): what smoothing
     forecasts, as change from the level, in scales. ``season`` (n, horizon): what the season adds, in the unit
     of the series; ``year_ago`` (n, horizon): the last known value of the same season. ``targets`` (n,
@@ -39,6 +39,7 @@ class Windows:
     period: npt.NDArray[np.int64]
     length: npt.NDArray[np.int64]
     last: Floats
+    lowest: Floats
     level: Floats
     scale: Floats
     step: Floats
@@ -81,12 +82,12 @@ def _windows_of(chunk: list[Series], places: list[int], freq: Frequency, horizon
     wanted = (at >= freq.min_train - 1) & (at < lengths[:, None]) & (_moves(values) > 0)
     series, ends = np.nonzero(wanted)
     rows: Rows = (series, ends)
-    positive = np.minimum.accumulate(values, axis=1)[rows] > 0
+    lowest = np.minimum.accumulate(values, axis=1)[rows]
     values = np.log(np.maximum(values, SMALLEST)) if logs else values
     adjusted, season = remove_season(values, freq.season)
     scale = running_scale(adjusted)
     level, unit = adjusted[rows], scale[rows]
-    usable = (unit > 0) & (positive if logs else True)
+    usable = (unit > 0) & (lowest > 0 if logs else True)
     unit = np.where(usable, unit, 1.0)
     ahead = season[rows][:, np.arange(horizon) % season.shape[2]]
     targets = _targets(values, observed & (at < lengths[:, None]), rows, ahead, level, unit)
@@ -95,6 +96,7 @@ def _windows_of(chunk: list[Series], places: list[int], freq: Frequency, horizon
         period=np.array([one.start for one in chunk])[rows[0]] + rows[1],
         length=rows[1] + 1,
         last=values[rows],
+        lowest=lowest,
         level=level,
         scale=np.where(usable, unit, 0.0),
         step=(_moves(values) / np.maximum(at, 1))[rows],
