@@ -282,6 +282,28 @@ def test_quantiles_by_sex_are_ordered_and_hold_their_mean(by_sex: pd.DataFrame) 
     assert ((wide["_Z"] >= wide["0.025"]) & (wide["_Z"] <= wide["0.975"])).all()
 
 
+@pytest.mark.parametrize(
+    "early",
+    [
+        "economic_activity == 'CON' and time_period > '2016'",
+        "economic_activity == 'X' and sex == 'F' and time_period > '2015'",
+        "sex != '_T' and time_period > '2017'",
+    ],
+)
+def test_series_that_end_early_reach_the_same_year(early: str) -> None:
+    """Whichever series ends first: a sector in the middle of the list, or one that is split by sex only."""
+    given = make_country()
+    found, _ = forecast_country(given.drop(given.query(early).index), "MUS", horizon=4)
+    champions = found[found["role"] == "champion"]
+    last = champions.groupby(["sex", "economic_activity"])["target_period"].max()
+    assert (last == "2027").all()
+    assert len(last) == 3 * 8
+    means = champions[(champions["output_type"] == "mean") & (champions["target_period"] == "2027")]
+    cube = means.set_index(["sex", "economic_activity"])["value"]
+    assert cube["_T", "_T"] == cube["_T"].drop("_T").sum()
+    assert cube["_T", "_T"] == cube["F", "_T"] + cube["M", "_T"]
+
+
 def test_a_split_that_is_not_published_is_absent_with_its_reason() -> None:
     given = make_country()
     no_split = given[~((given["economic_activity"] == "MAN") & (given["sex"] != "_T"))]

@@ -16,7 +16,7 @@ from lma.contracts import table_contract
 from lma.errors import InputError, UsageError
 from lma.forecasting import forecast_country, forecast_panel
 from lma.forecasting.backtest import Backtest, run_backtest
-from lma.forecasting.combine import choose_champions
+from lma.forecasting.combine import JUDGED_ALONE, WORSE_THAN_NAIVE, choose_champions
 from lma.forecasting.engine import Engine, fit_engine, list_fits
 from lma.forecasting.features import build_windows
 from lma.forecasting.intervals import (
@@ -360,6 +360,13 @@ def test_large_pools_use_their_own_horizon_and_are_widened_by_the_years() -> Non
     np.testing.assert_allclose(found.quantiles[0, [1, 3, 5]], [-high, 0.0, high])
 
 
+def test_after_a_leap_beyond_its_level_a_series_stays_where_it_is() -> None:
+    thousandfold = make_panel(1)["y"].to_numpy() * np.where(np.arange(24) < 18, 1000.0, 1.0)
+    leapt = pd.DataFrame({"unique_id": "leapt", "ds": range(1996, 2020), "y": thousandfold})
+    forecast = forecast_panel(pd.concat([leapt, make_panel(12, seed=3)]), 5, "A").set_index("unique_id")
+    np.testing.assert_allclose(forecast.loc["leapt", "mean"], thousandfold[-1])
+
+
 def test_few_periods_widen_as_student_does() -> None:
     factor = dict(zip(LEVELS, widen_for_shocks(30, 5), strict=True))  # 12 degrees of freedom
     assert factor[0.975] == pytest.approx(2.1788 / 1.9600, abs=1e-4)
@@ -562,6 +569,21 @@ def test_inputs_are_the_history_that_was_used(observations: pd.DataFrame, maurit
     mine = observations[(observations["ref_area"] == "MUS") & (observations["economic_activity"] == "C")]
     assert row["inputs"] == mine[mine["basis_kind"] == "modelled"]["observation_id"].tolist()
     assert "31 annual values 1995-2025 (the publisher's own projection in 2025)" in row["step"]
+
+
+def test_steps_name_the_pool_and_the_rule_of_the_champion(mauritius: Tables) -> None:
+    """Both countries teach: 15 modelled and 8 reported series each; what a country is forecast from is its own."""
+    forecasts, scores = mauritius
+    made = forecasts.loc[forecasts["role"] != "none", "step"]
+    assert made.str.contains("errors pooled over 46 series", regex=False).all()
+    assert (
+        scores["step"]
+        .str.contains(
+            f"over {JUDGED_ALONE} origins or more of the series the combination erred over {WORSE_THAN_NAIVE} times",
+            regex=False,
+        )
+        .all()
+    )
 
 
 def test_before_a_break_only_the_growth_is_used(observations: pd.DataFrame) -> None:

@@ -90,9 +90,7 @@ def _forecast_singly(
 ) -> dict[str, Floats]:
     """Forecasts of the models fitted singly, NaN at all but the last few origins of each series."""
     series = applied.windows.series[rows]
-    from_end = np.array([np.searchsorted(series, place, side="right") for place in series]) - np.arange(
-        len(rows)
-    )
+    from_end = np.searchsorted(series, series, side="right") - np.arange(len(rows))
     asked_rows = np.flatnonzero(from_end <= count_origins(len(panel)))
     asked = ask(panel, applied, rows[asked_rows], freq.scored_horizon, freq)
     fitted = forecast_all(asked, {**{m: _given(made[m][asked_rows]) for m in ACROSS}, **SINGLY})
@@ -109,16 +107,13 @@ def _given(values: Floats) -> Model:
 def last_rows(windows: Windows, panel: list[Series], most: int) -> Rows:
     """The last so many windows of each series of the panel that end in an observed value before its end."""
     ends = np.array([series.end for series in panel])
-    mine = windows.series < len(panel)
-    before = mine & (windows.period < ends[np.where(mine, windows.series, 0)])
-    rows = np.flatnonzero(before)
-    observed = np.array(
-        [panel[windows.series[r]].observed[windows.period[r] - panel[windows.series[r]].start] for r in rows],
-        dtype=np.bool_,
-    )
-    rows = rows[observed] if len(rows) else rows
-    place = np.searchsorted(windows.series[rows], np.arange(len(panel)), side="right")
-    from_end = place[windows.series[rows]] - np.arange(len(rows))
+    rows = np.flatnonzero(windows.period < ends[windows.series])
+    ends_observed = [
+        panel[windows.series[r]].observed[windows.period[r] - panel[windows.series[r]].start] for r in rows
+    ]
+    rows = rows[np.array(ends_observed, dtype=np.bool_)]
+    series = windows.series[rows]
+    from_end = np.searchsorted(series, series, side="right") - np.arange(len(rows))
     return rows[from_end <= most]
 
 

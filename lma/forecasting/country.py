@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 
 from lma.contracts import rule_set, table_contract
 from lma.errors import InputError, UsageError
-from lma.forecasting.combine import JUDGED_ALONE
+from lma.forecasting.combine import JUDGED_ALONE, WORSE_THAN_NAIVE
 from lma.forecasting.engine import Engine
 from lma.forecasting.intervals import LEVELS
 from lma.forecasting.level_breaks import adjust_levels
@@ -35,6 +36,7 @@ NOTHING = "none"
 NO_SPLIT = "NO_SEX_SPLIT"
 """Reason code: the sources publish this activity for both sexes together only."""
 Row = dict[str, Any]
+KEY = ["ref_area", "indicator", "sex", "economic_activity", "basis_kind"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,28 @@ class Run:
     rows: dict[str, pd.DataFrame]
     target_year: int
     sectors: dict[str, tuple[str, ...]]
+
+    @cached_property
+    def keys(self) -> dict[str, Row]:
+        """Codes of every series, by its id."""
+        return {
+            uid: dict(zip(KEY, rows[KEY].iloc[0].astype(str), strict=True)) for uid, rows in self.rows.items()
+        }
+
+    @cached_property
+    def used(self) -> list[pd.DataFrame]:
+        """Rows of known figures that each target was forecast from, in order of time."""
+        return [_used_rows(self.rows[series.unique_id], series.start) for series in self.result.targets]
+
+    @cached_property
+    def used_ids(self) -> list[list[str]]:
+        """Their observation ids."""
+        return [[str(identifier) for identifier in rows["observation_id"]] for rows in self.used]
+
+    @cached_property
+    def histories(self) -> list[str]:
+        """The history of each target in words."""
+        return [_describe_history(self, place) for place in range(len(self.result.targets))]
 
 
 @dataclass(frozen=True)
@@ -87,13 +111,12 @@ def forecast_country(
     """
     world = world or learn_from(observations)
     own = adjust_levels(own_history(world.by_sex, ref_area), rule_set("breaks"))
-    known = own[own["obs_value"].notna() & (own["sex"] == TOTAL)]
-    ends = known.groupby("unique_id")["ds"].max()
-    target_year = _target_year(
-        ref_area, int(own["ds"].max()) if ends.empty else int(ends.max()), horizon, horizon_year
-    )
-    steps = target_year - (int(ends.min()) if len(ends) else target_year - 1)
-    result = run_panel(own, steps, "A", singly=True, engine=world.engine)
+    known = own[own["obs_value"].notna()]
+    both = known[known["sex"] == TOTAL]
+    latest = int(own["ds"].max()) if both.empty else int(both["ds"].max())
+    target_year = _target_year(ref_area, latest, horizon, horizon_year)
+    earliest = known.groupby("unique_id")["ds"].max().min() if len(known) else target_year - 1
+    result = run_panel(own, max(target_year - int(earliest), 1), "A", singly=True, engine=world.engine)
     by_series = {str(uid): rows for uid, rows in own.groupby("unique_id")}
     run = Run(result, by_series, target_year, find_sectors(world.history, ref_area))
     return _as_table(list_forecasts(run), "marts.forecasts"), _as_table(
@@ -206,7 +229,7 @@ def _members(run: Run, kind: str) -> dict[Key, Member]:
     """The targets of one kind by (sex, activity), totals and both sexes first."""
     found: dict[Key, Member] = {}
     for place, series in enumerate(run.result.targets):
-        rows, key = run.rows[series.unique_id], _key(run, series.unique_id)
+        rows, key = run.rows[series.unique_id], run.keys[series.unique_id]
         if key["basis_kind"] == kind:
             code = (key["sex"], key["economic_activity"])
             found[code] = Member(place, code, series, rows)
@@ -221,21 +244,22 @@ def _judged(run: Run, kind: str) -> list[Judged]:
 
 def _published(run: Run, kind: str) -> dict[Key, str]:
     """Series ids of one kind by (sex, activity), forecast or not."""
-    keys = {uid: _key(run, uid) for uid in run.rows}
     return {
-        (key["sex"], key["economic_activity"]): uid for uid, key in keys.items() if key["basis_kind"] == kind
+        (key["sex"], key["economic_activity"]): uid
+        for uid, key in run.keys.items()
+        if key["basis_kind"] == kind
     }
 
 
 def _path_rows(run: Run, place: int, model_id: str, role: str, path: Path) -> list[Row]:
     series = run.result.targets[place]
     key = {
-        **_key(run, series.unique_id),
+        **run.keys[series.unique_id],
         "model_id": model_id,
         "role": role,
         "origin_date": f"{series.end:04d}",
     }
-    inputs = [*_used_ids(run, place), *path.borrowed]
+    inputs = [*run.used_ids[place], *path.borrowed]
     rows = []
     for h in range(1, run.target_year - series.end + 1):
         step = describe_step(run, place, model_id, path.reconciled, h)
@@ -271,7 +295,7 @@ def _forecast_row(
 
 def _absence_row(run: Run, absence: Absence) -> Row:
     key = {
-        **_key(run, absence.unique_id),
+        **run.keys[absence.unique_id],
         "model_id": NOTHING,
         "role": NOTHING,
         "origin_date": f"{absence.end:04d}",
@@ -304,47 +328,28 @@ def _unsplit_rows(run: Run) -> list[Row]:
 def _unsplit_row(run: Run, unique_id: str, sex: str) -> Row:
     rows = run.rows[unique_id]
     last = rows[rows["ds"] == rows["ds"].max()]
-    key = {**_key(run, unique_id), "sex": sex, "model_id": NOTHING, "role": NOTHING}
+    key = {**run.keys[unique_id], "sex": sex, "model_id": NOTHING, "role": NOTHING}
     key["origin_date"] = f"{int(last['ds'].iloc[0]):04d}"
     step = f"no forecast: the sources publish {key['economic_activity']} for both sexes together only"
     ids = [str(identifier) for identifier in last["observation_id"]]
     return _forecast_row(key, 0, int(last["ds"].iloc[0]), "mean", "_Z", None, NO_SPLIT, step, ids)
 
 
-def _key(run: Run, unique_id: str) -> Row:
-    return {
-        name: _first(run, unique_id, name)
-        for name in ("ref_area", "indicator", "sex", "economic_activity", "basis_kind")
-    }
-
-
-def _first(run: Run, unique_id: str, column: str) -> str:
-    return str(run.rows[unique_id][column].iloc[0])
-
-
-def _used_rows(run: Run, place: int) -> pd.DataFrame:
-    series = run.result.targets[place]
-    rows = run.rows[series.unique_id]
-    return rows[(rows["ds"] >= series.start) & rows["y"].notna()].sort_values("ds")
-
-
-def _used_ids(run: Run, place: int) -> list[str]:
-    return [str(identifier) for identifier in _used_rows(run, place)["observation_id"]]
+def _used_rows(rows: pd.DataFrame, start: int) -> pd.DataFrame:
+    return rows[(rows["ds"] >= start) & rows["y"].notna()].sort_values("ds")
 
 
 def describe_step(run: Run, place: int, model_id: str, reconciled: str, h: int) -> str:
     """How one forecast was made, in words: model, history, intervals, reconciliation."""
     offsets = run.result.offsets[model_id]
-    n_series = len(np.unique(run.result.backtest.series))
-    pooled = f"{offsets.n_errors[h - 1]} pooled rolling-origin errors of {n_series} series"
+    pooled = f"{offsets.n_errors[h - 1]} rolling-origin errors pooled over {run.result.n_learnt} series"
     if offsets.across_horizons[h - 1]:
         pooled += ", all horizons together scaled by the square root of the horizon"
-    model = f"{LABELS.get(model_id, model_id)} fitted on {_describe_history(run, place)}"
-    return f"{model}; 80 and 95 % intervals from {pooled}; {reconciled}"
+    return f"{LABELS[model_id]}, from {run.histories[place]}; 50, 80 and 95 % intervals from {pooled}; {reconciled}"
 
 
 def _describe_history(run: Run, place: int) -> str:
-    series, used = run.result.targets[place], _used_rows(run, place)
+    series, used = run.result.targets[place], run.used[place]
     words = f"{len(used)} annual values {series.start}-{series.end}"
     if len(used) < len(series.values):
         words += f" ({len(series.values) - len(used)} missing filled with the value before)"
@@ -403,7 +408,7 @@ def _score_rows(run: Run, place: int, model_id: str, inside: Inside) -> list[Row
     scores = score_series(run.result.backtest, place, model_id, inside)
     if not scores[0].n_origins:
         return []
-    step, inputs = _describe_backtest(run, place), _used_ids(run, place)
+    step, inputs = _describe_backtest(run, place), run.used_ids[place]
     champion = run.result.champions[place] == model_id
     return [_score_row(run, place, model_id, score, champion, step, inputs) for score in scores]
 
@@ -411,7 +416,7 @@ def _score_rows(run: Run, place: int, model_id: str, inside: Inside) -> list[Row
 def _score_row(
     run: Run, place: int, model_id: str, score: Score, champion: bool, step: str, inputs: list[str]
 ) -> Row:
-    key = {**_key(run, run.result.targets[place].unique_id), "model_id": model_id, "horizon": score.horizon}
+    key = {**run.keys[run.result.targets[place].unique_id], "model_id": model_id, "horizon": score.horizon}
     named = ":".join(str(key[name]) for name in table_contract("marts.forecast_scores").primary_key)
     return {
         **key,
@@ -429,6 +434,6 @@ def _describe_backtest(run: Run, place: int) -> str:
     return (
         f"forecast at {len(origins)} rolling origins {origins.min()}-{origins.max()}, each seeing nothing "
         "dated after it, before reconciliation; coverage of intervals calibrated on errors dated before each "
-        "origin; the champion has the lowest error relative to naive, own and pooled, and did not lose to "
-        f"naive on its own series where that has {JUDGED_ALONE} origins or more"
+        "origin; the champion is the combination, and the last value where over "
+        f"{JUDGED_ALONE} origins or more of the series the combination erred over {WORSE_THAN_NAIVE} times as much"
     )

@@ -8,6 +8,7 @@ says of a series at a period uses only what was fitted at or before that period.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -34,11 +35,15 @@ class Applied:
     changes: dict[str, Floats]
 
     def errors(self, model_id: str) -> Floats:
-        """Scaled errors (windows, near horizons) of a model that intervals are published of; NaN if unknown."""
+        """Scaled errors (windows, near horizons) of a model that intervals are published of; NaN if unknown.
+
+        ``KeyError`` for a model that makes no forecast of every window.
+        """
         targets = self.windows.targets[:, : self.changes["engine"].shape[1]]
         if model_id in self.changes:
             return np.asarray(targets - self.changes[model_id], dtype=np.float64)
-        values = self.windows.last[:, None] if model_id == "naive" else self.windows.year_ago
+        last = {"naive": self.windows.last[:, None], "seasonal_naive": self.windows.year_ago}
+        values = last[model_id]
         change = values - self.windows.level[:, None] - self.windows.season
         unit = np.where(self.windows.scale > 0, self.windows.scale, np.nan)[:, None]
         return np.asarray(targets - change[:, : targets.shape[1]] / unit, dtype=np.float64)
@@ -64,6 +69,11 @@ class Engine:
     def near(self) -> int:
         """Horizons that have a regression of their own; beyond, a path goes on damped."""
         return self.regression.horizon
+
+    @cached_property
+    def n_series(self) -> int:
+        """Series of the pool that ever moved."""
+        return len(np.unique(self.learnt.windows.series))
 
     def apply(self, panel: list[Series]) -> Applied:
         """What the engine says of every window of a panel."""

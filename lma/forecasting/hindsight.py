@@ -20,8 +20,7 @@ from lma.errors import InputError
 from lma.forecasting import accuracy
 from lma.forecasting.country import STANDARD, TOTAL, forecast_country, learn_from, own_history, select_history
 
-PUBLISHED, AS_OF_VINTAGE, AS_CUT = EVIDENCE = ("published", "hindcast_vintage", "hindcast_cut")
-OUTCOMES = ("first", "latest")
+PUBLISHED, AS_OF_VINTAGE, AS_CUT = "published", "hindcast_vintage", "hindcast_cut"
 SECTORS = "_S"
 """Activity under which the scores of all sectors together stand."""
 

@@ -122,7 +122,7 @@ def continued(changes: Floats, horizon: int, continuation: float) -> Floats:
 
 def _in_levels(asked: Asked, changes: Floats) -> Floats:
     windows, rows = asked.windows, asked.rows
-    season = windows.season[rows][:, np.arange(asked.horizon) % windows.season.shape[1]]
+    season = windows.season[rows][:, np.arange(asked.horizon) % asked.season]
     return np.asarray(
         windows.level[rows, None] + changes * windows.scale[rows, None] + season, dtype=np.float64
     )

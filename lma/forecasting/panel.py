@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lma.errors import UsageError
 from lma.forecasting.backtest import NO_BACKTEST, Backtest, ask, run_backtest
 from lma.forecasting.combine import choose_champions
 from lma.forecasting.engine import Applied, Engine, fit_engine
@@ -35,7 +36,7 @@ DECIMALS = 6
 
 @dataclass(frozen=True)
 class PanelForecast:
-    """Everything a panel's forecast is made of; series 0..len(targets)-1 of the backtest are the targets.
+    """Everything a panel's forecast is made of; ``series`` of the backtest are places in ``targets``.
 
     ``rows``: the last window of each target, -1 where it never moved; ``offsets``: how the intervals of a
     model were calibrated; ``spread``: what its quantiles add to its path, (targets, horizon, level).
@@ -50,6 +51,12 @@ class PanelForecast:
     offsets: dict[str, Calibration]
     spread: dict[str, Floats]
     rows: npt.NDArray[np.int64]
+
+    @property
+    def n_learnt(self) -> int:
+        """Series whose errors calibrate the intervals: those of the pool that ever moved."""
+        engine = self.backtest.engine
+        return 0 if engine is None else engine.n_series
 
     def mean(self, place: int, model_id: str) -> Floats:
         """Forecast path of one target by one model."""
@@ -152,7 +159,7 @@ def run_panel(
 
     With ``singly`` also the models that are fitted to each series by itself, for the scorecard; they take
     many times as long as the rest. ``engine``: one fitted before (``prepare_engine``) instead of one that
-    is fitted to panel and pool.
+    is fitted to panel and pool; ``UsageError`` where that was on another frequency.
     """
     from threadpoolctl import threadpool_limits
 
@@ -203,6 +210,8 @@ def _run(
     singly: bool,
     engine: Engine | None,
 ) -> PanelForecast:
+    if engine is not None and engine.freq != freq:
+        raise UsageError(f"the engine was fitted on frequency {engine.freq.code}, the panel has {freq.code}.")
     if engine is None:
         engine = fit_engine([*targets, *_pool_series(pool, targets, freq)], freq, count_near(horizon, freq))
     applied = engine.apply(targets)

@@ -6,7 +6,6 @@ A panel is a long table of ``unique_id, ds, y`` (and optionally ``is_break``). E
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +26,7 @@ from lma.forecasting.periods import (
 
 __all__ = [
     "FREQUENCIES", "Absence", "Floats", "Frequency", "REASONS", "Reason", "Series", "format_period", "frequency",
-    "is_count_like", "mean_step", "parse_period", "prepare_series", "read_panel",
+    "is_count_like", "parse_period", "prepare_series", "read_panel",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
@@ -161,8 +160,3 @@ def _filled(unique_id: str, known: Periods, y: Floats) -> Series:
 def is_count_like(history: Floats) -> bool:
     """True where no value so far is negative: then no forecast may be."""
     return bool(np.min(history) >= 0)
-
-
-def mean_step(history: Floats) -> float:
-    """Mean absolute step: the in-sample mean absolute error of the one-step naive forecast."""
-    return float(np.mean(np.abs(np.diff(history)))) if len(history) > 1 else math.nan

@@ -180,7 +180,7 @@ def _reconcile_years(
     group: Sequence[Member], sums: Sequence[Sum], means: Sequence[Floats], covariance: Floats
 ) -> list[Floats]:
     ends = np.array([member.series.end for member in group])
-    last = int(ends[0]) + len(means[0])
+    last = int(ends.min()) + len(means[0])  # nobody's path is read beyond its end
     out = [mean.copy() for mean in means]
     for year in range(int(ends.min()) + 1, last + 1):
         ahead = np.maximum(year - ends, 0)
