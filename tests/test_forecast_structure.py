@@ -288,6 +288,7 @@ def test_quantiles_by_sex_are_ordered_and_hold_their_mean(by_sex: pd.DataFrame) 
         "economic_activity == 'CON' and time_period > '2016'",
         "economic_activity == 'X' and sex == 'F' and time_period > '2015'",
         "sex != '_T' and time_period > '2017'",
+        "sex == '_T' and time_period > '2016'",
     ],
 )
 def test_series_that_end_early_reach_the_same_year(early: str) -> None:

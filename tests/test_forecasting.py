@@ -26,9 +26,10 @@ from lma.forecasting.intervals import (
     tidy_quantiles,
     widen_for_shocks,
 )
-from lma.forecasting.models import LABELS, MODELS, SINGLY
+from lma.forecasting.models import ACROSS, LABELS, MODELS, SINGLY
 from lma.forecasting.panel import COLUMNS, run_panel
 from lma.forecasting.pooled import FEWEST_WINDOWS, known_rows
+from lma.forecasting.scores import WITH_INTERVALS
 from lma.forecasting.series import FREQUENCIES, Absence, Series, format_period, parse_period, read_panel
 
 ROOT = Path(__file__).parent.parent
@@ -325,8 +326,18 @@ def test_failing_model_takes_no_other_name_and_fails_nothing(monkeypatch: pytest
     }
 
 
-def test_every_model_has_a_label() -> None:
-    assert set(LABELS) == set(MODELS)
+def test_every_model_that_is_published_has_a_label() -> None:
+    assert set(LABELS) == set(WITH_INTERVALS) <= set(MODELS)
+
+
+def test_a_new_model_is_one_line(observations: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    for table in (ACROSS, MODELS):  # the second is made of the first where it stands
+        monkeypatch.setitem(
+            table, "mean", lambda asked: np.array([[h.mean()] * asked.horizon for h in asked.histories])
+        )
+    forecasts, scores = forecast_country(observations, "MUS", horizon=5)
+    assert (scores.loc[scores["model_id"] == "mean", "mase"] > 0).sum() > 0
+    assert set(forecasts["model_id"]) <= {"engine", "naive", "none"}
 
 
 # ---------------------------------------------------------------- intervals

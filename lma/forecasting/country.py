@@ -112,9 +112,8 @@ def forecast_country(
     world = world or learn_from(observations)
     own = adjust_levels(own_history(world.by_sex, ref_area), rule_set("breaks"))
     known = own[own["obs_value"].notna()]
-    both = known[known["sex"] == TOTAL]
-    latest = int(own["ds"].max()) if both.empty else int(both["ds"].max())
-    target_year = _target_year(ref_area, latest, horizon, horizon_year)
+    latest = (own if known.empty else known)["ds"].max()
+    target_year = _target_year(ref_area, int(latest), horizon, horizon_year)
     earliest = known.groupby("unique_id")["ds"].max().min() if len(known) else target_year - 1
     result = run_panel(own, max(target_year - int(earliest), 1), "A", singly=True, engine=world.engine)
     by_series = {str(uid): rows for uid, rows in own.groupby("unique_id")}

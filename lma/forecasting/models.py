@@ -67,17 +67,9 @@ MODELS: dict[str, Model] = {**ACROSS, **SINGLY}
 LABELS = {
     "naive": "last value (naive)",
     "seasonal_naive": "same period of the year before (seasonal naive)",
-    "drift": "random walk with drift",
-    "theta": "Theta (smoothed level and half the trend line)",
-    "smoothing": "exponential smoothing averaged over a grid of parameters",
-    "pooled": "robust regression trained across the panel",
-    "relative": "robust regression trained across the panel, on logarithms",
     "engine": "combination of regressions trained across the panel and exponential smoothing",
-    "auto_ets": "AutoETS",
-    "dot": "DynamicOptimizedTheta",
-    "damped": "damped trend (ETS)",
-    "median4": "median of AutoETS, DynamicOptimizedTheta, damped trend and drift",
 }
+"""In words, the models whose forecasts are published; the others stand in the scorecard under their ids."""
 
 
 def forecast_all(asked: Asked, models: dict[str, Model]) -> dict[str, Floats]:
