@@ -17,8 +17,10 @@ from observation_builder import observations
 from world_builder import EDITION, World
 
 from lma import contracts, kept_forecasts
+from lma.assessment.country import NOTES
 from lma.errors import InputError
 from lma.forecasting import hindsight
+from lma.forecasting.combine import JUDGED_ALONE, WORSE_THAN_NAIVE
 
 PRIORITIES = {"survey": 10, "census": 20, "model": 90}
 KEPT_COLUMNS = contracts.table_contract("marts.past_forecasts").column_names
@@ -318,6 +320,43 @@ def test_accuracy_annex_shows_hindcasts_beside_the_backtest(world: World) -> Non
     assert cells.loc["T12.HINDCAST_ALL_MODELLED.dissimilarity", "value"] > 0
     assert "no forecast has an outcome yet" in cells.loc["T12.PUBLISHED.skill", "reason"]
     assert cells.loc["T12.C.skill", "value"] == pytest.approx(1 - cells.loc["T12.C.mase_ratio", "value"])
+
+
+def test_a_single_vintage_is_not_called_the_first_published(world: World) -> None:
+    cells = world.read("marts.assessments", "MUS").query("table_id == 'T12'").set_index("address")
+    shown = cells.loc["T12.HINDCAST_C.skill_first"]
+    assert pd.isna(shown["value"]) and shown["reason"] == "the outcomes have one vintage only"
+
+
+def test_headline_and_statement_give_the_coverage_of_backtest_and_hindcasts(world: World) -> None:
+    cells = world.read("marts.assessments", "MUS").set_index("address")
+    coverage = [cells.loc[f"T12.{row}.coverage_80"] for row in ("_T", "HINDCAST_T")]
+    backtest, hindcasts = (f"{cell['value']:.0f} %" for cell in coverage)
+    said = cells.loc["T0.S1.sentence"]
+    assert (
+        f"held {backtest} of outcomes in the backtest and {hindcasts} of outcomes in hindcasts"
+        in said["text"]
+    )
+    assert {node for cell in coverage for node in cell["inputs"]} <= set(said["inputs"])
+    assert (
+        f"In hindcasts 80 % intervals of total employment held {hindcasts}"
+        in cells.loc["T14.ACCURACY.statement", "text"]
+    )
+
+
+def test_candidates_say_on_how_many_origins_they_rest(world: World) -> None:
+    cells = world.read("marts.assessments", "MUS").query("table_id == 'T12'").set_index("address")
+    scores = world.read("marts.forecast_scores", "MUS").query("horizon == 0 and sex == '_T'")
+    asked = scores.query("economic_activity == 'C' and basis_kind == 'modelled'").set_index("model_id")
+    assert asked["n_origins"].nunique() > 1
+    for model in ("engine", "auto_ets"):
+        origins = asked.loc[model, "n_origins"]
+        assert cells.loc[f"T12.C.ratio_{model}", "step"].endswith(f", {origins:.0f} origins")
+
+
+def test_notes_state_the_rule_of_the_champion() -> None:
+    assert f"over {WORSE_THAN_NAIVE} times as much" in NOTES["N_CHAMPION"]
+    assert f"at {JUDGED_ALONE} or more origins" in NOTES["N_CHAMPION"]
 
 
 def test_score_is_traced_to_the_publishers_rows(world: World) -> None:

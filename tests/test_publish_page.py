@@ -343,6 +343,46 @@ def test_balance_chart_takes_the_gap_of_t6(edition: Edition) -> None:
     assert charts.balance_chart(without) is None
 
 
+def _with_scores(edition: Edition, figures: dict[str, float]) -> Edition:
+    """The edition with a T12 of these cells: address -> value."""
+    rows = [
+        make_cell(address, (n, "Series"), (0, "Skill"), value=value, unit_measure="RATIO", decimals=2)
+        for n, (address, value) in enumerate(figures.items())
+    ]
+    return dataclasses.replace(
+        edition,
+        cells=pd.concat([edition.cells, pd.DataFrame(rows)], ignore_index=True),
+        tables=(*edition.tables, TableSpec("T12", "Accuracy of the forecasts", "", "Series")),
+    )
+
+
+def test_scorecard_is_drawn_per_measure_with_every_evidence(edition: Edition) -> None:
+    figures = {
+        "T12.C.skill": 0.25,
+        "T12.HINDCAST_C.skill": -0.5,
+        "T12.F.skill": 0.1,
+        "T12.HINDCAST_T.skill": 9.0,
+    }
+    scored = _with_scores(edition, figures | {"T12.C.coverage_80": 65.0, "T12.REP_MAN.skill": 0.9})
+    skill, coverage = charts.scorecard_charts(scored)
+    # Series of the charts only, and the backtest apart from hindcasts.
+    assert skill.rows == (
+        ("Manufacturing", "backtest", "0.25"),
+        ("Manufacturing", "hindcasts", "\u22120.50"),
+        ("Construction", "backtest", "0.10"),
+        ("All sectors", "hindcasts", "9.00"),
+    )
+    assert "Above 0: 2 of 2 (backtest), 1 of 2 (hindcasts) series" in skill.alt
+    assert coverage.chart_id == "chart-coverage-80" and "at 80 %" in coverage.words
+    assert "600m" not in charts.draw_svg(skill)
+    assert 'id="chart-skill"' in html.render(scored)
+    assert [c.chart_id for c in pdf._single_charts(scored)][-2:] == ["chart-skill", "chart-coverage-80"]
+
+
+def test_edition_without_scores_has_no_scorecard(edition: Edition) -> None:
+    assert charts.scorecard_charts(edition) == []
+
+
 def test_share_chart_joins_the_periods_of_a_zone(edition: Edition) -> None:
     bars = charts.migrant_share_chart(edition)
     assert bars is not None and [row[:2] for row in bars.rows] == [("Export oriented enterprises", "2025-Q2")]

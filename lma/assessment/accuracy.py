@@ -14,20 +14,23 @@ from lma.contracts import TableSpec
 ACCURACY_SPEC = TableSpec(
     "T12",
     "Accuracy of the forecasts",
-    "Rolling-origin backtest of every candidate on the country's own series (errors relative to the naive model, below 1 is better); "
-    "then hindcasts, for which the engine was run again from earlier years and chose its champions without hindsight, and the forecasts "
-    "that past editions published, both against outcomes as first published and as the latest vintage has them.",
+    "First the backtest: each candidate on the country's own series, before sectors are made to sum to the total. Then hindcasts: the "
+    "whole forecast made again today from the figures up to an earlier year, with no sight of later ones. Then what past editions "
+    "published. All are compared with what came, and with the naive model, which says that nothing changes.",
     "Economic activity",
-    ("N_BACKTEST", "N_VINTAGE"),
+    ("N_BACKTEST", "N_CANDIDATES", "N_CHAMPION", "N_SCORES", "N_VINTAGE"),
 )
 HEAD = (
     Key("champion", "Champion model"), Key("evidence", "Forecasts"), Key("n_origins", "Origins"), Key("n_forecasts", "Forecasts scored"),
-    Key("mase", "MASE"), Key("mase_ratio", "Error over the naive model's error"), Key("skill", "Skill: 1 - error over the naive model's error"),
-    Key("skill_first", "Skill against the outcome as first published"), Key("coverage_80", "Outcomes inside the 80 % interval, %"),
-    Key("coverage_95", "Outcomes inside the 95 % interval, %"), Key("bias", "Bias, persons"), Key("sign_hit", "Direction right, %"),
-    Key("rel_hit", "Growing faster or slower than the mean sector right, %"), Key("growth_error", "Error of growth since the origin, points"),
-    Key("growth_error_first", "The same against the outcome as first published, points"),
-    Key("revision_error", "Growth revised from first to latest vintage, points"), Key("dissimilarity", "Dissimilarity of sector shares, %"),
+    Key("mase", "MASE: error over the mean yearly step"), Key("mase_ratio", "Error over the naive model's error"),
+    Key("skill", "Skill: 1 - error over the naive model's error"), Key("skill_first", "Skill against the outcome as first published"),
+    Key("coverage_80", "Outcomes inside the 80 % interval, %"), Key("coverage_95", "Outcomes inside the 95 % interval, %"),
+    Key("bias", "Bias: forecast less outcome, persons"), Key("sign_hit", "Growth or decline said rightly, %"),
+    Key("rel_hit", "Faster or slower than the average sector said rightly, %"),
+    Key("growth_error", "Mean error of growth since the origin, percentage points"),
+    Key("growth_error_first", "The same against the outcome as first published, percentage points"),
+    Key("revision_error", "Growth revised from first to latest vintage, percentage points"),
+    Key("dissimilarity", "Jobs put in the wrong sector (dissimilarity D), %"), Key("naive_dissimilarity", "The same for the naive model, %"),
 )  # fmt: skip
 BACKTEST_CELLS = (
     ("n_origins", "n_origins", 0, "NR", 1), ("mase", "mase", 2, "RATIO", 1), ("mase_ratio", "mase_ratio", 2, "RATIO", 1),
@@ -39,13 +42,14 @@ PAST_CELLS = (
     ("skill", "skill", 2, "RATIO", 1), ("coverage_80", "coverage_80", 0, "PC", 100), ("coverage_95", "coverage_95", 0, "PC", 100),
     ("bias", "bias", 0, "PS", 1), ("sign_hit", "sign_hit", 0, "PC", 100), ("rel_hit", "rel_hit", 0, "PC", 100),
     ("growth_error", "growth_error", 1, "PT", 1), ("revision_error", "revision_error", 2, "PT", 1), ("dissimilarity", "dissimilarity", 1, "PC", 100),
+    ("naive_dissimilarity", "naive_dissimilarity", 1, "PC", 100),
 )  # fmt: skip
 FIRST_CELLS = (("skill_first", "skill", 2, "RATIO", 1), ("growth_error_first", "growth_error", 1, "PT", 1))
 BLOCKS = (
-    ("hindcast_cut", "HINDCAST", "hindcast", "hindcasts, made again from earlier years"),
-    ("published", "PUBLISHED", "published", "published by past editions"),
+    ("hindcast_cut", "HINDCAST", "hindcast", "hindcasts, made today from figures up to"),
+    ("published", "PUBLISHED", "published", "published by past editions from figures up to"),
 )
-"""Evidence, beginning of its row ids, end of its row labels, and its name in words."""
+"""Evidence, beginning of its row ids, end of its row labels, and its name in words, before the years of the origins."""
 SECTORS = "_S"
 
 
@@ -53,7 +57,10 @@ def accuracy_columns(scores: pd.DataFrame) -> list[Key]:
     """Columns of T12: the record, then one error ratio per candidate model."""
     return [
         *HEAD,
-        *(Key(f"ratio_{model}", f"Error ratio, {model}") for model in sorted(scores["model_id"].unique())),
+        *(
+            Key(f"ratio_{model}", f"Error over naive's, candidate {model}")
+            for model in sorted(scores["model_id"].unique())
+        ),
     ]
 
 
@@ -89,9 +96,17 @@ def _add_backtest_row(table: TableCells, row: Key, scores: pd.DataFrame, columns
         add_score_cell(table, row, column, _with_skill(champion), measure, decimals, unit, factor, absent)
     for key in columns:
         if key.id.startswith("ratio_"):
-            record = single(scores, model_id=key.id.removeprefix("ratio_"))
+            record = _of_candidate(single(scores, model_id=key.id.removeprefix("ratio_")))
             add_score_cell(table, row, key.id, record, "mase_ratio", 2, "RATIO", 1, absent)
     _fill_rest(table, row, columns, "given for hindcasts and published forecasts")
+
+
+def _of_candidate(record: Record | None) -> Record | None:
+    """A candidate's score with the origins it rests on: models fitted singly are asked at the last few only."""
+    if record is None:
+        return None
+    origins = f"{record['n_origins']:.0f} {'origin' if record['n_origins'] == 1 else 'origins'}"
+    return {**record, "step": f"mean absolute error of {record['model_id']} over that of naive, {origins}"}
 
 
 def _with_skill(record: Record | None) -> Record | None:
@@ -130,12 +145,23 @@ def _add_past_row(
     latest, first = (_with_ratio(single(scored, outcome=outcome)) for outcome in ("latest", "first"))
     table.text(row, "champion", latest["models"], [latest["score_id"]])
     table.text(row, "evidence", f"{evidence}, {latest['first_origin']}-{latest['last_origin']}")
-    for record, cells in ((latest, PAST_CELLS), (first, FIRST_CELLS)):
-        for column, measure, decimals, unit, factor in cells:
-            add_score_cell(
-                table, row, column, record, measure, decimals, unit, factor, "no outcome", _why_empty(measure)
-            )
+    for column, measure, decimals, unit, factor in PAST_CELLS:
+        add_score_cell(
+            table, row, column, latest, measure, decimals, unit, factor, "no outcome", _why_empty(measure)
+        )
+    _add_first_cells(table, row, first)
     _fill_rest(table, row, columns, "given for the backtest")
+
+
+def _add_first_cells(table: TableCells, row: Key, first: Record) -> None:
+    """Scores against first outcomes; empty where only one vintage is loaded, which is the first by chance only."""
+    for column, measure, decimals, unit, factor in FIRST_CELLS:
+        if not first["n_revised"]:
+            table.empty(row, column, "[x]", "the outcomes have one vintage only")
+            continue
+        add_score_cell(
+            table, row, column, first, measure, decimals, unit, factor, "no outcome", _why_empty(measure)
+        )
 
 
 def _with_ratio(record: Record | None) -> dict[Any, Any]:
@@ -148,6 +174,7 @@ def _why_empty(measure: str) -> str:
     return {
         "revision_error": "the outcomes have one vintage only",
         "dissimilarity": "a measure of all sectors together",
+        "naive_dissimilarity": "a measure of all sectors together",
         "rel_hit": "needs several sectors with an outcome; a total has none to compare with",
         "sign_hit": "the naive model claims no direction",
     }.get(measure, "the naive model made no error")

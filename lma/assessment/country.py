@@ -48,8 +48,18 @@ NOTES = {
     "N_BREAK": "Break in series: figures before and after it are not comparable; no growth is taken across it.",
     "N_SUSPECTED": "A level shift or shock that nobody declares is suspected in the series (T15): growth across it may be one of the survey.",
     "N_PROJECTION": "A projection shows what happens if past patterns continue; it is not a forecast of policy.",
-    "N_RECONCILED": "Sector means are adjusted so that they sum to the total.",
-    "N_BACKTEST": "Each candidate was fitted on the figures up to an origin only, then compared with what followed.",
+    "N_RECONCILED": "Sectors are adjusted so that they sum to the total, those of the naive model too: its figures may differ from the latest ones.",
+    "N_BACKTEST": "Each candidate was fitted on the figures up to an origin (a year) only, then compared with the one to five years that followed. "
+    "Outcomes inside an interval are counted at the last ten origins of the panel.",
+    "N_CANDIDATES": "engine is the combination of pooled and relative (regressions over the series of all countries) and smoothing "
+    "(averaged exponential smoothing). theta, drift, damped, auto_ets, dot and median4 (the median of the last four) are the usual models of "
+    "one series. Ratios rest on the years in which a candidate was asked, the last ten for some (see the step of each): compare each with "
+    "naive, not with each other. In hindcasts, in brackets: the number of series and origins that a model was champion of.",
+    "N_CHAMPION": "The champion is the engine unless it erred over 1.3 times as much as the naive model at 8 or more origins of the series. "
+    "So a champion may have lost to naive by less, or on fewer origins: a ratio above 1 says so.",
+    "N_SCORES": "Skill: 1 is perfect, 0 no better than no change, below 0 worse. Bias above 0: forecasts were too high. Growth or decline, "
+    "faster or slower: a coin would be right in 50 %. Intervals should hold 80 and 95 % of outcomes. Dissimilarity: the part of all jobs "
+    "that the forecast shares would put in another sector; lower is better, beside it that of unchanged shares.",
     "N_VINTAGE": "Past forecasts are judged by growth since the origin within one vintage of the outcome: revised levels are told apart.",
     "N_EOE": "Export oriented enterprises, counts of the quarterly bulletin. The share is foreign over all workers of the same quarter.",
     "N_STOCK": "Migrant stock by country of birth or citizenship as the United Nations compile it; residents of all ages, not workers.",

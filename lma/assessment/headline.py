@@ -66,13 +66,20 @@ def _describe_growth(country: Country, cells: pd.DataFrame) -> Sentence:
     base, mean, low, high = (float(v) for v in values if v is not None)
     period = single(cells, address="T5._T.base_period")
     when = "" if period is None else f" in {period['text']}"
-    coverage = _cell_value(cells, "T12._T.coverage_80")
-    held = "" if coverage is None else f"; in the backtest it held {coverage:.0f} % of outcomes"
+    held, scored = _describe_coverage(cells)
     text = (
         f"Employment is projected at {mean:,.0f} in {last} (80 % interval {low:,.0f} to {high:,.0f}{held}), "
-        f"against {base:,.0f}{when}; both rest on the ILO's modelled estimates (T5._T.{last})."
+        f"against {base:,.0f}{when}; both rest on the ILO's modelled estimates ({', '.join([f'T5._T.{last}', *scored])})."
     )
-    return text, _inputs(cells, *addresses)
+    return text, _inputs(cells, *addresses, *scored)
+
+
+def _describe_coverage(cells: pd.DataFrame) -> tuple[str, list[str]]:
+    """How many outcomes 80 % intervals of the total held, by every evidence there is, and the cells that say so."""
+    evidence = {"T12._T.coverage_80": "in the backtest", "T12.HINDCAST_T.coverage_80": "in hindcasts"}
+    held = {a: share for a in evidence if (share := _cell_value(cells, a)) is not None}
+    words = [f"{share:.0f} % of outcomes {evidence[address]}" for address, share in held.items()]
+    return (f"; such intervals held {' and '.join(words)}" if held else ""), list(held)
 
 
 def _describe_gap(country: Country, cells: pd.DataFrame) -> Sentence:

@@ -13,7 +13,7 @@ from lma.assessment.selection import latest, select, single
 from lma.contracts import TableSpec
 from lma.levels import REVISIONS, find_main_level
 
-PROJECTION_NOTES = ("N_LEVEL", "N_PROJECTION", "N_MODELLED", "N_RECONCILED")
+PROJECTION_NOTES = ("N_LEVEL", "N_PROJECTION", "N_MODELLED", "N_RECONCILED", "N_CHAMPION")
 
 
 def projection_spec(first: int, last: int) -> TableSpec:
@@ -21,7 +21,9 @@ def projection_spec(first: int, last: int) -> TableSpec:
     return TableSpec(
         "T5",
         f"Employment projection, {first}-{last}",
-        "Mean and 80 % interval of the champion model of each series, persons; sectors sum to the total. The champion may be the naive model.",
+        "Central figure and 80 % interval of the champion model of each series, persons. The central figure is the middle (median) of what the "
+        "model expects and stands for its mean; central figures of sectors sum to the total, ends of intervals do not. The champion may be the "
+        "naive model. The backtest is of forecasts up to five years from the latest figure.",
         "Economic activity",
         PROJECTION_NOTES,
     )
@@ -47,7 +49,7 @@ def projection_columns(years: list[int]) -> list[Key]:
     tail = [
         Key(f"{last}_lo95", f"{last}, lower end of 95 % interval"),
         Key(f"{last}_hi95", f"{last}, upper end of 95 % interval"),
-        Key(f"{last}_naive", f"{last}, naive model"),
+        Key(f"{last}_naive", f"{last}, naive model, made to sum"),
         Key("growth", f"Growth from the latest figure to {last}, % a year"),
         Key("mase_ratio", "Error over the naive model's error, backtest"),
         Key("n_origins", "Backtest origins"),

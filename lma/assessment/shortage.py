@@ -250,8 +250,10 @@ def balance_spec(span: str) -> TableSpec:
     return TableSpec(
         "T6",
         f"Demand and supply, {span} cumulated",
-        "Medians of the joint simulation, persons; the gap with its 80 % range. Medians of terms need not add up exactly; "
-        "the identities hold in every draw.",
+        "Medians of the joint simulation, persons; the gap with its 80 % range. Medians of terms or of sectors need not add up: the "
+        "identities hold in every draw. Intervals of sectors reach further up than down, so the median of their sum, and with it the "
+        "expansion of all activities, is usually above the growth of the total in T5; its range comes from the sectors, not from the interval "
+        "of the total there.",
         "Economic activity",
         BALANCE_NOTES,
     )

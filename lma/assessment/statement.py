@@ -167,11 +167,15 @@ def _say_accuracy(cells: pd.DataFrame) -> Said:
         " released by a reviewer (T11)."
     )
     addresses = [*worst["address"], *refused["address"], *released["address"]]
-    for cell in select(cells, address="T12._T.coverage_80").dropna(subset=["value"]).to_dict("records"):
-        sentences.append(
-            f"In the backtest the 80 % interval of total employment held {cell['value']:.0f} % of outcomes ({cell['address']})."
-        )
-        addresses.append(cell["address"])
+    for address, where in (
+        ("T12._T.coverage_80", "In the backtest"),
+        ("T12.HINDCAST_T.coverage_80", "In hindcasts"),
+    ):
+        for cell in select(cells, address=address).dropna(subset=["value"]).to_dict("records"):
+            sentences.append(
+                f"{where} 80 % intervals of total employment held {cell['value']:.0f} % of outcomes ({address})."
+            )
+            addresses.append(address)
     return sentences, addresses
 
 

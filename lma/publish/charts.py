@@ -53,6 +53,21 @@ FAN_WORDS = (
     "between charts."
 )
 NO_FORECAST_WORDS = "No forecast for this sector; table T5 says why."
+EVIDENCE = (("", "backtest"), ("HINDCAST_", "hindcasts"), ("PUBLISHED_", "published"))
+"""Beginning of row ids of T12, and what the forecasts of these rows are."""
+SCORES = (
+    ("skill", "Skill of the forecasts", "1 - error over the naive model's error", 0, 2,
+     "Right of the line the forecasts were better than no change, left of it worse."),
+    ("bias", "Bias of the forecasts", "forecast less outcome, persons", 0, 0,
+     "Right of the line the forecasts were too high, left of it too low."),
+    ("coverage_80", "Outcomes inside the 80 % interval", "per cent of outcomes", 80, 0,
+     "Left of the line, at 80 %, the intervals were too narrow."),
+    ("sign_hit", "Growth or decline said rightly", "per cent of forecasts", 50, 0,
+     "The line at 50 % is what a coin would do."),
+    ("rel_hit", "Faster or slower than the average sector said rightly", "per cent of forecasts", 50, 0,
+     "The line at 50 % is what a coin would do."),
+)  # fmt: skip
+"""Charts of the scorecard: column of T12, title, axis, where the line is, decimals, how to read it."""
 _FAN_QUANTILES = ("q025", "q10", "q90", "q975")
 _NOT_A_SHARE_OVER_TIME = re.compile(r"change|delta|ceiling|headroom|claim|difference|target")
 
@@ -179,6 +194,28 @@ def migrant_share_chart(edition: Edition) -> Chart | None:
     return Chart("chart-migrants", "Share of foreign workers", _share_words(data), spec, header, rows)
 
 
+def scorecard_charts(edition: Edition) -> list[Chart]:
+    """Charts of T12, one per measure that has figures: dots by series and evidence, and a line to compare with."""
+    return [chart for score in SCORES if (chart := _score_chart(_scores(edition, score[0]), *score))]
+
+
+def _score_chart(
+    data: pd.DataFrame, measure: str, title: str, axis: str, line: int, decimals: int, words: str
+) -> Chart | None:
+    if data.empty:
+        return None
+    shown = [format_number(value, decimals) for value in data["value"]]
+    rows = tuple((row.label, row.evidence, text) for row, text in zip(_records(data), shown, strict=True))
+    header = ("Series", "Forecasts", axis)
+    by_evidence = [(name, data.loc[data["evidence"] == name, "value"]) for _, name in EVIDENCE]
+    counts = ", ".join(f"{(v > line).sum()} of {len(v)} ({name})" for name, v in by_evidence if len(v))
+    alt = f"{title}, {axis}. Above {line}: {counts} series. The table below the chart has every figure."
+    words = f"Table T12, all years ahead together. {words}"
+    return Chart(
+        f"chart-{measure.replace('_', '-')}", title, alt, _score_dots(data, axis, line), header, rows, words
+    )
+
+
 def _fan_chart(number: int, group: pd.DataFrame, span: tuple[float, float]) -> Chart:
     label = clean_text(group["label"].iloc[0]) or clean_text(group["economic_activity"].iloc[0])
     wide = _pivot_measures(group)
@@ -295,6 +332,29 @@ def _ranges(data: pd.DataFrame) -> Spec:
         *_sector_names(data),
     ]
     return _finish(layers, WIDTH, ROW * len(data))
+
+
+def _score_dots(data: pd.DataFrame, axis: str, line: int) -> Spec:
+    """Dots by series; the evidence is told by shape too, for those who do not see colours."""
+    scale = {"domain": [0, 100]} if line else {"zero": False, "padding": 8}
+    ticks = _persons_axis(5) if axis.endswith("persons") else {"tickCount": 5}
+    x = {"field": "value", "type": "quantitative", "title": axis, "axis": ticks, "scale": scale}
+    names = [name for _, name in EVIDENCE]
+    looks = dict(zip(names, zip(LINE_COLOURS, ("circle", "diamond", "square"), strict=False), strict=True))
+    drawn = [name for name in names if name in set(data["evidence"])]
+    legend = {"orient": "bottom", "title": None, "symbolOpacity": 1}
+    evidence = {"field": "evidence", "type": "nominal", "legend": legend}
+    colour, shape = (
+        {**evidence, "scale": {"domain": drawn, "range": [looks[name][part] for name in drawn]}}
+        for part in (0, 1)
+    )
+    point = {"type": "point", "filled": True, "size": 55, "opacity": 1, "yOffset": BAR_DROP}
+    layers = [
+        _layer(pd.DataFrame({"value": [line]}), {"type": "rule", "color": HISTORY}, x=x),
+        _layer(data, point, x=x, y=_sectors(data), color=colour, shape=shape),
+        *_sector_names(data.drop_duplicates("economic_activity")),
+    ]
+    return _finish(layers, WIDTH, ROW * data["economic_activity"].nunique())
 
 
 def _share_bars(data: pd.DataFrame) -> Spec:
@@ -443,6 +503,24 @@ def _gap_ranges(edition: Edition) -> pd.DataFrame:
         axis_label=_axis_labels(named), colour=[_gap_colour(row.q10, row.q90) for row in _records(named)]
     )
     return named[named["row_id"] != "_T"].sort_values("q50", ascending=False, kind="stable")
+
+
+def _scores(edition: Edition, measure: str) -> pd.DataFrame:
+    """One row per series of the charts and kind of forecast that T12 has this measure of, in the order of T12."""
+    cells = edition.cells[(edition.cells["table_id"] == "T12") & (edition.cells["column_id"] == measure)]
+    known = cells[cells["value"].notna()].set_index("row_id")
+    codes = list(dict.fromkeys(edition.series["economic_activity"]))
+    labels = dict(zip(edition.series["economic_activity"], edition.series["label"], strict=True))
+    wanted = [(code, start, name) for code in codes for start, name in EVIDENCE]
+    rows = [
+        (code, clean_text(labels[code]), name, float(known.loc[row_id, "value"]))
+        for code, start, name in wanted
+        if (row_id := start + (code.strip("_") if start else code)) in known.index
+    ]
+    data = pd.DataFrame(rows, columns=["economic_activity", "label", "evidence", "value"])
+    one = data.drop_duplicates("economic_activity")
+    names = dict(zip(one["economic_activity"], _axis_labels(one), strict=True))
+    return data.assign(axis_label=data["economic_activity"].map(names))
 
 
 def _gap_colour(low: Any, high: Any) -> str:

@@ -32,6 +32,7 @@ from lma.publish.charts import (
     employment_chart,
     fan_charts,
     migrant_share_chart,
+    scorecard_charts,
 )
 from lma.publish.grid import BASIS_WORDS, SYMBOLS, clean_text, note_text
 from lma.publish.layout import (
@@ -308,7 +309,8 @@ def _scrolling(table: Html, label: str, extra_class: str = "") -> Html:
 def _charts(edition: Edition) -> list[Html]:
     fans = fan_charts(edition)
     found = (employment_chart(edition), balance_chart(edition), migrant_share_chart(edition))
-    singles = [_figure(chart, "h3", *_chart_words(chart)) for chart in found if chart is not None]
+    drawn = [*(chart for chart in found if chart is not None), *scorecard_charts(edition)]
+    singles = [_figure(chart, "h3", *_chart_words(chart)) for chart in drawn]
     parts = [_fan_section(fans)] if fans else []
     parts += [element("div", *singles, class_="charts singles")] if singles else []
     return parts or [element("p", Html("This edition has no series to draw."))]

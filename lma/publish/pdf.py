@@ -23,6 +23,7 @@ from lma.publish.charts import (
     fan_charts,
     font_folder,
     migrant_share_chart,
+    scorecard_charts,
 )
 from lma.publish.grid import BASIS_WORDS, SYMBOLS, clean_text, note_text
 from lma.publish.layout import (
@@ -109,7 +110,7 @@ def _link_targets(tables: Sequence[TableView]) -> dict[str, str]:
 
 def _single_charts(edition: Edition) -> list[Chart]:
     found = (employment_chart(edition), balance_chart(edition), migrant_share_chart(edition))
-    return [chart for chart in found if chart is not None]
+    return [*(chart for chart in found if chart is not None), *scorecard_charts(edition)]
 
 
 def _drawing(chart: Chart) -> dict[str, str]:
