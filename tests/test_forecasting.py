@@ -131,6 +131,16 @@ def test_periods_count_on(freq: str, text: str, later: str) -> None:
     assert format_period(period + 1, kind) == later
 
 
+def test_annual_periods_may_be_counted_throughout() -> None:
+    years = make_panel(3)
+    counted = years.assign(ds=years["ds"] - 1995)
+    found, expected = forecast_panel(counted, 2, "A"), forecast_panel(years, 2, "A")
+    assert found["ds"].tolist() == [25, 26] * 3
+    pd.testing.assert_frame_equal(found.drop(columns="ds"), expected.drop(columns="ds"))
+    mixed = pd.concat([counted[counted["unique_id"] == "s00"], years[years["unique_id"] != "s00"]])
+    assert set(forecast_panel(mixed, 2, "A").query("unique_id == 's00'")["reason"]) == {"BAD_PERIOD"}
+
+
 def test_quarters_keep_their_season() -> None:
     season = np.tile([0.0, 40.0, 10.0, -50.0], 12)
     ds = [f"{2008 + i // 4}-Q{i % 4 + 1}" for i in range(48)]

@@ -56,6 +56,9 @@ _PERIOD = re.compile(
 )
 
 
+_COUNT = re.compile(r"\d{1,3}(?:\.0)?")
+
+
 def parse_period(text: str, freq: Frequency) -> int | None:
     """Period as a whole number (2020, 2020-Q2 -> 8081, 2020-05 -> 24244); None where it is no such period.
 
@@ -89,14 +92,19 @@ def format_period(period: int, freq: Frequency) -> str:
     if period == NO_PERIOD:
         return ""
     if freq.code == "A":
-        return f"{period:04d}"
+        return str(period)
     year, part = divmod(period, freq.season)
     return f"{year:04d}-Q{part + 1}" if freq.code == "Q" else f"{year:04d}-{part + 1:02d}"
 
 
 def parse_periods(ds: pd.Series, freq: Frequency) -> Periods:
-    """Periods of a column of texts, years, dates or pandas periods; ``NO_PERIOD`` where a cell is none."""
+    """Periods of a column of texts, years, dates or pandas periods; ``NO_PERIOD`` where a cell is none.
+
+    Annual periods may also be counted: 1, 2, 3 ... throughout the column, as archives of series do.
+    """
     codes, cells = pd.factorize(ds.astype(str))
+    if freq.code == "A" and all(_COUNT.fullmatch(str(cell)) for cell in cells):
+        return cells.to_numpy().astype(np.float64).astype(np.int64)[codes]
     known = [parse_period(str(cell), freq) for cell in cells]
     return np.array([NO_PERIOD if period is None else period for period in known], dtype=np.int64)[codes]
 
