@@ -157,8 +157,9 @@ def select_history(observations: pd.DataFrame, sexes: tuple[str, ...] = (TOTAL,)
         wanted & ~observations["ref_area"].str.contains("-", regex=False, na=False)
     ]
     series = ["basis_kind", "ref_area", "activity_revision", "economic_activity", "sex"]
-    ids = rows[series].astype(str).agg("/".join, axis=1) if len(rows) else pd.Series([], dtype=str)
-    return rows.assign(unique_id=ids, ds=rows["time_period"].astype(int), y=rows["obs_value"].astype(float))
+    ids = ["/".join(codes) for codes in zip(*(rows[name].astype(str) for name in series), strict=True)]
+    years, values = rows["time_period"].astype(int), rows["obs_value"].astype(float)
+    return rows.assign(unique_id=pd.Series(ids, index=rows.index, dtype=object), ds=years, y=values)
 
 
 def find_sectors(history: pd.DataFrame, ref_area: str) -> dict[str, tuple[str, ...]]:
