@@ -165,6 +165,15 @@ def test_two_divisions_of_a_total_are_both_settled_without_going_below_zero() ->
     assert turned.tolist() == [2, 2, 0, 1, 1]
 
 
+def test_a_division_that_other_sums_have_settled_decides() -> None:
+    """Sexes by two sectors; the second sector is not the sum of its sexes, so it takes up the difference."""
+    sums = [(0, (1, 2)), (0, (3, 4)), (1, (5, 6)), (2, (7, 8)), (3, (5, 7))]
+    path = np.array([40.0, 20, 20, 20, 20.5, 10, 10, 10, 10])
+    out = settle_sums(path, sums)
+    assert all(out[whole] == out[list(parts)].sum() for whole, parts in sums)
+    assert out[[0, 4]].tolist() == [40, 20]
+
+
 def test_settling_moves_nothing_by_more_than_its_roundings() -> None:
     rng = np.random.default_rng(9)
     table = np.zeros((3, 4))

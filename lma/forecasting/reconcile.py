@@ -121,6 +121,7 @@ def settle_sums(path: Floats, sums: Sequence[Sum]) -> Floats:
 
     Where a whole is divided twice, by sector and by sex, and the two divisions share no finer parts, the whole
     is the larger of the two and the largest part of the other takes up the difference: nothing falls below zero.
+    Where all parts of one division are settled by other sums, the whole is their sum.
     """
     out, waiting = np.round(path * GRID) / GRID, {whole for whole, _ in sums}
     wholes, in_sums = waiting.copy(), [part for _, parts in sums for part in parts]
@@ -130,10 +131,11 @@ def settle_sums(path: Floats, sums: Sequence[Sum]) -> Floats:
         )
         waiting.remove(whole)
         divisions = [list(parts) for w, parts in sums if w == whole]
-        out[whole] = max(out[parts].sum() for parts in divisions)
-        for parts in divisions:
+        frees = [[p for p in parts if p not in wholes and in_sums.count(p) == 1] for parts in divisions]
+        settled = [parts for parts, free in zip(divisions, frees, strict=True) if not free]
+        out[whole] = max(out[parts].sum() for parts in settled or divisions)
+        for parts, free in zip(divisions, frees, strict=True):
             rest = out[whole] - out[parts].sum()
-            if rest:
-                free = [part for part in parts if part not in wholes and in_sums.count(part) == 1]
+            if rest and free:
                 out[max(free, key=lambda part: out[part])] += rest
     return out
