@@ -66,7 +66,7 @@ AsOf = Annotated[
         show_default=False,
     ),
 ]
-Horizon = Annotated[int, typer.Option("--horizon", min=1, max=40, help="Years ahead (for a panel: periods).")]
+Horizon = Annotated[int, typer.Option("--horizon", min=1, max=40, help="Years ahead.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not use the network.")]
 EditionId = Annotated[
     str | None,
@@ -373,7 +373,9 @@ def forecast_panel(
 
 @app.command()
 def backtest(ref_areas: Countries = None, warehouse: WarehousePath = DEFAULT_WAREHOUSE) -> None:
-    """Rolling-origin scorecard of every candidate against the naive model.
+    """Rolling-origin scorecard: the champion of every series against the naive model.
+
+    `mase_ratio` below 1: better than naive. Table T12 of an edition has the other candidates too.
 
     Example: lma backtest MUS ARM
     """

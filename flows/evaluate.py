@@ -17,15 +17,17 @@ from lma.errors import ContractError, InputError, UsageError
 LONGEST = 40  # rows of a result shown on a terminal
 
 
-def print_frame(frame: pd.DataFrame, console: Console, formats: dict[str, str] | None = None) -> None:
-    """A frame as a plain table; numbers by format, the first rows only."""
+def print_frame(
+    frame: pd.DataFrame, console: Console, formats: dict[str, str] | None = None, longest: int = LONGEST
+) -> None:
+    """A frame as a plain table; numbers by format, the first ``longest`` rows only."""
     table = Table(*map(str, frame.columns), box=None, pad_edge=False)
-    for record in frame.head(LONGEST).to_dict("records"):
+    for record in frame.head(longest).to_dict("records"):
         shown = (_shown(value, (formats or {}).get(str(name), ",.3f")) for name, value in record.items())
         table.add_row(*map(escape, shown))
     console.print(table)
-    if len(frame) > LONGEST:
-        console.print(f"... {len(frame) - LONGEST} more rows")
+    if len(frame) > longest:
+        console.print(f"... {len(frame) - longest} more rows")
 
 
 def _shown(value: object, number_format: str) -> str:
@@ -60,7 +62,7 @@ def print_scorecard(request: RunRequest, console: Console) -> None:
         "is_champion",
     ]
     champions = shown[shown["is_champion"].astype(bool)]
-    print_frame(champions[columns[:-1]], console)
+    print_frame(champions[columns[:-1]], console, longest=len(champions))
     for code, rows in champions.groupby("ref_area", sort=True):
         console.print(
             f"{code}: {len(rows)} series, mean error ratio to naive {rows['mase_ratio'].mean():.3f}, "

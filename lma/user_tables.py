@@ -11,14 +11,20 @@ import pandas as pd
 from lma.errors import InputError, OutputError, UsageError
 
 ENDINGS = (".csv", ".parquet")
+WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 SEPARATORS = ",;\t"
 COMMA_NUMBER = r"[-+]?\d*,\d+"
 PERHAPS_THOUSANDS = r"[-+]?[1-9]\d{0,2},\d{3}"
+POINTED_THOUSANDS = r"[-+]?[1-9]\d{0,2}(?:\.\d{3})+"
 
 
 def _ending(path: Path) -> str:
     ending = path.suffix.lower()
     if ending not in ENDINGS:
+        if ending in WORKBOOKS:
+            raise UsageError(
+                f"{path} must end in one of {', '.join(ENDINGS)}: save the sheet of the workbook as CSV UTF-8."
+            )
         raise UsageError(
             f"{path} must end in one of {', '.join(ENDINGS)}: the ending tells how the table is stored."
         )
@@ -77,9 +83,30 @@ def _read_csv(path: Path, as_text: tuple[str, ...]) -> pd.DataFrame:
     text = text.fillna("")
     columns = {name: text[name] for name in text.columns}
     comma = separator != ","
+    if comma:
+        _refuse_pointed_thousands(path, {n: c for n, c in columns.items() if n not in as_text})
     return pd.DataFrame(
         {str(n): c if n in as_text else _as_numbers(c, decimal_comma=comma) for n, c in columns.items()}
     )
+
+
+def _refuse_pointed_thousands(path: Path, columns: dict[str, pd.Series]) -> None:
+    """``InputError`` where 987 and 1.010 stand in one column: read as decimals, a thousand would become one.
+
+    Where decimals are meant, 987 would be written 987.000, or some number would not have three of them.
+    """
+    for name, column in columns.items():
+        pointed = column[column.str.contains(".", regex=False)]
+        if pointed.empty or not pointed.str.fullmatch(POINTED_THOUSANDS).all():
+            continue
+        others = column[column.str.fullmatch(r"[-+]?[1-9]\d{0,2}") | (column.str.count(r"\.") > 1)]
+        if len(others):
+            one, other = pointed.iloc[0], others.iloc[0]
+            raise InputError(
+                f"{path}: the point in {one!r} seems to part thousands (column {name!r}, data row "
+                f"{pointed.index[0] + 1}), as {other!r} in data row {others.index[0] + 1} suggests: write "
+                f"{one.replace('.', '')}, or, where decimals are meant, every number with as many of them."
+            )
 
 
 def _as_numbers(column: pd.Series, *, decimal_comma: bool) -> pd.Series:

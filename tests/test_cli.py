@@ -6,6 +6,7 @@ import datetime as dt
 import functools
 import gzip
 import hashlib
+import io
 import os
 import resource
 import shlex
@@ -21,9 +22,11 @@ import pandas as pd
 import pytest
 import typer
 from edition_builder import build_edition
+from rich.console import Console
 from world_builder import EDITION, SAMPLE, Outcome, World, hash_files, run_lma
 
 from flows import assess, cli, forecast, refresh, request, summary
+from flows.evaluate import print_frame
 from flows.refresh import Run
 from lma import contracts, snapshots, warehouse
 from lma.contracts import Country
@@ -395,6 +398,17 @@ def test_backtest_shows_a_champion_of_every_series(world: World) -> None:
         f"MUS: {len(champions)} series, mean error ratio to naive {champions['mase_ratio'].mean():.3f}"
         in outcome.out
     )
+
+
+def test_a_table_is_cut_only_where_it_is_longer_than_asked() -> None:
+    frame = pd.DataFrame({"series": [f"s{n}" for n in range(75)]})
+    shown = []
+    for options in ({}, {"longest": 75}):
+        console = Console(file=io.StringIO(), width=80)
+        print_frame(frame, console, **options)
+        shown.append(console.file.getvalue())  # type: ignore[attr-defined]
+    assert "s74" not in shown[0] and "35 more rows" in shown[0]
+    assert "s74" in shown[1] and "more rows" not in shown[1]
 
 
 def test_scenario_stands_beside_the_baseline(world: World, tmp_path: Path) -> None:

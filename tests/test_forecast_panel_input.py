@@ -712,6 +712,47 @@ def test_a_decimal_comma_is_read_where_it_can_be_nothing_else(
     assert user_tables.read_table(tmp_path / "in.csv")["v"].tolist() == expected
 
 
+@pytest.mark.parametrize("cells", [["987", "1.010"], ["1.234.567", "1.234"], ["-5", "-1.234"]])
+def test_points_between_thousands_are_not_read_as_decimals(cells: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("k;v\n" + "".join(f"x;{cell}\n" for cell in cells), encoding="utf-8")
+    with pytest.raises(InputError, match="seems to part thousands .column 'v', data row") as refused:
+        user_tables.read_table(tmp_path / "in.csv")
+    assert repr(cells[0]) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1.125", "2.250"], [1.125, 2.25]),
+        (["0", "1.125"], [0.0, 1.125]),
+        (["7", "1.125", "2.5"], [7.0, 1.125, 2.5]),
+        (["7", "0.125"], [7.0, 0.125]),
+    ],
+)
+def test_points_of_decimals_are_read(cells: list[str], expected: list[float], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("k;v\n" + "".join(f"x;{cell}\n" for cell in cells), encoding="utf-8")
+    assert user_tables.read_table(tmp_path / "in.csv")["v"].tolist() == expected
+
+
+def test_a_column_per_year_is_told_to_become_rows() -> None:
+    wide = pd.DataFrame({"sector": ["A"], **{str(year): [1.0] for year in range(1996, 2026)}})
+    with pytest.raises(InputError) as refused:
+        forecast_panel(wide, 5, "A")
+    assert "a column per period (1996, 1997, ...): write one row per series and period" in str(refused.value)
+    assert "and 23 more" in str(refused.value) and "2025" not in str(refused.value)
+
+
+def test_thousands_separators_are_named_where_no_series_can_be_read() -> None:
+    panel = pd.DataFrame({"unique_id": "a", "ds": range(2000, 2020), "y": "1 234"})
+    with pytest.raises(InputError, match="without a separator between thousands"):
+        forecast_panel(panel, 5, "A")
+
+
+def test_a_workbook_is_told_to_be_saved_as_csv(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="save the sheet of the workbook as CSV"):
+        user_tables.read_table(tmp_path / "in.xlsx")
+
+
 def test_a_number_is_read_to_its_last_digit(tmp_path: Path) -> None:
     numbers = np.random.default_rng(5).normal(0, 1, 2000) * 10.0 ** np.random.default_rng(6).integers(
         -12, 12, 2000

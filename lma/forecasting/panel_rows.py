@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +26,8 @@ Defect = Literal["BAD_PERIOD", "NOT_A_NUMBER", "DUPLICATE_PERIOD", "FUTURE_PERIO
 # Where a series has several defects the first of these is its reason, whatever the order of its rows.
 DEFECTS: tuple[Defect, ...] = ("BAD_PERIOD", "NOT_A_NUMBER", "DUPLICATE_PERIOD", "FUTURE_PERIOD")
 SHOWN = 5
+NAMED = 8  # columns named in a message
+YEAR_FIRST = re.compile(r"[12]\d{3}(\D|$)")
 
 
 def tidy_rows(panel: pd.DataFrame, freq: Frequency) -> pd.DataFrame:
@@ -58,14 +61,29 @@ def _check_columns(panel: pd.DataFrame) -> None:
     absent = [name for name in ("unique_id", "ds", "y") if name not in names]
     if absent:
         raise InputError(
-            f"the panel has no column {', '.join(absent)}: it has {', '.join(names)}. "
-            "Rename to unique_id, ds, y."
+            f"the panel has no column {', '.join(absent)}: it has {_listed(names)}. {_advise_columns(names)}"
         )
     twice = [name for name in ("unique_id", "ds", "y", "is_break") if names.count(name) > 1]
     if twice:
         raise InputError(f"column {twice[0]} stands {names.count(twice[0])} times in the panel: keep one.")
     if panel.empty:
         raise InputError("the panel has no rows: give at least one row of unique_id, ds, y.")
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _advise_columns(names: list[str]) -> str:
+    """What a user does about missing columns: turn a table with a column per period, or rename."""
+    periods = [name for name in names if YEAR_FIRST.match(name)]
+    if len(periods) > 1:
+        return (
+            f"It has a column per period ({periods[0]}, {periods[1]}, ...): write one row per series and period, "
+            "with columns unique_id, ds, y."
+        )
+    return "Rename to unique_id, ds, y."
 
 
 def _ids(column: pd.Series) -> pd.Categorical:
@@ -144,7 +162,7 @@ def advise(reason: Defect, freq: Frequency) -> str:
     """What a user does about a defect."""
     return {
         "BAD_PERIOD": f"write it as {EXAMPLES[freq.code]}, or give another freq",
-        "NOT_A_NUMBER": "correct it, or leave it empty where it is missing",
+        "NOT_A_NUMBER": "write it in digits, without a separator between thousands, or leave it empty where it is missing",
         "DUPLICATE_PERIOD": "keep one each; where the panel has several rows a period, give another freq",
         "FUTURE_PERIOD": "a forecast starts from what has happened: remove such rows",
     }[reason]
