@@ -223,10 +223,8 @@ def test_arguments_are_left_as_they_were(code: str) -> None:
 
 
 def _windows(targets: np.ndarray, periods: np.ndarray) -> Windows:
-    ones, none = np.ones(len(periods)), np.zeros((len(periods), 1))
-    return Windows(
-        periods, periods, periods, ones, ones, ones, ones, none, np.zeros((5, len(periods), 1)), none, none, targets
-    )  # fmt: skip
+    others = {field.name: np.ones((len(periods), 1)) for field in dataclasses.fields(Windows)}
+    return Windows(**others | {"period": periods, "targets": targets})
 
 
 def test_trust_grows_with_the_periods_that_bore_a_forecast_out() -> None:
