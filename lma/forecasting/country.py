@@ -5,7 +5,7 @@ out.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from lma.contracts import rule_set, table_contract
 from lma.errors import InputError, UsageError
 from lma.forecasting.combine import JUDGED_ALONE, WORSE_THAN_NAIVE
 from lma.forecasting.engine import Engine
-from lma.forecasting.intervals import LEVELS
+from lma.forecasting.intervals import LEVELS, tidy_quantiles
 from lma.forecasting.level_breaks import adjust_levels
 from lma.forecasting.models import LABELS
 from lma.forecasting.outliers import find_passing
@@ -217,12 +217,12 @@ def list_forecasts(run: Run) -> list[Row]:
 def reconciled_paths(run: Run, models: list[str]) -> list[Path]:
     """Path of every target by the given models; sectors, sexes and totals reconciled where possible."""
     result = run.result
-    paths = [Path(result.mean(p, m), result.quantiles(p, m)) for p, m in enumerate(models)]
+    paths = [Path(result.mean(p, m), result.raw_quantiles(p, m)) for p, m in enumerate(models)]
     for kind in run.sectors:
         members, judged = _members(run, kind), _judged(run, kind)
         for place, path in reconcile_members(members, judged, paths, result.backtest, models).items():
             paths[place] = path
-    return paths
+    return [replace(p, quantiles=tidy_quantiles(p.quantiles, not_negative=True)) for p in paths]
 
 
 def _members(run: Run, kind: str) -> dict[Key, Member]:

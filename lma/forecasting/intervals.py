@@ -42,7 +42,7 @@ class Calibration:
     ``quantiles`` (horizon, level), in expected spreads; ``spreads``: coefficients by horizon, the constant
     last, or None where the pool was too small and the spread is that of the scale. ``n_errors``: from how many
     errors; ``across_horizons``: the horizon's own pool was too small, errors of all horizons stand in by the
-    square root of the horizon.
+    square root of the horizon, each with either sign: so few errors do not tell that one side is safe.
     """
 
     quantiles: Floats
@@ -134,7 +134,7 @@ def calibrate(
         rows = _known_errors(windows, errors, h, origin, freq)
         if len(rows) < SMALL_POOL:
             pool, periods = _errors_of_all_horizons(windows, errors, h, origin)
-            quantile, spread = _quantiles(pool, h), None
+            quantile, spread = _quantiles(np.concatenate([pool, -pool]), h), None
         else:
             pool, periods = errors[rows, h - 1], len(np.unique(windows.period[rows]))
             spread = _fit_spread(windows, changes, rows, pool, h)

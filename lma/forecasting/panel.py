@@ -64,8 +64,13 @@ class PanelForecast:
 
     def quantiles(self, place: int, model_id: str) -> Floats:
         """Quantiles (horizon, level) of one target by one model; its one value where it never moved."""
-        raw = self.mean(place, model_id)[:, None] + self.spread[model_id][place]
+        raw = self.raw_quantiles(place, model_id)
         return tidy_quantiles(raw, not_negative=is_count_like(self.targets[place].values))
+
+    def raw_quantiles(self, place: int, model_id: str) -> Floats:
+        """The same before they are cut at zero: to be moved with a path that is reconciled, and cut then."""
+        spread = self.spread[model_id][place]
+        return np.asarray(self.mean(place, model_id)[:, None] + spread, dtype=np.float64)
 
 
 def forecast_panel(
