@@ -75,7 +75,8 @@ def read_vintages(run: Run, ref_area: str) -> pd.DataFrame:
     rows = run.warehouse.read("staging.observations", ref_area, any_of=EMPLOYMENT)
     bounds, known_until = dict(run.request.bounds), run.request.as_of or dt.date.max
     pairs = zip(rows["source_id"], rows["as_of"], strict=True)
-    return rows[[as_of <= bounds.get(source_id, known_until) for source_id, as_of in pairs]]
+    known = [as_of <= bounds.get(source_id, known_until) for source_id, as_of in pairs]
+    return rows[pd.Series(known, index=rows.index, dtype=bool)]
 
 
 def list_vintage_dates(run: Run, ref_area: str) -> list[dt.date]:

@@ -70,6 +70,9 @@ def test_later_files_are_there_and_are_not_used(pair: Pair) -> None:
 def test_every_mart_is_that_of_the_day(pair: Pair, name: str) -> None:
     areas = None if name in ("marts.observations", "marts.revisions") else list(pair.countries)
     here, there = (world.read(name, areas) for world in (pair.everything, pair.then))
+    if name == "marts.past_forecasts":  # the plain run of the day itself has published since
+        here, there = (rows[rows["evidence"] != "published"].reset_index(drop=True) for rows in (here, there))
+        assert len(there) or pair.date == "2018-12-31"
     pd.testing.assert_frame_equal(here, there)
 
 
