@@ -80,10 +80,13 @@ class World:
     engine: Engine | None
 
 
-def learn_from(observations: pd.DataFrame) -> World:
-    """What all countries teach, learnt once for any number of calls of ``forecast_country``."""
+def learn_from(observations: pd.DataFrame, horizon: int | None = None) -> World:
+    """What all countries teach, learnt once for any number of calls of ``forecast_country``.
+
+    ``horizon``: years ahead with a regression of their own, ten where it is not given.
+    """
     history = adjust_levels(select_history(observations), rule_set("breaks"))
-    engine = prepare_engine(history, frequency("A").longest_direct, "A")
+    engine = prepare_engine(history, horizon or frequency("A").longest_direct, "A")
     return World(history, select_history(observations, (TOTAL, *SEXES)), engine)
 
 
@@ -94,6 +97,8 @@ def forecast_country(
     horizon_year: int | None = None,
     seed: int = 0,
     world: World | None = None,
+    *,
+    scored: bool = True,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Forecasts and scorecard of employment (EMP) of one country, in persons.
 
@@ -107,7 +112,8 @@ def forecast_country(
     Returns frames with exactly the columns of marts.forecasts and marts.forecast_scores. ``InputError``
     where the country has no annual employment at all; ``UsageError`` where horizon_year is not after the
     latest figure. Nothing random is used; ``seed`` is accepted and changes nothing. ``world``: of the same
-    observations, where several countries are forecast.
+    observations, where several countries are forecast. Without ``scored`` the scorecard is empty, and the models
+    that are only on it are not asked.
     """
     world = world or learn_from(observations)
     own = adjust_levels(own_history(world.by_sex, ref_area), rule_set("breaks"))
@@ -115,11 +121,11 @@ def forecast_country(
     latest = (own if known.empty else known)["ds"].max()
     target_year = _target_year(ref_area, int(latest), horizon, horizon_year)
     earliest = known.groupby("unique_id")["ds"].max().min() if len(known) else target_year - 1
-    result = run_panel(own, max(target_year - int(earliest), 1), "A", singly=True, engine=world.engine)
+    result = run_panel(own, max(target_year - int(earliest), 1), "A", singly=scored, engine=world.engine)
     by_series = {str(uid): rows for uid, rows in own.groupby("unique_id")}
     run = Run(result, by_series, target_year, find_sectors(world.history, ref_area))
     return _as_table(list_forecasts(run), "marts.forecasts"), _as_table(
-        list_scores(run), "marts.forecast_scores"
+        list_scores(run) if scored else [], "marts.forecast_scores"
     )
 
 

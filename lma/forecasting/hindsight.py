@@ -131,10 +131,10 @@ def hindcast_vintage(
 def _hindcast(
     observations: pd.DataFrame, ref_areas: Sequence[str], horizon: int, evidence: str, as_of: dt.date
 ) -> pd.DataFrame:
-    world, made = learn_from(observations), []
+    world, made = learn_from(observations, horizon), []
     for code in ref_areas:
         with contextlib.suppress(InputError):  # nothing was known of the country yet
-            forecasts, _ = forecast_country(observations, code, horizon=horizon, world=world)
+            forecasts, _ = forecast_country(observations, code, horizon=horizon, world=world, scored=False)
             made.append(keep_forecasts(forecasts, observations, evidence, as_of))
     return stack(made)
 
