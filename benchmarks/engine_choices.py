@@ -10,7 +10,6 @@ weighted interval score at the origins of forecast_panel.py, calibrated on earli
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from panels import PANELS, build_panel, describe
+from panels import PANELS, build_panel, describe, panel_parser
 
 from lma.forecasting import combine, intervals, pooled
 from lma.forecasting.engine import Engine, fit_engine
@@ -191,14 +190,8 @@ def fill(engine: Engine, changes: Floats) -> Floats:
 
 def main() -> None:
     """Read the arguments and report on every panel asked for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--cache", type=Path, required=True)
     annual = [name for name, panel in PANELS.items() if panel.freq == "A"]
-    parser.add_argument("--panels", nargs="+", choices=annual, default=["labour", "jolts", "wdi_other"])
-    args = parser.parse_args()
+    args = panel_parser(__doc__, annual, ("labour", "jolts", "wdi_other")).parse_args()
     for name in args.panels:
         report(name, args.folder, args.cache)
 

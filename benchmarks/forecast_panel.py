@@ -14,7 +14,6 @@ publishes: the champion of each series. --no-slow leaves out AutoARIMA. AutoCES 
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ import numpy as np
 import pandas as pd
 from baselines import INTERVALS, LEVELS, SLOW, Floats, Forecasts, fit_all, list_singles
 from measures import Flags, Measures, Windows, count_unsound, measure, owa
-from panels import HARD_SOURCES, PANELS, Panel, build_panel, describe
+from panels import HARD_SOURCES, PANELS, Panel, build_panel, describe, panel_parser
 
 from lma.forecasting import intervals
 from lma.forecasting.panel import PanelForecast, run_panel
@@ -355,12 +354,7 @@ def report(outcome: Outcome, about: str, origins: list[str]) -> list[Aim]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--panels", nargs="+", choices=list(PANELS), default=list(PANELS))
+    parser = panel_parser(__doc__)
     parser.add_argument("--origins", nargs="+", help="instead of the panels' own (of one frequency)")
     parser.add_argument("--no-slow", action="store_true", help=f"without {' and '.join(SLOW)}")
     args = parser.parse_args()

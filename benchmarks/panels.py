@@ -13,7 +13,7 @@ import argparse
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -236,14 +236,21 @@ def describe(name: str, rows: pd.DataFrame) -> str:
     )
 
 
-def main() -> None:
+def panel_parser(
+    description: str | None, names: Sequence[str] = tuple(PANELS), default: Sequence[str] = ()
+) -> argparse.ArgumentParser:
+    """Command line of a benchmark on panels: folder, --cache, --panels (all the names where none is the default)."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--panels", nargs="+", choices=list(PANELS), default=list(PANELS))
-    args = parser.parse_args()
+    parser.add_argument("--panels", nargs="+", choices=list(names), default=list(default or names))
+    return parser
+
+
+def main() -> None:
+    args = panel_parser(__doc__).parse_args()
     for name in args.panels:
         print(f"{name}: {describe(name, build_panel(name, args.folder, args.cache))}", flush=True)
 

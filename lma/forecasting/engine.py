@@ -77,10 +77,9 @@ class Engine:
 
     def apply(self, panel: list[Series]) -> Applied:
         """What the engine says of every window of a panel."""
-        windows, logs = (
-            build_windows(panel, self.freq, self.near, logs=in_logs) for in_logs in (False, True)
-        )
-        return _applied(windows, logs, self.regression, self.relative, self.trust, self.trust_level)
+        windows, logs = _windows(panel, self.freq, self.near)
+        across = _across(windows, logs, self.regression, self.relative)
+        return _applied(windows, across, mix(windows, *across.values()), self.trust, self.trust_level)
 
     def calibrated(self, model_id: str, origin: int, horizon: int) -> Calibration:
         """Quantiles of the pool's errors of a model, as known at the origin."""
@@ -94,31 +93,37 @@ class Engine:
 
 def fit_engine(pool: list[Series], freq: Frequency, near: int) -> Engine:
     """The engine fitted on a pool, for ``near`` horizons: every three years, and at the pool's end."""
-    windows, logs = (build_windows(pool, freq, near, logs=in_logs) for in_logs in (False, True))
+    windows, logs = _windows(pool, freq, near)
     fits = list_fits(windows.period, freq)
     regression, relative = fit_pooled(windows, fits, near), fit_pooled(logs, fits, near)
-    across = regression.apply(windows), as_changes(windows, logs, relative.apply(logs))
-    trust = measure_trust(windows, mix(windows, *across), DOUBT)
+    across = _across(windows, logs, regression, relative)
+    mixed = mix(windows, *across.values())
+    trust = measure_trust(windows, mixed, DOUBT)
     trust_level = measure_trust(windows, windows.paths[MEMBERS.index("level")], DOUBT_LEVEL)
-    learnt = _applied(windows, logs, regression, relative, trust, trust_level)
+    learnt = _applied(windows, across, mixed, trust, trust_level)
     end = max((series.end for series in pool), default=0)
     return Engine(freq, end, regression, relative, trust, trust_level, learnt)
 
 
-def _applied(
-    windows: Windows,
-    logs: Windows,
-    regression: Regression,
-    relative: Regression,
-    trust: Trust,
-    trust_level: Trust,
-) -> Applied:
-    changes = {
+def _windows(panel: list[Series], freq: Frequency, near: int) -> tuple[Windows, Windows]:
+    """Windows of the values, and the same rows of their logarithms."""
+    return build_windows(panel, freq, near), build_windows(panel, freq, near, logs=True)
+
+
+def _across(
+    windows: Windows, logs: Windows, regression: Regression, relative: Regression
+) -> dict[str, Floats]:
+    """What the two regressions across the pool forecast, in scaled changes: pooled, then relative."""
+    return {
         "pooled": regression.apply(windows),
         "relative": as_changes(windows, logs, relative.apply(logs)),
     }
-    engine = combine(windows, mix(windows, changes["pooled"], changes["relative"]), trust, trust_level)
-    return Applied(windows, {**changes, "engine": engine})
+
+
+def _applied(
+    windows: Windows, across: dict[str, Floats], mixed: Floats, trust: Trust, trust_level: Trust
+) -> Applied:
+    return Applied(windows, {**across, "engine": combine(windows, mixed, trust, trust_level)})
 
 
 def list_fits(period: npt.NDArray[np.int64], freq: Frequency) -> list[int]:

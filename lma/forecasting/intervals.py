@@ -61,8 +61,7 @@ class Calibration:
             spread = np.ones(len(rows))
             coefficients = self.spreads[h - 1]
             if coefficients is not None:
-                features = spread_features(windows, changes, min(h, near), rows)
-                spread = np.exp(np.clip(features @ coefficients[:-1] + coefficients[-1], -5.0, 5.0))
+                spread = _expected(coefficients, windows, changes, min(h, near), rows)
             out[:, h - 1] = self.quantiles[h - 1] * spread[:, None]
         return _widening(out)
 

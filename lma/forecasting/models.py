@@ -21,7 +21,6 @@ from lma.forecasting.smoothing import MEMBERS
 
 CONTINUATION = 0.9
 EXPLODED = 10.0
-SHORTEST_FITTED = 5
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def forecast_all(asked: Asked, models: dict[str, Model]) -> dict[str, Floats]:
 
     NaN where a model gave no number, or one ten times the largest value of the history.
     """
-    lowest = np.array([np.min(history) for history in asked.histories])[:, None]
+    lowest = asked.windows.lowest[asked.rows, None]
     largest = np.array([np.max(np.abs(history)) for history in asked.histories])[:, None]
     made: dict[str, Floats] = {}
     for model_id, model in models.items():

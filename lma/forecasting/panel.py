@@ -218,8 +218,11 @@ def _run(
     if engine is not None and engine.freq != freq:
         raise UsageError(f"the engine was fitted on frequency {engine.freq.code}, the panel has {freq.code}.")
     if engine is None:
-        engine = fit_engine([*targets, *_pool_series(pool, targets, freq)], freq, count_near(horizon, freq))
-    applied = engine.apply(targets)
+        taught = [*targets, *_pool_series(pool, targets, freq)]
+        engine = fit_engine(taught, freq, count_near(horizon, freq))
+        applied = engine.learnt if len(taught) == len(targets) else engine.apply(targets)
+    else:
+        applied = engine.apply(targets)
     backtest = run_backtest(targets, engine, applied, singly=singly)
     rows = find_last_windows(targets, applied)
     forecasts = forecast_latest(targets, applied, rows, horizon, freq, singly=singly)
