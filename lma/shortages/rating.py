@@ -7,33 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lma.contracts import RuleSet, table_contract, weakest_basis
+from lma.shortages.cops import combine_conditions
 
-#: Present and gap ahead in one rating, after the matrix of COPS (Canada); its cells are interpreted.
-COPS_MATRIX = {
-    ("SHORTAGE", "SEVERE"): "SEVERE",
-    ("SHORTAGE", "SHORTAGE"): "SHORTAGE",
-    ("SHORTAGE", "WATCH"): "WATCH",
-    ("SHORTAGE", "BALANCE"): "WATCH",
-    ("SHORTAGE", "SURPLUS"): "BALANCE",
-    ("BALANCE", "SEVERE"): "SHORTAGE",
-    ("BALANCE", "SHORTAGE"): "SHORTAGE",
-    ("BALANCE", "WATCH"): "WATCH",
-    ("BALANCE", "BALANCE"): "BALANCE",
-    ("BALANCE", "SURPLUS"): "SURPLUS",
-    ("SURPLUS", "SEVERE"): "BALANCE",
-    ("SURPLUS", "SHORTAGE"): "BALANCE",
-    ("SURPLUS", "WATCH"): "BALANCE",
-    ("SURPLUS", "BALANCE"): "BALANCE",
-    ("SURPLUS", "SURPLUS"): "SURPLUS",
-}
-MATRIX_ROW = {
-    "SEVERE": "SHORTAGE",
-    "SHORTAGE": "SHORTAGE",
-    "WATCH": "BALANCE",
-    "BALANCE": "BALANCE",
-    "NONE": "BALANCE",
-    "SURPLUS": "SURPLUS",
-}
 MILDEST_FIRST = ("BALANCE", "NONE", "WATCH", "SURPLUS", "SHORTAGE", "SEVERE")
 
 
@@ -70,7 +45,7 @@ def combine_ratings(current: str, ahead: str) -> tuple[str, str | None]:
         return ahead, "FORECAST_ONLY: no rule set could rate the present"
     if ahead == "N":
         return current, "CURRENT_ONLY: there is no gap ahead"
-    return COPS_MATRIX[MATRIX_ROW[current], ahead], None
+    return combine_conditions(current, ahead), None
 
 
 def _read_gap(balances: pd.DataFrame) -> pd.DataFrame:
