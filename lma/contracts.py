@@ -18,11 +18,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lma.errors import DefinitionError, UsageError
 
@@ -132,12 +132,20 @@ def _build(model: type[Model], raw: Any, path: Path) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        found = [
-            f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (found {e['input']!r:.80})"
-            + (_keys_beside(model, e["loc"]) if e["type"] == "extra_forbidden" else "")
-            for e in error.errors()
-        ]
+        found = [_describe_problem(model, one) for one in error.errors()]
         raise DefinitionError(f"{path} does not follow its model:\n" + "\n".join(found)) from error
+
+
+def _describe_problem(model: type[BaseModel], problem: Any) -> str:
+    """One thing that is wrong with a definition: where, what, what was found, and what the key means."""
+    place, said = problem["loc"], problem["msg"].removeprefix("Value error, ")
+    if not place:  # about several keys together, which the message names itself
+        return f"  {said}"
+    shown = f"  {'.'.join(map(str, place))}: {said} (found {problem['input']!r:.80})"
+    if problem["type"] == "extra_forbidden":
+        return shown + _keys_beside(model, place)
+    key = model.model_fields.get(str(place[0]))
+    return f"{shown}. {place[0]}: {key.description}" if key and key.description else shown
 
 
 def _keys_beside(model: type[BaseModel], place: Sequence[int | str]) -> str:
@@ -818,12 +826,30 @@ def corrections() -> tuple[Correction, ...]:
 
 
 class Threshold(_Strict):
-    """One threshold or assumption with its reference."""
+    """One threshold or assumption with its reference, and the range outside of which it means nothing."""
 
-    value: float
+    value: float = Field(allow_inf_nan=False)
     unit: str
     description: str
     reference: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if complaint := self.complain(self.value):
+            raise ValueError(complaint)
+        return self
+
+    def complain(self, value: float) -> str | None:
+        """What is wrong with a value for this threshold; None where it lies in the allowed range."""
+        low, high = self.minimum, self.maximum
+        if (low is None or value >= low) and (high is None or value <= high):
+            return None
+        words = " and ".join(
+            f"at {side} {end:g}" for side, end in (("least", low), ("most", high)) if end is not None
+        )
+        return f"{value:g} is out of range: {words} ({self.unit})"
 
 
 class RuleIndicator(_Strict):
@@ -834,9 +860,16 @@ class RuleIndicator(_Strict):
     shortage_when: Literal["high", "low"]
     reference: str
     cuts: list[float] = Field(
-        default_factory=list, description="Ascending cut points between the points 0, 1, 2, 3."
+        default_factory=list,
+        description="Fixed cut points, ascending: those of the points 0, 1, 2, 3, or the one threshold of a MAC-style rule.",
     )
-    weight: float = 1.0
+    weight: float = Field(1.0, ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _check_cuts(self) -> Self:
+        if any(later < earlier for earlier, later in itertools.pairwise(self.cuts)):
+            raise ValueError(f"cuts of {self.id} must ascend: {self.cuts}")
+        return self
 
 
 class RuleSet(_Strict):
@@ -845,8 +878,19 @@ class RuleSet(_Strict):
     rule_set: str
     title: str
     reference: str
+    looks: Literal["now", "ahead"] = Field(
+        "now",
+        description="A rule set that looks ahead has no vote on the present: the gap ahead is counted once.",
+    )
     indicators: list[RuleIndicator] = Field(default_factory=list)
     thresholds: dict[str, Threshold] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_indicators(self) -> Self:
+        ids = [indicator.id for indicator in self.indicators]
+        if twice := sorted({i for i in ids if ids.count(i) > 1}):
+            raise ValueError(f"indicators named twice: {', '.join(twice)}")
+        return self
 
     def threshold(self, name: str) -> float:
         """Value of one threshold; ``DefinitionError`` lists those that exist."""
@@ -855,6 +899,42 @@ class RuleSet(_Strict):
                 f"rules/{self.rule_set}.yaml has no threshold {name!r}: it has {', '.join(self.thresholds)}."
             )
         return self.thresholds[name].value
+
+
+def read_rule_set(path: Path, name: str) -> RuleSet:
+    """A user's own form of a shipped rule set; ``DefinitionError`` says which key is wrong and what may stand there.
+
+    It holds the thresholds of the shipped file, all of them and no other, each within the range allowed there, and
+    indicators among those of the shipped file: their number, weights and cuts are the user's.
+    """
+    shipped, own = rule_set(name), _build(RuleSet, read_yaml(path), path)
+    complaints = [] if own.rule_set == name else [f"rule_set is {own.rule_set!r}: write {name!r}"]
+    complaints += _name_strangers(
+        "indicators", [i.id for i in own.indicators], [i.id for i in shipped.indicators]
+    )
+    complaints += _name_strangers("thresholds", list(own.thresholds), list(shipped.thresholds))
+    complaints += [
+        f"thresholds.{t} is missing: add it" for t in shipped.thresholds if t not in own.thresholds
+    ]
+    if shipped.indicators and not any(i.weight > 0 for i in own.indicators):
+        complaints.append("indicators: none has a weight above 0")
+    for key, limits in shipped.thresholds.items():
+        said = limits.complain(own.thresholds[key].value) if key in own.thresholds else None
+        complaints += [f"thresholds.{key}.value: {said}"] if said else []
+    if complaints:
+        raise DefinitionError(f"{path} is no form of rule set {name!r}:\n  " + "\n  ".join(complaints))
+    return own.model_copy(update={"looks": shipped.looks})
+
+
+def _name_strangers(key: str, found: list[str], known: list[str]) -> list[str]:
+    """Complaints on the names that a shipped rule set does not have, with the closest it has."""
+    said = []
+    for name in found:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"; closest: {close[0]!r}" if close else ""
+            said.append(f"{key}: {name!r} is unknown. There are {', '.join(known) or 'none'}{hint}")
+    return said
 
 
 @functools.cache
@@ -881,24 +961,167 @@ def rule_set(name: str) -> RuleSet:
 # ---------------------------------------------------------------- scenarios (the analyst's own question)
 
 
-class Scenario(_Strict):
-    """An analyst's own question: what if demand or supply were different."""
+Points = Annotated[float, Field(strict=True, ge=-30, le=30)]
+PerCent = Annotated[float, Field(strict=True, ge=0, le=100)]
+Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
+Persons = Annotated[float, Field(strict=True, ge=0, le=1e9)]
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    description: str
-    demand_growth_points: dict[str, float] = Field(
+
+class Scenario(_Strict):
+    """An analyst's own question: what if demand or supply were different.
+
+    An activity is a sector of the balance or another code with the same sections; ``_T`` stands for all of
+    them that have no entry of their own.
+    """
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        max_length=40,
+        description="Small letters, digits and _, such as more_women.",
+    )
+    description: str = Field(min_length=1, description="The question in one sentence.")
+    assumption: str = Field("", description="What is taken for granted, in one or two sentences.")
+    reference: str = Field("", description="Where the figures of the scenario come from.")
+    demand_growth_points: dict[str, Points] = Field(
         default_factory=dict,
-        description="economic_activity: percentage points a year added to employment growth; `_T` for all.",
+        description="economic_activity: percentage points a year added to employment growth, -30 to 30.",
+    )
+    wage_growth_points: dict[str, Points] = Field(
+        default_factory=dict,
+        description="economic_activity: percentage points a year added to the growth of real wages, -30 to 30.",
+    )
+    automation_pc: dict[str, PerCent] = Field(
+        default_factory=dict,
+        description="economic_activity: per cent of today's tasks done by machines by the last year, reached "
+        "linearly.",
     )
     participation_points: float = Field(
         0.0,
-        description="Percentage points added to the female participation rate by the last year, reached linearly.",
+        strict=True,
+        ge=-30,
+        le=30,
+        description="Percentage points added to the female participation rate by the last year, reached "
+        "linearly, -30 to 30.",
     )
+    retirement_age_years: float = Field(
+        0.0,
+        strict=True,
+        ge=-10,
+        le=10,
+        description="Years by which the retirement age is higher in the last year, reached linearly; no faster "
+        "than a year each year.",
+    )
+    recruitment_stop: list[str] = Field(
+        default_factory=list,
+        description="economic_activity: nobody more is recruited abroad from the first year.",
+    )
+    recruitment_quota: dict[str, Persons] = Field(
+        default_factory=dict,
+        description="economic_activity: persons recruited abroad each year, in place of today's.",
+    )
+    foreign_ceiling: dict[str, Share] = Field(
+        default_factory=dict,
+        description="economic_activity: highest foreign share of its workers, a fraction (0.4 for 40 per cent).",
+    )
+    return_persons: float = Field(
+        0.0,
+        strict=True,
+        ge=0,
+        le=1e9,
+        description="Nationals who come back from abroad over all years together, persons.",
+    )
+    return_pc: float = Field(
+        0.0,
+        strict=True,
+        ge=0,
+        le=100,
+        description="Nationals who come back over all years together, per cent of the country's migrants abroad.",
+    )
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What differs from the baseline: key -> figure, without those that are zero or empty."""
+        given = {key: getattr(self, key) for key in CHANGES}
+        return {key: value for key, value in given.items() if _moves(key, value)}
+
+    @model_validator(mode="after")
+    def _check_no_contradiction(self) -> Self:
+        twice = sorted({code for code in self.recruitment_stop if self.recruitment_stop.count(code) > 1})
+        if twice:
+            raise ValueError(f"recruitment_stop names {', '.join(twice)} twice: keep one")
+        allowed = {"foreign_ceiling": self.foreign_ceiling, "recruitment_quota": self.recruitment_quota}
+        for key, code in ((key, code) for key, found in allowed.items() for code in found if found[code]):
+            if code in self.recruitment_stop or "_T" in self.recruitment_stop:
+                raise ValueError(
+                    f"contradiction: recruitment_stop ({', '.join(self.recruitment_stop)}) leaves nothing for "
+                    f"{key} ({code}: {allowed[key][code]:g}) to allow: keep one of the two"
+                )
+        if self.return_persons and self.return_pc:
+            raise ValueError(
+                "contradiction: return_persons and return_pc both say how many come back: keep one of the two"
+            )
+        return self
+
+
+CHANGES = tuple(
+    key for key in Scenario.model_fields if key not in ("name", "description", "assumption", "reference")
+)
+"""Keys of a scenario that change something; the others are words about it."""
+
+
+def _moves(key: str, value: Any) -> bool:
+    """Whether a figure, or one of several, changes anything; a quota of nobody does."""
+    if isinstance(value, dict) and key != "recruitment_quota":
+        return any(value.values())
+    return bool(value)
+
+
+def scenarios_dir() -> Path:
+    """Folder of the ready scenarios."""
+    return contracts_dir() / "scenarios"
 
 
 def read_scenario(path: Path) -> Scenario:
-    """One scenario file."""
-    return _build(Scenario, read_yaml(path), path)
+    """One scenario file; ``DefinitionError`` for one that follows no model or changes nothing."""
+    found = _build(Scenario, read_yaml(path), path)
+    if found.name == "baseline":
+        raise DefinitionError(
+            f"{path}: name 'baseline' is taken by what the scenario is compared with: choose another."
+        )
+    if not found.changes:
+        raise DefinitionError(
+            f"{path}: scenario {found.name!r} changes nothing: give one of {', '.join(CHANGES)} a figure other than 0."
+        )
+    return found
+
+
+@functools.cache
+def scenarios() -> dict[str, Scenario]:
+    """The ready scenarios by name."""
+    found = {}
+    for path in sorted(scenarios_dir().glob("*.yaml")):
+        scenario = read_scenario(path)
+        if scenario.name != path.stem:
+            raise DefinitionError(
+                f"{path}: name is {scenario.name!r}, the file is named {path.stem!r}: make them equal."
+            )
+        found[scenario.name] = scenario
+    return found
+
+
+def scenario(name_or_file: str) -> Scenario:
+    """A ready scenario by name, or the scenario of a file (its name ends in .yaml or .yml, or has a folder)."""
+    path = Path(name_or_file)
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        return read_scenario(path)
+    if name_or_file not in scenarios():
+        close = difflib.get_close_matches(name_or_file, scenarios(), n=1, cutoff=0.5)
+        hint = f" Closest: {close[0]}." if close else ""
+        raise UsageError(
+            f"there is no ready scenario {name_or_file!r}, and a file would end in .yaml.{hint} "
+            f"Ready scenarios: {', '.join(scenarios())}."
+        )
+    return scenarios()[name_or_file]
 
 
 # ---------------------------------------------------------------- codelists
