@@ -1,31 +1,83 @@
 """The gap: demand and supply in one joint simulation, with the accounting identities exact in every draw.
 
-openings = expansion + replacement (a shrinking sector does not refill below zero);
-seekers = entrants + re-entrants + participation + usable unemployed + displaced + baseline immigration;
-gap = openings - seekers (positive = shortage); sectors sum to the country. reference/methods 4.2 to 4.5.
+openings = expansion + shrunk replacement + released (what a shrinking sector does not refill) + added openings;
+seekers = the needed kinds + the added kinds; gap = openings - seekers (positive = shortage); sectors sum to the
+country. Added kinds stand where their figures are known (`ADDED_OPENINGS`, `ADDED_SEEKERS`) and count as none,
+with a reason, where they are not. reference/methods 4.2 to 4.5.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lma.balance.demand import Demand, draw_employment, quantise, spread_scores
+from lma.balance.demand import Demand, draw_employment, quantise
 from lma.balance.scenarios import BASELINE, add_participants, apply_growth_points, find_growth_points
+from lma.balance.seekers import (
+    count_seekers,
+    draw_participation,
+    draw_unemployed,
+    find_shares,
+    spread_seekers,
+)
 from lma.balance.supply import Supply, estimate_supply
 from lma.contracts import Country, RuleSet, Scenario
 from lma.errors import UsageError
 from lma.levels import find_main_level
 
 Array = npt.NDArray[np.float64]
+Draws = dict[str, Array]
+"""Measure -> (draws, sectors, balance years), persons in steps of 1/1024."""
 
-SEEKER_KINDS = ("ENTRANTS", "REENTRANTS", "PARTICIPATION", "UNEMPLOYED_USABLE", "DISPLACED", "IMMIGRATION")
-FLOWS = ("EXPANSION", "REPLACEMENT_RAW", "REPLACEMENT", "OPENINGS", *SEEKER_KINDS, "SEEKERS", "GAP")
+ADDED_OPENINGS = ("UNFILLED_VACANCIES", "CONTRACT_EXPIRY")
+OPENING_KINDS = ("EXPANSION", "REPLACEMENT", "RELEASED", *ADDED_OPENINGS)
+NEEDED_SEEKERS = ("ENTRANTS", "REENTRANTS", "PARTICIPATION", "UNEMPLOYED_USABLE", "DISPLACED", "IMMIGRATION")
+ADDED_SEEKERS = ("RECRUITED", "RETURNS")
+SEEKER_KINDS = (*NEEDED_SEEKERS, *ADDED_SEEKERS)
+FLOWS = (
+    "EXPANSION",
+    "REPLACEMENT_RAW",
+    "REPLACEMENT",
+    "RELEASED",
+    *ADDED_OPENINGS,
+    "OPENINGS",
+    *SEEKER_KINDS,
+    "SEEKERS",
+    "GAP",
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every part of one simulation shares.
+
+    ``seed_of(part)``: a stream of random numbers of its own for each country and part, so that the order of
+    countries, an added part or a scenario changes no other part's numbers.
+    """
+
+    ref_area: str
+    first_year: int
+    last_year: int
+    n_draws: int
+    seed: int
+    rules: RuleSet
+    country: Country
+    scenario: Scenario = BASELINE
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """Balance years."""
+        return tuple(range(self.first_year, self.last_year + 1))
+
+    def seed_of(self, part: str) -> np.random.Generator:
+        """The stream of one part."""
+        names = [zlib.crc32(name.encode()) for name in (self.ref_area, part)]
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, *names])))
 
 
 @dataclass(frozen=True)
@@ -41,7 +93,7 @@ class Simulation:
     sectors: tuple[str, ...]
     years: tuple[int, ...]
     base: Array
-    draws: dict[str, Array]
+    draws: Draws
     demand: Demand
     supply: Supply
     reasons: dict[str, str]
@@ -52,17 +104,23 @@ class Simulation:
         return summed
 
 
-def compute_openings(expansion: Array, replacement: Array) -> Array:
-    """Openings; where a sector shrinks, separations are refilled only above the loss of jobs."""
-    openings: Array = np.where(
-        expansion < 0, np.maximum(0.0, expansion + replacement), expansion + replacement
-    )
-    return openings
+@dataclass(frozen=True)
+class Added:
+    """Openings or seekers beside the needed ones: their draws where known, else the reason, by measure."""
+
+    draws: Draws = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
-def compute_displaced(expansion: Array, replacement: Array, share: float) -> Array:
-    """Workers released beyond replacement who look for work."""
-    displaced: Array = quantise(share * np.maximum(0.0, -(expansion + replacement)))
+def compute_released(expansion: Array, replacement: Array) -> Array:
+    """Workers a shrinking sector lets go beyond those who leave of themselves; openings never fall below zero."""
+    released: Array = np.maximum(0.0, -(expansion + replacement))
+    return released
+
+
+def compute_displaced(released: Array, share: float) -> Array:
+    """Released workers who look for work."""
+    displaced: Array = quantise(share * released)
     return displaced
 
 
@@ -74,56 +132,6 @@ def compute_balance(openings: Array, seekers: Array, base: Array) -> tuple[Array
     return gap, per_cent, ratio
 
 
-def find_shares(base: Array) -> Array:
-    """Share of each sector in employment of the base year (mean over the draws); sums to one."""
-    employment = base.mean(axis=0)
-    shares: Array = employment / employment.sum() if employment.sum() > 0 else np.zeros_like(employment)
-    return shares
-
-
-def spread_to_sectors(national: Array, shares: Array) -> Array:
-    """National persons (draws, years) to sectors (draws, sectors, years) by fixed shares."""
-    return quantise(national[:, None, :] * shares[None, :, None])
-
-
-def draw_participation(
-    supply: Supply, n_draws: int, generator: np.random.Generator, scenario: Scenario
-) -> Array | None:
-    """Yearly change (draws, years) of the labour force because participation leaves its trend.
-
-    The log-odds of each sex drift by sd x root(years ahead); the scenario's women come on top.
-    ``None`` without a labour force by age.
-    """
-    if supply.adults is None or supply.rates is None or supply.drift_sd is None or supply.level_ratio is None:
-        return None
-    scores = spread_scores(generator.standard_normal((n_draws, 2)))
-    root = np.sqrt(np.arange(supply.adults.shape[1]))
-    rates = np.clip(supply.rates, 0.0005, 0.9995)
-    odds = np.log(rates / (1 - rates)) + (scores * supply.drift_sd)[:, :, None] * root
-    away = (supply.adults * (1 / (1 + np.exp(-odds)) - rates)).sum(axis=1) * supply.level_ratio
-    change: Array = np.diff(away, axis=1) + add_participants(supply.adults[0, 1:], scenario)[None, :]
-    return change
-
-
-def draw_unemployed(
-    supply: Supply,
-    employment: float,
-    n_draws: int,
-    n_years: int,
-    generator: np.random.Generator,
-    rules: RuleSet,
-) -> Array | None:
-    """Usable unemployed offered each year (draws, years): stock above the frictional share, counted once."""
-    scores = spread_scores(generator.standard_normal((n_draws, 1)))[:, 0]
-    if supply.unemployment_rate is None:
-        return None
-    rate = np.clip(supply.unemployment_rate + supply.unemployment_sd * scores, 0, 60) / 100
-    usable = np.maximum(0, employment * rate / (1 - rate) - rules.threshold("frictional_share") * employment)
-    over = rules.threshold("unemployed_years")
-    offered: Array = usable[:, None] / over * np.clip(over - np.arange(n_years), 0, 1)
-    return offered
-
-
 def draw_refill(n_draws: int, generator: np.random.Generator, rules: RuleSet) -> Array:
     """Share of raw replacement demand that is refilled (draws,): evenly over its range, in random order."""
     low, high = rules.threshold("shrinkage_low"), rules.threshold("shrinkage_high")
@@ -131,45 +139,67 @@ def draw_refill(n_draws: int, generator: np.random.Generator, rules: RuleSet) ->
     return refill
 
 
-def _simulate_demand(employment: Array, supply: Supply, refill: Array, rules: RuleSet) -> dict[str, Array]:
+def simulate_openings(employment: Array, supply: Supply, setting: Setting) -> Draws:
+    """Employment and the needed openings: expansion, replacement raw and shrunk, released.
+
+    ``employment``: (draws, sectors, base year and balance years). Without an exit rate, expansion alone.
+    """
     draws = {"EMP": employment[:, :, 1:], "EXPANSION": np.diff(employment, axis=2)}
     if supply.exit_rate is None:
         return draws
+    refill = draw_refill(setting.n_draws, setting.seed_of("refill"), setting.rules)
     raw = quantise(employment[:, :, :-1] * supply.exit_rate)
     shrunk = quantise(refill[:, None, None] * raw)
-    displaced = compute_displaced(draws["EXPANSION"], shrunk, rules.threshold("displaced_share"))
-    openings = compute_openings(draws["EXPANSION"], shrunk)
-    return {
-        **draws,
-        "REPLACEMENT_RAW": raw,
-        "REPLACEMENT": shrunk,
-        "OPENINGS": openings,
-        "DISPLACED": displaced,
-    }
+    released = compute_released(draws["EXPANSION"], shrunk)
+    return {**draws, "REPLACEMENT_RAW": raw, "REPLACEMENT": shrunk, "RELEASED": released}
 
 
-def _simulate_supply(national: Mapping[str, Array | None], base: Array) -> dict[str, Array]:
-    shares = find_shares(base)
-    return {
-        measure: spread_to_sectors(persons, shares)
-        for measure, persons in national.items()
-        if persons is not None
-    }
+def add_openings(employment: Array, supply: Supply, setting: Setting) -> Added:
+    """Openings where their figures are known (`ADDED_OPENINGS`): (draws, sectors, years) each, or the reason."""
+    return Added()
 
 
-def _add_gap(draws: dict[str, Array]) -> dict[str, Array]:
-    if not set(SEEKER_KINDS).issubset(draws):
-        return draws
-    seekers = np.sum([draws[kind] for kind in SEEKER_KINDS], axis=0)
-    return {**draws, "SEEKERS": seekers, "GAP": draws["OPENINGS"] - seekers}
+def simulate_seekers(
+    employment: Array, openings: Draws, supply: Supply, total: float, setting: Setting
+) -> Draws:
+    """The needed kinds of seekers of every sector. ``total``: employment of all sectors, not a number if unknown."""
+    rules, base, n_years = setting.rules, employment[:, :, 0], len(setting.years)
+    participation = draw_participation(supply, setting.n_draws, setting.seed_of("participation"))
+    if participation is not None and supply.adults is not None:
+        participation = participation + add_participants(supply.adults[0, 1:], setting.scenario)
+    unemployed = draw_unemployed(
+        supply, total, setting.n_draws, n_years, setting.seed_of("unemployed"), rules
+    )
+    national = count_seekers(supply, participation, unemployed, setting.n_draws)
+    shares = dict.fromkeys(national, find_shares(base)[None, :])
+    spread = spread_seekers(national, shares)
+    if "RELEASED" not in openings:
+        return spread
+    displaced = compute_displaced(openings["RELEASED"], rules.threshold("displaced_share"))
+    return {**spread, "DISPLACED": displaced}
 
 
-def _seed_generator(seed: int, ref_area: str) -> np.random.Generator:
-    """A stream of its own for each country, so that the order of countries changes nothing."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(ref_area.encode())])))
+def add_seekers(employment: Array, supply: Supply, setting: Setting) -> Added:
+    """Seekers where their figures are known (`ADDED_SEEKERS`): (draws, sectors, years) each, or the reason."""
+    return Added()
 
 
-def _explain_measures(supply: Supply) -> dict[str, str]:
+def close_balance(openings: Mapping[str, Array], seekers: Mapping[str, Array]) -> Draws:
+    """All measures with their sums: OPENINGS, SEEKERS, GAP; a sum that lacks a needed part is left out.
+
+    The one place where anything is summed: what a scenario changes before, stays consistent after.
+    """
+    draws = {**openings, **seekers}
+    if "REPLACEMENT" in openings:
+        draws["OPENINGS"] = np.sum([openings[kind] for kind in OPENING_KINDS if kind in openings], axis=0)
+    if set(NEEDED_SEEKERS).issubset(seekers):
+        draws["SEEKERS"] = np.sum([seekers[kind] for kind in SEEKER_KINDS if kind in seekers], axis=0)
+    if {"OPENINGS", "SEEKERS"}.issubset(draws):
+        draws["GAP"] = draws["OPENINGS"] - draws["SEEKERS"]
+    return draws
+
+
+def _explain_measures(supply: Supply, added: Mapping[str, str]) -> dict[str, str]:
     """Measure -> reason, for those that lack an ingredient."""
     ages, exits, jobless = (supply.reasons.get(name) for name in ("ages", "exits", "unemployment"))
     parts = {
@@ -179,12 +209,23 @@ def _explain_measures(supply: Supply) -> dict[str, str]:
         "IMMIGRATION": ages,
         "UNEMPLOYED_USABLE": jobless,
     }
-    demand = dict.fromkeys(("REPLACEMENT_RAW", "REPLACEMENT", "OPENINGS", "DISPLACED", "EXIT_RATE"), exits)
+    demand = dict.fromkeys(
+        ("REPLACEMENT_RAW", "REPLACEMENT", "RELEASED", "OPENINGS", "DISPLACED", "EXIT_RATE"), exits
+    )
     balance = dict.fromkeys(("SEEKERS", "GAP", "GAP_PC", "OPENINGS_PC_SEEKERS"), ages or exits or jobless)
     country = dict.fromkeys(("LABOUR_FORCE", "RETIREMENT", "WITHDRAWAL", "MORTALITY"), ages)
     potentials = {"POTENTIAL_NEET": supply.reasons.get("potential_neet") or ages, "POTENTIAL_WOMEN": ages}
-    every = {**parts, **demand, **balance, **country, **potentials}
+    every = {**parts, **demand, **balance, **country, **potentials, **added}
     return {measure: reason for measure, reason in every.items() if reason}
+
+
+NOT_KNOWN = {
+    "UNFILLED_VACANCIES": "NO_VACANCIES: no loaded source counts vacant posts of this country; counted as none",
+    "CONTRACT_EXPIRY": "NO_FOREIGN_WORKERS: no loaded source counts foreign workers by activity; counted as none",
+    "RECRUITED": "NO_FOREIGN_WORKERS: no loaded source counts foreign workers by activity; counted as none",
+    "RETURNS": "NO_RETURNS: no loaded source counts returning nationals; they are inside the net migration of the "
+    "population projection; counted as none",
+}
 
 
 def simulate_balance(
@@ -198,45 +239,32 @@ def simulate_balance(
     n_draws: int = 2000,
     scenario: Scenario = BASELINE,
 ) -> Simulation:
-    """All draws of one country. Same arguments, same bytes, for any number of threads and order of rows."""
+    """All draws of one country. Same arguments, same bytes, for any number of threads and order of rows.
+
+    Order: employment (scenario changes it), supply of the country, openings by kind, seekers by kind, both as
+    dictionaries by measure, then the sums. A scenario may change any kind before the sums are taken.
+    """
     if last_year < first_year or n_draws < 1:
         raise UsageError(
             f"a balance from {first_year} to {last_year} with {n_draws} draws is empty: "
             "give a last year not before the first."
         )
-    area, generator = country.ref_area, _seed_generator(seed, country.ref_area)
+    area = country.ref_area
+    setting = Setting(area, first_year, last_year, n_draws, seed, rules, country, scenario)
     level = find_main_level(observations, area)
-    demand = draw_employment(observations, forecasts, area, first_year, last_year, n_draws, generator, level)
+    demand = draw_employment(
+        observations, forecasts, area, first_year, last_year, n_draws, setting.seed_of("employment"), level
+    )
     points = find_growth_points(scenario, (*demand.sectors, *demand.reasons))[: len(demand.sectors)]
     employment = quantise(apply_growth_points(demand.employment, points))
-    base = employment[:, :, 0]
-    total = float(base.mean(axis=0).sum()) if not demand.reasons else float("nan")
+    total = float(employment[:, :, 0].mean(axis=0).sum()) if not demand.reasons else float("nan")
     supply = estimate_supply(observations, area, first_year, last_year, total, rules)
-    n_years = last_year - first_year + 1
-    participation = draw_participation(supply, n_draws, generator, scenario)
-    unemployed = draw_unemployed(supply, total, n_draws, n_years, generator, rules) if total > 0 else None
-    every = np.ones((n_draws, 1))
-    flows = supply.flows
-    national = {
-        "ENTRANTS": None if flows is None else every * flows.entrants,
-        "REENTRANTS": None if flows is None else every * flows.reentrants,
-        "IMMIGRATION": None if flows is None else every * flows.immigration,
-        "PARTICIPATION": participation,
-        "UNEMPLOYED_USABLE": unemployed,
-    }
-    draws = {
-        **_simulate_demand(employment, supply, draw_refill(n_draws, generator, rules), rules),
-        **_simulate_supply(national, base),
-    }
-    years = tuple(range(first_year, last_year + 1))
+    openings = simulate_openings(employment, supply, setting)
+    seekers = simulate_seekers(employment, openings, supply, total, setting)
+    more, others = add_openings(employment, supply, setting), add_seekers(employment, supply, setting)
+    draws = close_balance({**openings, **more.draws}, {**seekers, **others.draws})
+    added = {m: r for m, r in {**NOT_KNOWN, **more.reasons, **others.reasons}.items() if m not in draws}
+    reasons = _explain_measures(supply, added)
     return Simulation(
-        area,
-        scenario,
-        demand.sectors,
-        years,
-        base,
-        _add_gap(draws),
-        demand,
-        supply,
-        _explain_measures(supply),
+        area, scenario, demand.sectors, setting.years, employment[:, :, 0], draws, demand, supply, reasons
     )

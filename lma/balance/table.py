@@ -8,7 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lma.balance.gap import FLOWS, SEEKER_KINDS, Simulation, compute_balance, simulate_balance
+from lma.balance.gap import (
+    ADDED_OPENINGS,
+    FLOWS,
+    OPENING_KINDS,
+    SEEKER_KINDS,
+    Simulation,
+    compute_balance,
+    simulate_balance,
+)
 from lma.balance.scenarios import BASELINE
 from lma.contracts import Country, RuleSet, Scenario, codelist, table_contract
 
@@ -27,7 +35,16 @@ NATIONAL = (
     "POTENTIAL_NEET",
     "POTENTIAL_WOMEN",
 )
-LOCAL = ("EMP", "EXPANSION", "REPLACEMENT_RAW", "REPLACEMENT", "OPENINGS", "DISPLACED")
+LOCAL = (
+    "EMP",
+    "EXPANSION",
+    "REPLACEMENT_RAW",
+    "REPLACEMENT",
+    "RELEASED",
+    *ADDED_OPENINGS,
+    "OPENINGS",
+    "DISPLACED",
+)
 FLOW_WINDOW = "five-year flow [t-3, t+2] of the labour force by sex and age, divided by five"
 FROM_AGES = ("ENTRANTS", "REENTRANTS", "IMMIGRATION", "PARTICIPATION")
 
@@ -56,7 +73,12 @@ def _describe_demand(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
         "assumption: the same rate in all sectors, for want of figures by sector and age",
         "REPLACEMENT": "raw replacement x share refilled, drawn evenly "
         f"from {t('shrinkage_low'):g} to {t('shrinkage_high'):g}",
-        "OPENINGS": "expansion + shrunk replacement; where expansion is negative, not below zero",
+        "RELEASED": "-(expansion + shrunk replacement) where that is above zero: separations that a shrinking "
+        "sector does not refill",
+        "UNFILLED_VACANCIES": "vacant posts where they are counted",
+        "CONTRACT_EXPIRY": "contracts of foreign workers that end, where foreign workers are counted",
+        "OPENINGS": "expansion + shrunk replacement + released (so that openings do not fall below zero) + "
+        "unfilled vacancies and ending contracts where known",
     }
 
 
@@ -77,8 +99,10 @@ def _describe_supply(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
         f"frictional; the stock counted once, over {t('unemployed_years'):g} years{share}",
         "DISPLACED": f"{t('displaced_share'):g} x workers released beyond shrunk replacement; "
         "seekers of their own sector",
+        "RECRUITED": "foreign workers recruited so that today's number stays, where foreign workers are counted",
+        "RETURNS": "returning nationals, where they are counted",
         "SEEKERS": "entrants + re-entrants + participation + usable unemployed + displaced + baseline "
-        "immigration, in every draw",
+        "immigration + recruited and returning where known, in every draw",
     }
 
 
@@ -125,9 +149,10 @@ def _find_inputs(simulation: Simulation, activity: str, year: int, measure: str)
         "EXPANSION": [at("EMP"), *before],
         "REPLACEMENT_RAW": [*before, at("EXIT_RATE", "_T")],
         "REPLACEMENT": [at("REPLACEMENT_RAW")],
-        "OPENINGS": [at("EXPANSION"), at("REPLACEMENT")],
-        "DISPLACED": [at("EXPANSION"), at("REPLACEMENT")],
-        "SEEKERS": [at(kind) for kind in SEEKER_KINDS],
+        "RELEASED": [at("EXPANSION"), at("REPLACEMENT")],
+        "OPENINGS": [at(kind) for kind in OPENING_KINDS if kind in simulation.draws],
+        "DISPLACED": [at("RELEASED")],
+        "SEEKERS": [at(kind) for kind in SEEKER_KINDS if kind in simulation.draws],
         "GAP": [at("OPENINGS"), at("SEEKERS")],
         "LABOUR_FORCE": supply.inputs.get("ages", []) + supply.inputs.get("unemployment", []) + base,
         "EXIT_RATE": supply.inputs.get("exits", [])
