@@ -828,7 +828,7 @@ def corrections() -> tuple[Correction, ...]:
 class Threshold(_Strict):
     """One threshold or assumption with its reference, and the range outside of which it means nothing."""
 
-    value: float = Field(allow_inf_nan=False)
+    value: float = Field(allow_inf_nan=False, strict=True)
     unit: str
     description: str
     reference: str
