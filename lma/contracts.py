@@ -22,7 +22,15 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from lma.errors import DefinitionError, UsageError
 
@@ -744,6 +752,56 @@ class Zone(_Strict):
     reference: str | None = None
 
 
+class Evidence(_Strict):
+    """One figure that no loaded source has, given and reviewed by the country's analysts: codelist evidence_figures.
+
+    It serves the test that its codelist names, is shown there with its source, and never enters a rating of the
+    country itself. Out of date like any figure, it decides nothing.
+    """
+
+    figure: str
+    economic_activity: str = Field("_T", description="Code of codelists/economic_activities.csv, or a zone.")
+    counterpart_area: str = Field("_Z", description="The origin, where the figure is about one.")
+    value: float | None = Field(None, allow_inf_nan=False)
+    low: float | None = Field(None, allow_inf_nan=False)
+    high: float | None = Field(None, allow_inf_nan=False)
+    code: str | None = Field(None, description="Where the figure is a word: a rating, a driver.")
+    time_period: str = Field(
+        pattern=r"^\d{4}(-(Q[1-4]|0[1-9]|1[0-2]))?$", description="What the figure is about."
+    )
+    basis: Literal["reported", "modelled_estimate", "projection"]
+    source: str = Field(min_length=5, description="Who published or counted it, where.")
+    reviewed_on: dt.date = Field(description="When the ministry's reviewer accepted it.")
+
+    def model_post_init(self, _context: Any, /) -> None:
+        """Refuse a figure that its codelist does not have, a value out of bounds, a word that is none of its words."""
+        kinds = codelist("evidence_figures").set_index("figure")
+        if self.figure not in kinds.index:
+            raise ValueError(f"figure {self.figure!r} is none of {', '.join(kinds.index)}")
+        kind = kinds.loc[self.figure]
+        if kind["unit_measure"] == "CODE":
+            words = EVIDENCE_CODES[self.figure]
+            if self.code not in words or self.value is not None:
+                raise ValueError(f"{self.figure} takes code: one of {', '.join(words)}; it is {self.code!r}")
+            if (self.figure == "ORIGIN_RATING") is not (self.counterpart_area in known_country_codes()):
+                raise ValueError(f"{self.figure} has the counterpart_area {self.counterpart_area!r}")
+            return
+        least, most = float(str(kind["minimum"])), float(str(kind["maximum"]))
+        ends = [end for end in (self.low, self.value, self.high) if end is not None]
+        if self.value is None or self.code is not None or not all(least <= end <= most for end in ends):
+            raise ValueError(
+                f"{self.figure} takes a value from {least:g} to {most:g}; it is {self.value!r}, {self.code!r}"
+            )
+        if ends != sorted(ends):
+            raise ValueError(f"{self.figure}: low, value and high are {ends}: they must not fall")
+
+
+EVIDENCE_CODES = {
+    "ORIGIN_RATING": ("SEVERE", "SHORTAGE", "WATCH", "BALANCE", "SURPLUS"),
+    "DRIVER": ("LONG_TRAINING", "SHORT_TRAINING", "SUITABILITY", "RETENTION"),
+}
+
+
 class Country(_Strict):
     """One country: about six lines."""
 
@@ -754,11 +812,25 @@ class Country(_Strict):
     languages: list[str] = Field(default_factory=list)
     zones: list[Zone] = Field(default_factory=list)
     dependency_ceiling: float = Field(
-        0.5,
+        default=0.5,
         gt=0,
-        lt=1,
-        description="Configured ceiling on the foreign share; a policy choice, shown as such.",
+        le=1,
+        description="Configured ceiling on the foreign share; a policy choice, shown as such. 1: no ceiling.",
     )
+    evidence: list[Evidence] = Field(
+        default_factory=list, description="Figures that no loaded source has, with source and date of review."
+    )
+
+    @field_validator("evidence")
+    @classmethod
+    def _check_activities(cls, evidence: list[Evidence], info: ValidationInfo) -> list[Evidence]:
+        zones = {zone.economic_activity for zone in info.data.get("zones", [])}
+        known = set(codelist("economic_activities")["code"]) | zones
+        if unknown := sorted({one.economic_activity for one in evidence} - known):
+            raise ValueError(
+                f"economic_activity {', '.join(unknown)} is neither in codelists/economic_activities.csv nor a zone"
+            )
+        return evidence
 
 
 def known_country_codes() -> set[str]:
@@ -794,6 +866,15 @@ def country(ref_area: str) -> Country:
         f"{code} is a country, but data_contracts/countries/{code}.yaml does not exist. "
         f"Copy {next(iter(countries()), 'MUS')}.yaml beside it and change its six lines. Ready to run: {', '.join(countries())}."
     )
+
+
+def country_or_plain(ref_area: str) -> Country:
+    """The country's file, or where it has none what needs no choice: a destination with its largest corridors only."""
+    code = ref_area.strip().upper()
+    if code in countries() or code not in known_country_codes():
+        return country(code)
+    listed = codelist("areas").set_index("area")["label_en"]
+    return Country(ref_area=code, label=listed[code], role="destination", partners=[])
 
 
 class Correction(_Strict):
