@@ -17,6 +17,8 @@ from lma.shortages.ba import classify_mean, give_points
 from lma.shortages.indicators import COLUMNS, collect_indicators, read_indicator_table
 from lma.shortages.rating import combine_ratings, count_votes, rate_gap, triangulate
 
+#: Rule sets that compare units with each other.
+COMPARING = ("ba", "oecd", "mac", "cedefop")
 CASES = Path(__file__).parent / "cases"
 BA, OECD, RATING = rule_set("ba"), rule_set("oecd"), rule_set("rating")
 
@@ -134,10 +136,13 @@ def test_oecd_scores_do_not_depend_on_scale(values: list[int], shift: int, facto
 
 
 def test_equal_values_say_nothing() -> None:
-    table = pd.DataFrame({"unit": list("abcde"), "UNE_RT": [5.0] * 5, "EMP_GROWTH_1Y": [1.0] * 5})
-    for method in RULE_SETS:
+    for method in COMPARING:
+        table = pd.DataFrame(
+            {"unit": list("abcde"), **{i.id: [5.0] * 5 for i in rule_set(method).indicators}}
+        )
         rated = rate_table(method, table)
         shown = rated[rated["value"].notna()]
+        assert set(rated["rating"].dropna()) == {"N"} and len(shown)
         assert shown["points"].isna().all() and shown["reason"].str.startswith("NO_SPREAD").all()
 
 
@@ -158,7 +163,9 @@ def test_units_are_compared_in_the_newest_common_period() -> None:
 def test_rows_follow_the_contract() -> None:
     contract = table_contract("marts.shortages")
     for method in RULE_SETS:
-        rated = rate_table(method, read_case(CASES / "shortages" / "05_oecd_three_of_five" / "input.csv"))
+        ids = [indicator.id for indicator in rule_set(method).indicators]
+        table = {"unit": [*"abcd", "_T"], **{name: [1, 2, 4, 8, 3] for name in ids}}
+        rated = rate_table(method, pd.DataFrame(table))
         assert list(rated.columns) == contract.column_names
         assert rated["shortage_id"].is_unique and not rated.duplicated(contract.primary_key).any()
         scores = rated[rated["indicator"] == "_SCORE"]

@@ -5,21 +5,29 @@ from collections.abc import Callable
 import pandas as pd
 
 from lma.contracts import RuleSet
-from lma.shortages import ba, oecd
+from lma.shortages import austria, ba, cedefop, mac, oecd
 from lma.shortages.scorecard import Classifier
 
 #: Rule set (also the name of its file in data_contracts/rules): indicators, rules -> rows of marts.shortages.
 RULE_SETS: dict[str, Callable[[pd.DataFrame, RuleSet], pd.DataFrame]] = {
     "ba": ba.rate,
     "oecd": oecd.rate,
+    "mac": mac.rate,
+    "austria": austria.rate,
+    "cedefop": cedefop.rate,
 }
 #: How a rule set is called in a table.
 LABELS = {
     "ba": "BA-style",
     "oecd": "OECD-style",
+    "mac": "MAC-style",
+    "austria": "Austria's ratio",
+    "cedefop": "Cedefop-style",
 }
 #: Rule sets whose score is the weighted mean of the points of their indicators: score, rules -> rating.
 CLASSIFIERS: dict[str, Classifier] = {
     "ba": ba.classify_mean,
     "oecd": oecd.classify_index,
+    "mac": mac.classify_share,
+    "cedefop": ba.classify_mean,
 }

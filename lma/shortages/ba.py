@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lma.contracts import RuleIndicator, RuleSet
+from lma.errors import DefinitionError
 from lma.shortages.scorecard import is_economy, rate_units, refuse_marks
 
 Array = npt.NDArray[np.float64]
@@ -25,8 +26,26 @@ def give_points(values: Array, cuts: Array, shortage_when: str) -> Array:
     return points
 
 
+def choose_cuts(values: Array, indicator: RuleIndicator) -> Array:
+    """Three configured cut points, or the quartiles; of these only those that lie beyond the least short unit.
+
+    A quartile that the least short units reach themselves, because many units are equal, tells nothing apart:
+    it would give points for being the least short.
+    """
+    if indicator.cuts:
+        if len(indicator.cuts) != 3:
+            raise DefinitionError(
+                f"indicator {indicator.id} has {len(indicator.cuts)} cuts: write three (points 1, 2, 3), or none for quartiles."
+            )
+        return np.array(indicator.cuts)
+    cuts = np.quantile(values, [0.25, 0.5, 0.75])
+    is_beyond = cuts > values.min() if indicator.shortage_when == "high" else cuts < values.max()
+    chosen: Array = cuts[is_beyond]
+    return chosen
+
+
 def mark_by_cuts(rows: pd.DataFrame, indicator: RuleIndicator, rules: RuleSet) -> pd.DataFrame:
-    """Units of one indicator with their points; ``threshold`` is the cut point of three points."""
+    """Units of one indicator with their points; ``threshold`` is the cut point of most points."""
     units = rows[~is_economy(rows)]
     values = units["value"].to_numpy(dtype=float)
     if not indicator.cuts and len(units) < rules.threshold("minimum_units"):
@@ -34,9 +53,9 @@ def mark_by_cuts(rows: pd.DataFrame, indicator: RuleIndicator, rules: RuleSet) -
             units,
             f"TOO_FEW_UNITS: {len(units)} of at least {rules.threshold('minimum_units'):g} for quartiles",
         )
-    cuts = np.array(indicator.cuts) if indicator.cuts else np.quantile(values, [0.25, 0.5, 0.75])
-    if cuts[0] == cuts[-1]:
+    if not indicator.cuts and np.ptp(np.quantile(values, [0.25, 0.75])) == 0:
         return refuse_marks(units, "NO_SPREAD: the quartiles are equal")
+    cuts = choose_cuts(values, indicator)
     top = cuts[-1] if indicator.shortage_when == "high" else cuts[0]
     origin = "configured cut points" if indicator.cuts else f"quartiles over {len(units)} units"
     counted = "" if indicator.weight > 0 else "; weight 0: shown beside the score, not in it"
@@ -48,7 +67,7 @@ def mark_by_cuts(rows: pd.DataFrame, indicator: RuleIndicator, rules: RuleSet) -
 
 
 def classify_mean(score: float, rules: RuleSet) -> tuple[str, float, str]:
-    """SHORTAGE, WATCH or NONE by the published bands."""
+    """SHORTAGE, WATCH or NONE by the bands of the rules file."""
     shortage, watch = rules.threshold("shortage_from"), rules.threshold("watch_from")
     rating = "SHORTAGE" if score >= shortage else "WATCH" if score >= watch else "NONE"
     return rating, shortage, f"shortage from {shortage:g}, watch from {watch:g}"

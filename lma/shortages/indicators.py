@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from lma.contracts import RuleSet
+from lma.contracts import RuleSet, rule_sets
 from lma.errors import InputError
 
 COLUMNS = [
@@ -25,13 +26,15 @@ COLUMNS = [
 UNIT_COLUMNS = ("unit", "economic_activity", "occupation")
 KEY_COLUMNS = (*UNIT_COLUMNS, "ref_area", "time_period", "unit_measure", "basis")
 NO_AREA = "XXX"
+RATIO, COUNTS = "JOBSEEKERS_PER_VACANCY", ("JOBSEEKERS", "VACANCIES")
 MISSING_TEXT = ("", "x", "z", "c", ":", "..", "na", "n/a", "nan", "none")
 
 
 def _melt_wide(frame: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
     """One row per unit and indicator of the rule set; columns of other rule sets are left out."""
     known = [indicator.id for indicator in rules.indicators]
-    others = [str(c) for c in frame.columns if c not in KEY_COLUMNS and c not in known]
+    named = {indicator.id for other in rule_sets().values() for indicator in other.indicators}
+    others = [str(c) for c in frame.columns if c not in {*KEY_COLUMNS, *COUNTS, *named}]
     for column in others:
         close = difflib.get_close_matches(column.upper(), known, n=1, cutoff=0.85)
         if close and close[0] not in frame.columns:
@@ -67,12 +70,37 @@ def _read_number(cell: object, row: int, indicator: str) -> float:
     if text.lower() in MISSING_TEXT:
         return float("nan")
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         raise InputError(
             f"{text!r} is not a number - indicator {indicator}, row {row}: "
             "write 1234.5 without thousands separators or signs, and leave cells without figure empty."
         ) from None
+    if math.isinf(number):
+        raise InputError(
+            f"{text!r} is not a finite number - indicator {indicator}, row {row}: where something was divided by "
+            "zero there is no figure, so leave the cell empty."
+        )
+    return number
+
+
+def _divide_counts(frame: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
+    """With jobseekers per vacancy from the columns of counts, where the rule set asks for it and the table lacks it.
+
+    Without a vacancy there is no ratio, whatever the jobseekers.
+    """
+    asked = any(indicator.id == RATIO for indicator in rules.indicators)
+    if not asked or RATIO in frame.columns or not set(COUNTS) <= set(frame.columns):
+        return frame
+    jobseekers, vacancies = (
+        pd.Series(
+            [_read_number(frame.at[row, name], int(row), name) for row in frame.index],
+            frame.index,
+            dtype=float,
+        )
+        for name in COUNTS
+    )
+    return frame.assign(**{RATIO: (jobseekers / vacancies).where(vacancies > 0)})
 
 
 def read_indicator_table(frame: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
@@ -93,7 +121,7 @@ def read_indicator_table(frame: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
         _check_long(frame, rules)
         table = frame.reset_index(names="row")
     else:
-        table = _melt_wide(frame, rules)
+        table = _melt_wide(_divide_counts(frame, rules), rules)
     values = [
         _read_number(*cell) for cell in zip(table["value"], table["row"], table["indicator"], strict=True)
     ]

@@ -1,0 +1,102 @@
+"""Cedefop-style future indicator: expansion, replacement and imbalance in four bands, and their mean.
+
+After the future shortage indicator of Cedefop, which combines growing demand, replacement needs and imbalances.
+Bands by quartile and the cuts of the mean are this project's, so the rule is 'Cedefop-style'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from lma.contracts import RuleIndicator, RuleSet
+from lma.shortages import ba
+from lma.shortages.indicators import COLUMNS
+from lma.shortages.scorecard import rate_units
+
+#: Component -> measure of the balance, and whether it must still be divided by base employment.
+COMPONENTS = {
+    "EXPANSION_PC": ("EXPANSION", True),
+    "REPLACEMENT_PC": ("REPLACEMENT", True),
+    "IMBALANCE_PC": ("GAP_PC", False),
+}
+KEYS = ["ref_area", "economic_activity", "occupation"]
+
+
+def mark_bands(rows: pd.DataFrame, indicator: RuleIndicator, rules: RuleSet) -> pd.DataFrame:
+    """Units with their band from 1 (low) to 4 (high) by quartile over units."""
+    marked = ba.mark_by_cuts(rows, indicator, rules)
+    return marked.assign(
+        points=marked["points"] + 1,
+        step=[step.replace("points =", "band = 1 +", 1) for step in marked["step"]],
+    )
+
+
+def rate(indicators: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
+    """Rows of marts.shortages under the Cedefop-style rule."""
+    return rate_units(indicators, rules, mark_bands, ba.classify_mean)
+
+
+def collect_components(
+    balances: pd.DataFrame, ref_area: str, units: Sequence[str] = (), scenario: str = "baseline"
+) -> pd.DataFrame:
+    """Long indicators (COLUMNS) of one country from marts.balances, in per cent of base employment.
+
+    Medians cumulated over the longest period. Base employment is the mean of employment in the first year less the
+    mean expansion of that year, which holds exactly because means add up. A unit without a balance, or with no
+    employment in the base year, has no row, so that it is rated N.
+    """
+    b = balances
+    mine = b[(b["ref_area"] == ref_area) & (b["scenario"] == scenario)]
+    mine = mine[mine["economic_activity"].isin([*units, "_T"])] if units else mine
+    spans = sorted({p for p in mine["time_period"].astype(str) if "-" in p})
+    if not spans:
+        return _empty_units(ref_area, units)
+    longest, base = spans[-1], _find_base(mine)
+    medians = mine[
+        (mine["time_period"] == longest) & (mine["output_type_id"] == "0.5") & mine["value"].notna()
+    ]
+    parts = [_take_component(medians, base, *item) for item in COMPONENTS.items()]
+    found = pd.concat(parts)[COLUMNS]
+    lacking = [unit for unit in units if unit not in set(found["economic_activity"])]
+    empty = _empty_units(ref_area, lacking)
+    return pd.concat([part for part in (found, empty) if len(part)] or [empty], ignore_index=True)
+
+
+def _find_base(balances: pd.DataFrame) -> pd.Series:
+    """Employment before the first year, per unit, where it is above zero."""
+    means = balances[balances["output_type"] == "mean"]
+    employed = means[means["measure"] == "EMP"]
+    first = str(employed["time_period"].min())
+    level = employed[employed["time_period"] == first].set_index(KEYS)["value"]
+    is_first = (means["measure"] == "EXPANSION") & (means["time_period"] == first)
+    base: pd.Series = (level - means[is_first].set_index(KEYS)["value"]).dropna()
+    return base[base > 0]
+
+
+def _take_component(
+    medians: pd.DataFrame, base: pd.Series, name: str, measure: tuple[str, bool]
+) -> pd.DataFrame:
+    rows = medians[medians["measure"] == measure[0]]
+    divisor = base.reindex(pd.MultiIndex.from_frame(rows[KEYS])).to_numpy(dtype=float)
+    values = rows["value"].to_numpy(dtype=float)
+    inputs: list[Any] = [[identifier] for identifier in rows["balance_id"]]
+    return rows.assign(
+        indicator=name,
+        value=100 * values / divisor if measure[1] else values,
+        unit_measure="PC",
+        time_period=rows["time_period"].astype(str),
+        basis="projection",
+        inputs=inputs,
+    )
+
+
+def _empty_units(ref_area: str, units: Sequence[str]) -> pd.DataFrame:
+    """Units without any component, so that each is rated N."""
+    row = {
+        "ref_area": ref_area, "occupation": "_T", "indicator": "EXPANSION_PC", "time_period": "_Z", "value": float("nan"),
+        "unit_measure": "_Z", "basis": "projection",
+    }  # fmt: skip
+    return pd.DataFrame([{**row, "economic_activity": u, "inputs": []} for u in units], columns=COLUMNS)
