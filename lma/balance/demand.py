@@ -1,8 +1,9 @@
 """Demand: employment by sector in every draw, from the published forecasts and their intervals.
 
 Sectors move together: a Gaussian copula with the correlation of their past yearly changes (shrunk after
-Ledoit and Wolf 2004). The marginals are the published quantiles, so the draws agree with the published
-intervals. A draw keeps one normal score per sector at all horizons.
+Ledoit and Wolf 2004), raised until the sum spreads as the published total does. The marginals are the
+published quantiles of the sectors and of the total (``totals``). From year to year the surprises of a draw
+accumulate, as fast as the published intervals widen.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lma.balance import totals
 from lma.levels import KINDS, TOTAL, Level, select_employment
 
 Array = npt.NDArray[np.float64]
@@ -29,7 +31,8 @@ class Demand:
 
     ``activities``: what was asked for; ``sectors``: those of them with a forecast, or the economy as one (`_T`).
     ``employment``: (draws, sectors, years) in persons; the first year is the base year, before the first
-    balance year. ``reasons``: sector without employment -> why. ``inputs``: (sector, year) -> ids.
+    balance year. ``reasons``: sector without employment -> why. ``inputs``: (sector, year) -> ids; the year's
+    forecast of the total is under `_T`. ``agreement``: how the sum relates to the published total, in words.
     """
 
     sectors: tuple[str, ...]
@@ -38,6 +41,7 @@ class Demand:
     employment: Array
     reasons: dict[str, str]
     inputs: dict[tuple[str, int], list[str]]
+    agreement: str = ""
 
 
 def quantise(persons: Array) -> Array:
@@ -118,10 +122,41 @@ def spread_scores(draws: Array) -> Array:
     return spread
 
 
-def draw_scores(correlation: Array, n_draws: int, generator: np.random.Generator) -> Array:
-    """Correlated normal scores (draws, sectors)."""
-    independent = generator.standard_normal((n_draws, len(correlation)))
-    return spread_scores(np.einsum("dk,sk->ds", independent, factor_correlation(correlation)))
+def measure_growth_of_spread(spread: Array) -> float:
+    """Exponent H with which intervals widen: spread at horizon h goes with h^H, by least squares on logs.
+
+    ``spread``: width of the published interval 1, 2, ... years ahead. One half: surprises of one year have
+    nothing to do with those of the next (a random walk). One: they last. Kept within 0.05 and 0.99; one half
+    where fewer than two widths are above zero.
+    """
+    ahead, known = np.log(np.arange(1, len(spread) + 1)), spread > 0
+    if known.sum() < 2:
+        return 0.5
+    x, y = ahead[known] - ahead[known].mean(), np.log(spread[known])
+    return float(np.clip((x * y).sum() / np.square(x).sum(), 0.05, 0.99))
+
+
+def correlate_years(exponent: float, horizons: Array) -> Array:
+    """Correlation (years, years) of the errors at ``horizons`` (years ahead; 0 for an observed year).
+
+    Errors accumulate in yearly surprises of one size (fractional Brownian motion, Mandelbrot and Van Ness
+    1968): with variance V(h) = h^2H, cov(h, k) = (V(h) + V(k) - V(k - h)) / 2.
+    """
+    first, second = np.meshgrid(horizons.astype(float), horizons.astype(float))
+    before, after = first ** (2 * exponent), second ** (2 * exponent)
+    covariance = (before + after - abs(first - second) ** (2 * exponent)) / 2
+    scale = np.sqrt(before * after)
+    correlation: Array = np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
+
+
+def draw_scores(correlation: Array, in_time: Array, n_draws: int, generator: np.random.Generator) -> Array:
+    """Normal scores (draws, sectors, years), correlated between sectors and between years."""
+    shape = (n_draws, len(correlation), len(in_time))
+    between, along = factor_correlation(correlation), factor_correlation(in_time)
+    drawn = np.einsum("sk,dkt,yt->dsy", between, generator.standard_normal(shape), along)
+    return spread_scores(drawn.reshape(n_draws, -1)).reshape(shape)
 
 
 def read_quantiles(levels: Array, values: Array, scores: Array) -> Array:
@@ -168,9 +203,12 @@ def _spread_sectors(employment: pd.DataFrame, column: str, sectors: Sequence[str
 def _explain_missing(
     sector: str, years: Sequence[int], quantiles: pd.DataFrame, base: pd.DataFrame
 ) -> str | None:
+    figures = base.loc[base["year"] == years[0], "obs_value"]
+    if (figures < 0).any():
+        return f"BAD_EMPLOYMENT: employment in {sector} in {years[0]} is {figures.min():g}, below zero"
     for year in years:
         levels = set(quantiles.loc[quantiles["year"] == year, "level"])
-        if year == years[0] and (base["year"] == year).any():
+        if year == years[0] and len(figures):
             continue
         if not levels.issuperset(NEEDED_LEVELS):
             return f"NO_FORECAST: no champion quantiles 0.1, 0.5, 0.9 of employment in {sector} for {year}"
@@ -180,16 +218,16 @@ def _explain_missing(
 def _draw_sector(
     years: Sequence[int], quantiles: pd.DataFrame, base: pd.DataFrame, scores: Array
 ) -> tuple[Array, list[list[str]]]:
-    """Employment (draws, years) of one sector, and the ids used for each year."""
+    """Employment (draws, years) of one sector from its scores (draws, years), and the ids of each year."""
     drawn, ids = [], []
-    for year in years:
+    for k, year in enumerate(years):
         known = base[base["year"] == year]
-        if year == years[0] and len(known):
+        if k == 0 and len(known):
             drawn.append(np.full(len(scores), float(known["obs_value"].iloc[0])))
             ids.append([str(known["observation_id"].iloc[0])])
             continue
         rows = quantiles[quantiles["year"] == year]
-        drawn.append(read_quantiles(rows["level"].to_numpy(), rows["value"].to_numpy(), scores))
+        drawn.append(read_quantiles(rows["level"].to_numpy(), rows["value"].to_numpy(), scores[:, k]))
         ids.append(rows["forecast_id"].tolist())
     return np.stack(drawn, axis=1), ids
 
@@ -201,6 +239,75 @@ def choose_sectors(forecasts: pd.DataFrame, ref_area: str, level: Level) -> tupl
         return level.sectors, level.basis_kind
     whole = [kind for kind in KINDS if TOTAL in forecast[kind]]
     return ((TOTAL,), whole[0]) if whole else (level.sectors, level.basis_kind)
+
+
+def measure_spreads(quantiles: pd.DataFrame, activities: Sequence[str], years: Sequence[int]) -> Array:
+    """Width from quantile 0.1 to 0.9 (activities, years); zero where a year has no forecast."""
+    wide = quantiles[quantiles["level"].isin((0.1, 0.9))].pivot(
+        index="economic_activity", columns=["level", "year"], values="value"
+    )
+    low, high = (wide.reindex(columns=[(level, y) for y in years]).to_numpy() for level in (0.1, 0.9))
+    spreads = pd.DataFrame(high - low, index=wide.index).reindex(list(activities)).fillna(0.0)
+    return spreads.to_numpy(dtype=float)
+
+
+def _correlate_forecast_years(quantiles: pd.DataFrame, sectors: Sequence[str], years: Sequence[int]) -> Array:
+    first = int(quantiles["year"].min()) if len(quantiles) else years[-1] + 1
+    horizons = np.maximum(np.array(years) - first + 1, 0)
+    ahead = measure_spreads(quantiles, sectors, range(first, years[-1] + 1)).sum(axis=0)
+    return correlate_years(measure_growth_of_spread(ahead), horizons)
+
+
+@dataclass(frozen=True)
+class _Total:
+    """Published forecast of the total that the sectors are to sum to, on their level (``ratio``)."""
+
+    quantiles: pd.DataFrame
+    ratio: float = 1.0
+    reason: str = ""
+
+
+COVERED = (0.9, 1.02)
+"""Sum of the sectors over the published total: the range in which both still describe the same people."""
+
+
+def _find_total(
+    employment: pd.DataFrame,
+    quantiles: pd.DataFrame,
+    years: Sequence[int],
+    present: Sequence[str],
+    n_asked: int,
+) -> _Total:
+    rows = quantiles[quantiles["economic_activity"] == TOTAL]
+    if TOTAL in present or len(present) < n_asked:
+        return _Total(
+            rows, reason="not all activities have a forecast" if TOTAL not in present else "is the total"
+        )
+    if _explain_missing(TOTAL, years[1:], rows, employment[:0]) is not None:
+        return _Total(rows, reason="the total has no forecast for these years")
+    wide = employment.pivot(index="year", columns="economic_activity", values="obs_value")
+    whole = wide.reindex(columns=[TOTAL, *present]).dropna()
+    whole = whole[whole[TOTAL] > 0]
+    ratio = 1.0 if whole.empty else float(whole[list(present)].iloc[-1].sum() / whole[TOTAL].iloc[-1])
+    if not COVERED[0] <= ratio <= COVERED[1]:
+        return _Total(rows, ratio, f"the activities sum to {ratio:.2f} of the published total")
+    return _Total(rows, ratio)
+
+
+def _agree(
+    drawn: Array, total: _Total, years: Sequence[int]
+) -> tuple[Array, dict[tuple[str, int], list[str]]]:
+    """Employment (draws, sectors, years) that sums to draws of the published total; ids of the total."""
+    agreed, inputs = drawn.copy(), {}
+    for k, year in enumerate(years):
+        rows = total.quantiles[total.quantiles["year"] == year]
+        if not len(rows) or not drawn[:, :, k].std(axis=0).any():
+            continue
+        levels, values = rows["level"].to_numpy(), total.ratio * rows["value"].to_numpy()
+        scores = totals.order_scores(drawn[:, :, k].sum(axis=1))
+        agreed[:, :, k] = totals.fit_total(drawn[:, :, k], read_quantiles(levels, values, scores))
+        inputs[(TOTAL, year)] = rows["forecast_id"].tolist()
+    return agreed, inputs
 
 
 def draw_employment(
@@ -228,11 +335,24 @@ def draw_employment(
     }
     found = {s: _explain_missing(s, years, *parts[s]) for s in sectors}
     present = tuple(s for s in sectors if found[s] is None)
-    scores = draw_scores(shrink_correlation(measure_changes(employment, sectors)), n_draws, generator)
+    total = _find_total(employment, quantiles, years, present, len(sectors))
+    spreads = measure_spreads(quantiles, sectors, years)
+    correlation = shrink_correlation(measure_changes(employment, sectors))
+    if not total.reason:
+        width = total.ratio * measure_spreads(total.quantiles, [TOTAL], years)[0]
+        correlation = totals.raise_correlation(
+            correlation, totals.find_common_weight(correlation, spreads[:, 1:], width[1:])
+        )
+    scores = draw_scores(
+        correlation, _correlate_forecast_years(quantiles, sectors, years), n_draws, generator
+    )
     drawn, inputs = np.zeros((n_draws, len(present), len(years))), {}
     for i, sector in enumerate(present):
         drawn[:, i, :], ids = _draw_sector(years, *parts[sector], scores[:, list(sectors).index(sector)])
         inputs.update({(sector, year): ids[k] for k, year in enumerate(years)})
+    if not total.reason:
+        drawn, ids_of_total = _agree(drawn, total, years)
+        inputs.update(ids_of_total)
     return Demand(
         present,
         tuple(sectors),
@@ -240,4 +360,12 @@ def draw_employment(
         quantise(drawn),
         {s: r for s, r in found.items() if r is not None},
         inputs,
+        _describe_agreement(total),
     )
+
+
+def _describe_agreement(total: _Total) -> str:
+    if total.reason:
+        return f"not fitted to a forecast of the total: {total.reason}"
+    level = "" if total.ratio == 1 else f", x {total.ratio:.4f} (activities over the total, latest year)"
+    return f"sectors sum in every draw to a draw of the published forecast of the total{level}"
