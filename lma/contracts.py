@@ -1061,8 +1061,8 @@ class Scenario(_Strict):
         description="Small letters, digits and _, such as more_women.",
     )
     description: str = Field(min_length=1, description="The question in one sentence.")
-    assumption: str = Field("", description="What is taken for granted, in one or two sentences.")
-    reference: str = Field("", description="Where the figures of the scenario come from.")
+    assumption: str = Field(default="", description="What is taken for granted, in one or two sentences.")
+    reference: str = Field(default="", description="Where the figures of the scenario come from.")
     demand_growth_points: dict[str, Points] = Field(
         default_factory=dict,
         description="economic_activity: percentage points a year added to employment growth, -30 to 30.",
@@ -1077,7 +1077,7 @@ class Scenario(_Strict):
         "linearly.",
     )
     participation_points: float = Field(
-        0.0,
+        default=0.0,
         strict=True,
         ge=-30,
         le=30,
@@ -1085,7 +1085,7 @@ class Scenario(_Strict):
         "linearly, -30 to 30.",
     )
     retirement_age_years: float = Field(
-        0.0,
+        default=0.0,
         strict=True,
         ge=-10,
         le=10,
@@ -1105,14 +1105,14 @@ class Scenario(_Strict):
         description="economic_activity: highest foreign share of its workers, a fraction (0.4 for 40 per cent).",
     )
     return_persons: float = Field(
-        0.0,
+        default=0.0,
         strict=True,
         ge=0,
         le=1e9,
         description="Nationals who come back from abroad over all years together, persons.",
     )
     return_pc: float = Field(
-        0.0,
+        default=0.0,
         strict=True,
         ge=0,
         le=100,

@@ -10,20 +10,31 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from lma.balance.demand import Demand, draw_employment, quantise
-from lma.balance.scenarios import BASELINE, add_participants, apply_growth_points, find_growth_points
+from lma.balance.scenarios import (
+    BASELINE,
+    Elasticities,
+    add_participants,
+    attract_by_wages,
+    change_employment,
+    check_activities,
+    count_returnees,
+    draw_elasticities,
+    postpone_retirement,
+)
 from lma.balance.seekers import (
     count_seekers,
     draw_participation,
     draw_unemployed,
     find_shares,
     spread_seekers,
+    spread_to_sectors,
 )
 from lma.balance.supply import Supply, estimate_supply
 from lma.contracts import Country, RuleSet, Scenario
@@ -68,6 +79,7 @@ class Setting:
     rules: RuleSet
     country: Country
     scenario: Scenario = BASELINE
+    sectors: tuple[str, ...] = ()
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -78,6 +90,11 @@ class Setting:
         """The stream of one part."""
         names = [zlib.crc32(name.encode()) for name in (self.ref_area, part)]
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, *names])))
+
+    @property
+    def elasticities(self) -> Elasticities:
+        """How strongly people and employers answer a scenario, in every draw."""
+        return draw_elasticities(self.n_draws, self.seed_of)
 
 
 @dataclass(frozen=True)
@@ -139,6 +156,18 @@ def draw_refill(n_draws: int, generator: np.random.Generator, rules: RuleSet) ->
     return refill
 
 
+def find_exit_rate(supply: Supply, setting: Setting) -> Array:
+    """Exit rate (draws or 1, 1, years), less the retirements that a higher retirement age puts off."""
+    rate = np.zeros(len(setting.years)) if supply.exit_rate is None else supply.exit_rate
+    if not setting.scenario.retirement_age_years:
+        return rate[None, None, :]
+    postponed = postpone_retirement(setting.scenario, len(setting.years), setting.elasticities)
+    retiring = rate  # the net method counts cohorts of 55 and over alone
+    if supply.flows is not None and supply.labour_force is not None:
+        retiring = supply.flows.retirement / supply.labour_force[:-1]
+    return rate - postponed[:, None, None] * retiring
+
+
 def simulate_openings(employment: Array, supply: Supply, setting: Setting) -> Draws:
     """Employment and the needed openings: expansion, replacement raw and shrunk, released.
 
@@ -148,7 +177,7 @@ def simulate_openings(employment: Array, supply: Supply, setting: Setting) -> Dr
     if supply.exit_rate is None:
         return draws
     refill = draw_refill(setting.n_draws, setting.seed_of("refill"), setting.rules)
-    raw = quantise(employment[:, :, :-1] * supply.exit_rate)
+    raw = quantise(employment[:, :, :-1] * find_exit_rate(supply, setting))
     shrunk = quantise(refill[:, None, None] * raw)
     released = compute_released(draws["EXPANSION"], shrunk)
     return {**draws, "REPLACEMENT_RAW": raw, "REPLACEMENT": shrunk, "RELEASED": released}
@@ -173,6 +202,9 @@ def simulate_seekers(
     national = count_seekers(supply, participation, unemployed, setting.n_draws)
     shares = dict.fromkeys(national, find_shares(base)[None, :])
     spread = spread_seekers(national, shares)
+    if setting.scenario.wage_growth_points and "PARTICIPATION" in spread:
+        joined = attract_by_wages(base, setting.scenario, setting.sectors, n_years, setting.elasticities)
+        spread["PARTICIPATION"] = spread["PARTICIPATION"] + quantise(joined)
     if "RELEASED" not in openings:
         return spread
     displaced = compute_displaced(openings["RELEASED"], rules.threshold("displaced_share"))
@@ -181,7 +213,10 @@ def simulate_seekers(
 
 def add_seekers(employment: Array, supply: Supply, setting: Setting) -> Added:
     """Seekers where their figures are known (`ADDED_SEEKERS`): (draws, sectors, years) each, or the reason."""
-    return Added()
+    returnees = count_returnees(setting.scenario, len(setting.years), setting.elasticities)
+    if returnees is None:
+        return Added()
+    return Added({"RETURNS": spread_to_sectors(returnees, find_shares(employment[:, :, 0])[None, :])})
 
 
 def close_balance(openings: Mapping[str, Array], seekers: Mapping[str, Array]) -> Draws:
@@ -255,8 +290,10 @@ def simulate_balance(
     demand = draw_employment(
         observations, forecasts, area, first_year, last_year, n_draws, setting.seed_of("employment"), level
     )
-    points = find_growth_points(scenario, (*demand.sectors, *demand.reasons))[: len(demand.sectors)]
-    employment = quantise(apply_growth_points(demand.employment, points))
+    check_activities(scenario, demand.activities, [zone.economic_activity for zone in country.zones])
+    setting = replace(setting, sectors=demand.sectors)
+    changed = change_employment(demand.employment, scenario, demand.sectors, setting.elasticities)
+    employment = quantise(changed)
     total = float(employment[:, :, 0].mean(axis=0).sum()) if not demand.reasons else float("nan")
     supply = estimate_supply(observations, area, first_year, last_year, total, rules)
     openings = simulate_openings(employment, supply, setting)
