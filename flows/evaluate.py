@@ -72,13 +72,13 @@ def print_scorecard(request: RunRequest, console: Console) -> None:
 
 def rate_user_table(method: str, table: Path, result: Path, console: Console) -> None:
     """Apply one rule set to a table of indicators from a file."""
-    from lma.shortages import RULE_SETS
+    from lma.shortages import TABLE_RULE_SETS
     from lma.shortages.indicators import read_indicator_table
 
-    if method not in RULE_SETS:
-        raise UsageError(f"there is no rule set {method!r}. Rule sets: {', '.join(RULE_SETS)}.")
+    if method not in TABLE_RULE_SETS:
+        raise UsageError(f"there is no rule set {method!r}. Rule sets: {', '.join(TABLE_RULE_SETS)}.")
     rules = contracts.rule_set(method)
-    ratings = RULE_SETS[method](read_indicator_table(user_tables.read_table(table), rules), rules)
+    ratings = TABLE_RULE_SETS[method](read_indicator_table(user_tables.read_table(table), rules), rules)
     user_tables.write_table(ratings, result)
     scores = ratings[ratings["indicator"] == "_SCORE"]
     counts = ", ".join(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from lma.contracts import RuleSet
-from lma.shortages import austria, ba, cedefop, mac, oecd
+from lma.shortages import austria, ba, cedefop, cops, jsa, mac, oecd
 from lma.shortages.scorecard import Classifier
 
 #: Rule set (also the name of its file in data_contracts/rules): indicators, rules -> rows of marts.shortages.
@@ -16,6 +16,9 @@ RULE_SETS: dict[str, Callable[[pd.DataFrame, RuleSet], pd.DataFrame]] = {
     "austria": austria.rate,
     "cedefop": cedefop.rate,
 }
+#: With those that need openings and seekers of a projection, or a survey of employers: no warehouse has these by
+#: activity, so they rate tables of one's own.
+TABLE_RULE_SETS = {**RULE_SETS, "cops": cops.rate, "jsa": jsa.rate}
 #: How a rule set is called in a table.
 LABELS = {
     "ba": "BA-style",
