@@ -343,8 +343,11 @@ def test_triangulation_joins_present_and_gap() -> None:
     assert ahead.loc["G", "time_period"] == "2030" and len(ahead.loc["G", "inputs"]) == 3
 
 
-def test_votes_prefer_the_milder_rating_when_equal() -> None:
-    assert count_votes(["SHORTAGE", "NONE"]) == "NONE"
+def test_the_middle_vote_counts() -> None:
+    assert count_votes(["SHORTAGE", "NONE"]) == "WATCH"
     assert count_votes(["SHORTAGE", "SHORTAGE", "NONE"]) == "SHORTAGE"
+    assert count_votes(["SHORTAGE", "BALANCE", "NONE"]) == "BALANCE"
+    assert count_votes(["SHORTAGE", "SURPLUS"]) == "BALANCE"
+    assert count_votes(["SURPLUS", "NONE"]) == "BALANCE"
     assert count_votes(["N", "SURPLUS"]) == "SURPLUS"
     assert count_votes(["N", "N"]) == count_votes([]) == "N"

@@ -44,8 +44,7 @@ def collect_components(
 ) -> pd.DataFrame:
     """Long indicators (COLUMNS) of one country from marts.balances, in per cent of base employment.
 
-    Medians cumulated over the longest period. Base employment is the mean of employment in the first year less the
-    mean expansion of that year, which holds exactly because means add up. A unit without a balance, or with no
+    Medians cumulated over the longest period. A unit without a balance, or with no
     employment in the base year, has no row, so that it is rated N.
     """
     b = balances
@@ -54,7 +53,7 @@ def collect_components(
     spans = sorted({p for p in mine["time_period"].astype(str) if "-" in p})
     if not spans:
         return _empty_units(ref_area, units)
-    longest, base = spans[-1], _find_base(mine)
+    longest, base = spans[-1], find_base_employment(mine)
     medians = mine[
         (mine["time_period"] == longest) & (mine["output_type_id"] == "0.5") & mine["value"].notna()
     ]
@@ -65,8 +64,10 @@ def collect_components(
     return pd.concat([part for part in (found, empty) if len(part)] or [empty], ignore_index=True)
 
 
-def _find_base(balances: pd.DataFrame) -> pd.Series:
-    """Employment before the first year, per unit, where it is above zero."""
+def find_base_employment(balances: pd.DataFrame) -> pd.Series:
+    """Employment before the first year of a balance, per unit, where it is above zero: mean employment of that year less
+    its mean expansion, which holds exactly because means add up.
+    """
     means = balances[balances["output_type"] == "mean"]
     employed = means[means["measure"] == "EMP"]
     first = str(employed["time_period"].min())
