@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -440,6 +441,31 @@ def assess(
     )
     for folder in assess_only(request, _narrate):
         summarise(folder, out)
+
+
+@app.command()
+def coverage(
+    result: Annotated[Path, typer.Argument(metavar="OUT", help="Table to write, .csv or .parquet.")],
+    ref_areas: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Countries, ISO 3166-1 alpha-3 (default: all with employment).", show_default=False
+        ),
+    ] = None,
+    warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+    horizon: Horizon = DEFAULT_HORIZON,
+) -> None:
+    """Assess every country the warehouse knows, and count which tables its data can fill, and why others stay empty.
+
+    Example: lma coverage coverage.csv
+
+    A country without a file of its own is taken as a destination with its largest corridors. Nothing is published;
+    the ratings stay in the warehouse, where the corridors of other countries find them.
+    """
+    from flows.coverage import measure_coverage
+
+    request = _request(ref_areas, warehouse, "lma coverage", horizon=horizon, offline=True)
+    measure_coverage(request if ref_areas else replace(request, ref_areas=()), result, _narrate, out)
 
 
 @app.command()
