@@ -150,7 +150,7 @@ def employment_chart(edition: Edition) -> Chart | None:
         "field": "value",
         "type": "quantitative",
         "title": "persons",
-        "axis": _persons_axis(4),
+        "axis": persons_axis(4),
         "scale": scale,
     }
     first = data.iloc[0]
@@ -235,14 +235,15 @@ def _fan_chart(number: int, group: pd.DataFrame, span: tuple[float, float]) -> C
     )
     header = ("Period", *(MEASURE_LABELS[measure] for measure in measures))
     words = NO_FORECAST_WORDS if forecast.empty else ""
-    spec = _finish(layers, 285, 150)
+    spec = finish_spec(layers, 285, 150)
     return Chart(f"chart-fan-{number}", label, _fan_words(label, wide), spec, header, rows, words)
 
 
 # ---------------------------------------------------------------- parts of specifications
 
 
-def _layer(data: pd.DataFrame, mark: Mapping[str, Any], **encoding: Any) -> Spec:
+def make_layer(data: pd.DataFrame, mark: Mapping[str, Any], **encoding: Any) -> Spec:
+    """One layer with the columns of ``data`` that its encoding names."""
     fields = sorted({part["field"] for part in encoding.values() if "field" in part})
     values = json.loads(data[fields].to_json(orient="records", double_precision=6))
     return {"data": {"values": values}, "mark": dict(mark), "encoding": encoding}
@@ -250,14 +251,14 @@ def _layer(data: pd.DataFrame, mark: Mapping[str, Any], **encoding: Any) -> Spec
 
 def _band(data: pd.DataFrame, low: str, high: str, colour: str, span: tuple[float, float]) -> Spec:
     drawn = data.dropna(subset=[low, high])
-    return _layer(
+    return make_layer(
         drawn, {"type": "area", "color": colour}, x=_years(span), y=_persons(low), y2={"field": high}
     )
 
 
 def _line(data: pd.DataFrame, measure: str, colour: str, dash: list[int], span: tuple[float, float]) -> Spec:
     mark = {"type": "line", "color": colour, "strokeWidth": 1.8, "strokeDash": dash}
-    return _layer(data.dropna(subset=[measure]), mark, x=_years(span), y=_persons(measure))
+    return make_layer(data.dropna(subset=[measure]), mark, x=_years(span), y=_persons(measure))
 
 
 def _cut_off(last: pd.Series[Any], span: tuple[float, float]) -> list[Spec]:
@@ -266,8 +267,8 @@ def _cut_off(last: pd.Series[Any], span: tuple[float, float]) -> list[Spec]:
     words = {"type": "text", "align": "right", "dx": -4, "baseline": "top", "color": QUIET}
     place = {"y": {"value": 2}, "text": {"field": "words"}}
     return [
-        _layer(data, {"type": "rule", "color": QUIET, "strokeDash": [2, 2]}, x=_years(span)),
-        _layer(data, words, x=_years(span), **place),
+        make_layer(data, {"type": "rule", "color": QUIET, "strokeDash": [2, 2]}, x=_years(span)),
+        make_layer(data, words, x=_years(span), **place),
     ]
 
 
@@ -284,60 +285,65 @@ def _years(span: tuple[float, float]) -> Spec:
 
 
 def _persons(measure: str) -> Spec:
-    axis, scale = _persons_axis(4), {"zero": False}
+    axis, scale = persons_axis(4), {"zero": False}
     return {"field": measure, "type": "quantitative", "title": None, "axis": axis, "scale": scale}
 
 
-def _persons_axis(ticks: int) -> Spec:
+def persons_axis(ticks: int) -> Spec:
     """Axis of persons: 0, 20k, 1.5M."""
     words = "datum.value == 0 ? '0' : format(datum.value, '~s')"
     return {"labelExpr": words, "tickCount": ticks}
 
 
-def _sectors(data: pd.DataFrame) -> Spec:
+def sector_axis(data: pd.DataFrame) -> Spec:
+    """Rows in the order of ``data``, without labels: `name_sectors` writes them."""
     return {"field": "axis_label", "type": "nominal", "sort": list(data["axis_label"]), "axis": None}
 
 
-def _sector_names(data: pd.DataFrame) -> list[Spec]:
+def name_sectors(data: pd.DataFrame) -> list[Spec]:
     """Names above the bars, because beside them they would leave no room on a phone; on a white ground."""
     mark = {"type": "text", "align": "left", "baseline": "bottom", "dy": -1, "color": HISTORY}
-    place = {"y": _sectors(data), "x": {"value": 0}, "text": {"field": "axis_label"}}
+    place = {"y": sector_axis(data), "x": {"value": 0}, "text": {"field": "axis_label"}}
     ground = {**mark, "color": "#ffffff", "stroke": "#ffffff", "strokeWidth": 3}
-    return [_layer(data, ground, **place), _layer(data, mark, **place)]
+    return [make_layer(data, ground, **place), make_layer(data, mark, **place)]
 
 
 def _bars(data: pd.DataFrame, x: Spec, words: str) -> Spec:
     bar = {"type": "bar", "color": LINE, "height": BAR, "yOffset": BAR_DROP}
     text = {"type": "text", "align": "left", "dx": 4, "dy": BAR_DROP, "color": HISTORY}
     layers = [
-        _layer(data, bar, x=x, y=_sectors(data)),
-        _layer(
-            data, text, x={"field": "value", "type": "quantitative"}, y=_sectors(data), text={"field": words}
+        make_layer(data, bar, x=x, y=sector_axis(data)),
+        make_layer(
+            data,
+            text,
+            x={"field": "value", "type": "quantitative"},
+            y=sector_axis(data),
+            text={"field": words},
         ),
-        *_sector_names(data),
+        *name_sectors(data),
     ]
-    return _finish(layers, WIDTH, ROW * len(data))
+    return finish_spec(layers, WIDTH, ROW * len(data))
 
 
 def _ranges(data: pd.DataFrame) -> Spec:
-    x = {"field": "q10", "type": "quantitative", "title": "persons", "axis": _persons_axis(5)}
-    common = {"y": _sectors(data), "color": {"field": "colour", "type": "nominal", "scale": None}}
+    x = {"field": "q10", "type": "quantitative", "title": "persons", "axis": persons_axis(5)}
+    common = {"y": sector_axis(data), "color": {"field": "colour", "type": "nominal", "scale": None}}
     rule = {"type": "rule", "strokeWidth": 5, "opacity": 0.55, "yOffset": BAR_DROP}
     point = {"type": "point", "filled": True, "size": 60, "opacity": 1, "yOffset": BAR_DROP}
     zero = pd.DataFrame({"q10": [0]})
     layers = [
-        _layer(zero, {"type": "rule", "color": HISTORY}, x=x),
-        _layer(data, rule, x=x, x2={"field": "q90"}, **common),
-        _layer(data, point, x={"field": "q50", "type": "quantitative"}, **common),
-        *_sector_names(data),
+        make_layer(zero, {"type": "rule", "color": HISTORY}, x=x),
+        make_layer(data, rule, x=x, x2={"field": "q90"}, **common),
+        make_layer(data, point, x={"field": "q50", "type": "quantitative"}, **common),
+        *name_sectors(data),
     ]
-    return _finish(layers, WIDTH, ROW * len(data))
+    return finish_spec(layers, WIDTH, ROW * len(data))
 
 
 def _score_dots(data: pd.DataFrame, axis: str, line: int) -> Spec:
     """Dots by series; the evidence is told by shape too, for those who do not see colours."""
     scale = {"domain": [0, 100]} if line else {"zero": False, "padding": 8}
-    ticks = _persons_axis(5) if axis.endswith("persons") else {"tickCount": 5}
+    ticks = persons_axis(5) if axis.endswith("persons") else {"tickCount": 5}
     x = {"field": "value", "type": "quantitative", "title": axis, "axis": ticks, "scale": scale}
     names = [name for _, name in EVIDENCE]
     looks = dict(zip(names, zip(LINE_COLOURS, ("circle", "diamond", "square"), strict=False), strict=True))
@@ -350,11 +356,11 @@ def _score_dots(data: pd.DataFrame, axis: str, line: int) -> Spec:
     )
     point = {"type": "point", "filled": True, "size": 55, "opacity": 1, "yOffset": BAR_DROP}
     layers = [
-        _layer(pd.DataFrame({"value": [line]}), {"type": "rule", "color": HISTORY}, x=x),
-        _layer(data, point, x=x, y=_sectors(data), color=colour, shape=shape),
-        *_sector_names(data.drop_duplicates("economic_activity")),
+        make_layer(pd.DataFrame({"value": [line]}), {"type": "rule", "color": HISTORY}, x=x),
+        make_layer(data, point, x=x, y=sector_axis(data), color=colour, shape=shape),
+        *name_sectors(data.drop_duplicates("economic_activity")),
     ]
-    return _finish(layers, WIDTH, ROW * data["economic_activity"].nunique())
+    return finish_spec(layers, WIDTH, ROW * data["economic_activity"].nunique())
 
 
 def _share_bars(data: pd.DataFrame) -> Spec:
@@ -363,7 +369,7 @@ def _share_bars(data: pd.DataFrame) -> Spec:
     scale = {"domain": [0, 100]}
     x = {"field": "value", "type": "quantitative", "title": "per cent of workers", "scale": scale}
     return _bars(
-        data.assign(axis_label=_axis_labels(data), words=words), {**x, "axis": {"tickCount": 5}}, "words"
+        data.assign(axis_label=shorten_labels(data), words=words), {**x, "axis": {"tickCount": 5}}, "words"
     )
 
 
@@ -380,8 +386,8 @@ def _share_lines(data: pd.DataFrame, ceiling: float | None) -> Spec:
         "legend": {"orient": "bottom", "columns": 1, "title": None, "labelLimit": WIDTH},
     }
     detail = {"field": "stretch", "type": "nominal"}
-    lines = _layer(drawn, mark, x=_years(span), y=y, color=colour, detail=detail)
-    return _finish([*_ceiling_rule(ceiling), lines], WIDTH - 35, 200)
+    lines = make_layer(drawn, mark, x=_years(span), y=y, color=colour, detail=detail)
+    return finish_spec([*_ceiling_rule(ceiling), lines], WIDTH - 35, 200)
 
 
 def _stretches(data: pd.DataFrame) -> list[int]:
@@ -403,12 +409,12 @@ def _ceiling_rule(ceiling: float | None) -> list[Spec]:
     y = {"field": "value", "type": "quantitative"}
     words = {"type": "text", "align": "left", "baseline": "bottom", "dy": -2, "color": QUIET}
     return [
-        _layer(data, {"type": "rule", "color": QUIET, "strokeDash": [5, 3]}, y=y),
-        _layer(data, words, y=y, x={"value": 2}, text={"field": "words"}),
+        make_layer(data, {"type": "rule", "color": QUIET, "strokeDash": [5, 3]}, y=y),
+        make_layer(data, words, y=y, x={"value": 2}, text={"field": "words"}),
     ]
 
 
-def _finish(layers: list[Spec], width: int, height: int) -> Spec:
+def finish_spec(layers: list[Spec], width: int, height: int) -> Spec:
     """Specification with size and the common quiet look."""
     axis = {
         "gridColor": "#e4e4e4",
@@ -479,11 +485,11 @@ def _last_observed(series: pd.DataFrame) -> pd.DataFrame:
     observed = observed.assign(year=[decimal_year(period) for period in observed["time_period"]])
     last = observed.sort_values("year", kind="stable").groupby("economic_activity", sort=False).tail(1)
     return last.assign(
-        axis_label=_axis_labels(last), shown=[format_number(value, 0) for value in last["value"]]
+        axis_label=shorten_labels(last), shown=[format_number(value, 0) for value in last["value"]]
     )
 
 
-def _axis_labels(data: pd.DataFrame) -> list[str]:
+def shorten_labels(data: pd.DataFrame) -> list[str]:
     """Labels of one line; those that would look the same get their code, else a chart draws them as one."""
     short = [textwrap.shorten(clean_text(label), 48, placeholder="\u2026") for label in data["label"]]
     codes = [clean_text(code) for code in data["economic_activity"]]
@@ -500,7 +506,7 @@ def _gap_ranges(edition: Edition) -> pd.DataFrame:
     labels = dict(zip(found["row_id"], found["row_label"], strict=True))
     named = wide.assign(economic_activity=wide["row_id"], label=[labels[row] for row in wide["row_id"]])
     named = named.assign(
-        axis_label=_axis_labels(named), colour=[_gap_colour(row.q10, row.q90) for row in _records(named)]
+        axis_label=shorten_labels(named), colour=[_gap_colour(row.q10, row.q90) for row in _records(named)]
     )
     return named[named["row_id"] != "_T"].sort_values("q50", ascending=False, kind="stable")
 
@@ -519,7 +525,7 @@ def _scores(edition: Edition, measure: str) -> pd.DataFrame:
     ]
     data = pd.DataFrame(rows, columns=["economic_activity", "label", "evidence", "value"])
     one = data.drop_duplicates("economic_activity")
-    names = dict(zip(one["economic_activity"], _axis_labels(one), strict=True))
+    names = dict(zip(one["economic_activity"], shorten_labels(one), strict=True))
     return data.assign(axis_label=data["economic_activity"].map(names))
 
 

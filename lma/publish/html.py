@@ -66,7 +66,7 @@ _FOLDER = Path(__file__).parent
 
 def render(edition: Edition) -> str:
     """The whole page as text; the same edition gives the same bytes."""
-    script = _asset("page.js")
+    script = read_asset("page.js")
     content = join(
         _header(edition),
         element("main", _main(edition), id="main"),
@@ -75,9 +75,13 @@ def render(edition: Edition) -> str:
         Html(f'<script type="application/json" id="traces">{embed_json(collect_traces(edition))}</script>'),
         Html(f"<script>{script}</script>"),
     )
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n{_head(edition, script)}\n{element("body", content)}\n</html>\n'
-    )
+    return compose_page(_title(edition), content, script)
+
+
+def compose_page(title: str, content: Html, script: str = "") -> str:
+    """A whole page that allows itself nothing but its own style and, where there is one, its own script."""
+    head = _head(title, script)
+    return f'<!DOCTYPE html>\n<html lang="en">\n{head}\n{element("body", content)}\n</html>\n'
 
 
 # ---------------------------------------------------------------- composing HTML
@@ -115,22 +119,25 @@ def fragment(target: str) -> str:
     return f"#{quote(target, safe='._-~')}"
 
 
-def _list(items: Iterable[Html], **attributes: str) -> Html:
+def bullet_list(items: Iterable[Html], **attributes: str) -> Html:
+    """A list; nothing where there is no item."""
     found = [element("li", item) for item in items]
     return element("ul", *found, **attributes) if found else Html("")
 
 
-def _asset(name: str) -> str:
+def read_asset(name: str) -> str:
+    """Text of a file of this folder."""
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
 # ---------------------------------------------------------------- head, header, footer
 
 
-def _head(edition: Edition, script: str) -> Html:
+def _head(title: str, script: str) -> Html:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    own_script = f"script-src 'sha256-{digest}'; " if script else ""
     policy = (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        f"default-src 'none'; {own_script}style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
     return element(
@@ -139,8 +146,8 @@ def _head(edition: Edition, script: str) -> Html:
         Html(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
         Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         Html('<meta name="referrer" content="no-referrer"><link rel="icon" href="data:,">'),
-        element("title", escape_text(_title(edition))),
-        Html(f"<style>{_asset('page.css')}</style>"),
+        element("title", escape_text(title)),
+        Html(f"<style>{read_asset('page.css')}</style>"),
     )
 
 
@@ -171,7 +178,7 @@ def _header(edition: Edition) -> Html:
 
 
 def _links(links: Iterable[tuple[str, str]]) -> Html:
-    return _list(element("a", escape_text(words), href=fragment(target)) for target, words in links)
+    return bullet_list(element("a", escape_text(words), href=fragment(target)) for target, words in links)
 
 
 def _footer(edition: Edition) -> Html:
@@ -201,28 +208,29 @@ def _main(edition: Edition) -> Html:
     others = [table for table in tables if table.spec.table_id != _HEADLINES]
     hint = "Select a number to see where it comes from. With the keyboard: tab to a table, arrow keys, Enter."
     return join(
-        _section("headlines", "Headline findings", *[place.table(table) for table in headlines]),
+        section("headlines", "Headline findings", *[place.table(table) for table in headlines]),
         _limits_box(edition),
-        _section("charts", "Charts", *_charts(edition)),
-        _section(
+        section("charts", "Charts", *_charts(edition)),
+        section(
             "tables",
             "Tables",
             element("p", Html(hint), class_="quiet hint"),
             *[place.table(t) for t in others],
         ),
-        _section("legend", "Symbols and letters", _legend()),
-        _section("notes", "Notes", _notes(edition)),
-        _section("sources", "Sources and licences", _sources(edition)),
-        _section("checks", "Checks of the data", _checks(edition)),
+        section("legend", "Symbols and letters", _legend()),
+        section("notes", "Notes", _notes(edition)),
+        section("sources", "Sources and licences", _sources(edition)),
+        section("checks", "Checks of the data", _checks(edition)),
     )
 
 
-def _section(section_id: str, title: str, *content: Html) -> Html:
+def section(section_id: str, title: str, *content: Html) -> Html:
+    """Section with its heading."""
     return element("section", element("h2", escape_text(title)), join(*content), id=section_id)
 
 
 def _limits_box(edition: Edition) -> Html:
-    items = _list(escape_text(text) for text in limits_of(edition))
+    items = bullet_list(escape_text(text) for text in limits_of(edition))
     return element(
         "aside",
         element("h2", Html("What this cannot tell you"), id="limits"),
@@ -243,9 +251,9 @@ def _legend() -> Html:
     )
     return join(
         element("h3", Html("What a number rests on")),
-        _list(letters),
+        bullet_list(letters),
         element("h3", Html("Where there is no number, or a doubtful one")),
-        _list(symbols),
+        bullet_list(symbols),
     )
 
 
@@ -265,10 +273,10 @@ def _notes(edition: Edition) -> Html:
 
 def _sources(edition: Edition) -> Html:
     rows = [
-        (*map(escape_text, about), _list(map(escape_text, files.split("\n"))), _outside_link(url))
+        (*map(escape_text, about), bullet_list(map(escape_text, files.split("\n"))), _outside_link(url))
         for *about, files, url in source_rows(edition)
     ]
-    return _plain_table("Files this edition was made from", SOURCE_HEADER, rows)
+    return plain_table("Files this edition was made from", SOURCE_HEADER, rows)
 
 
 def _outside_link(url: str) -> Html:
@@ -281,10 +289,11 @@ def _outside_link(url: str) -> Html:
 def _checks(edition: Edition) -> Html:
     summary = element("p", escape_text(check_words(edition)))
     rows = [tuple(map(escape_text, row)) for row in check_rows(edition)]
-    return join(summary, _plain_table("Checks that did not pass", CHECK_HEADER, rows)) if rows else summary
+    return join(summary, plain_table("Checks that did not pass", CHECK_HEADER, rows)) if rows else summary
 
 
-def _plain_table(caption: str, header: Sequence[str], rows: Iterable[Sequence[Html]]) -> Html:
+def plain_table(caption: str, header: Sequence[str], rows: Iterable[Sequence[Html]]) -> Html:
+    """Table that scrolls sideways by itself; the first cell of a row heads it."""
     head = element("tr", *[element("th", escape_text(name), scope="col") for name in header])
     body = [
         element("tr", element("th", row[0], scope="row"), *[element("td", cell) for cell in row[1:]])
@@ -310,7 +319,7 @@ def _charts(edition: Edition) -> list[Html]:
     fans = fan_charts(edition)
     found = (employment_chart(edition), balance_chart(edition), migrant_share_chart(edition))
     drawn = [*(chart for chart in found if chart is not None), *scorecard_charts(edition)]
-    singles = [_figure(chart, "h3", *_chart_words(chart)) for chart in drawn]
+    singles = [show_chart(chart, "h3", *_chart_words(chart)) for chart in drawn]
     parts = [_fan_section(fans)] if fans else []
     parts += [element("div", *singles, class_="charts singles")] if singles else []
     return parts or [element("p", Html("This edition has no series to draw."))]
@@ -329,7 +338,7 @@ def _fan_section(fans: Sequence[Chart]) -> Html:
         chooser,
         element(
             "div",
-            *[_figure(chart, "span", *_chart_words(chart)) for chart in fans],
+            *[show_chart(chart, "span", *_chart_words(chart)) for chart in fans],
             class_="charts",
             id="fans",
         ),
@@ -344,7 +353,7 @@ def _fan_legend() -> Html:
         (Html(f'<i style="background:{BAND_95}"></i>'), "95 % interval"),
         (Html(f'<i class="dotted" style="color:{QUIET}"></i>'), "last published figure"),
     ]
-    return _list((Html(f"{swatch}{escape_text(words)}") for swatch, words in entries), class_="legend")
+    return bullet_list((Html(f"{swatch}{escape_text(words)}") for swatch, words in entries), class_="legend")
 
 
 def _chart_words(chart: Chart) -> list[Html]:
@@ -359,13 +368,13 @@ def _balance_legend() -> Html:
         (QUIET, "the range includes zero"),
     ]
     swatches = (Html(f'<i style="background:{colour}"></i>{escape_text(words)}') for colour, words in entries)
-    return _list(swatches, class_="legend")
+    return bullet_list(swatches, class_="legend")
 
 
-def _figure(chart: Chart, heading: str, *above: Html) -> Html:
+def show_chart(chart: Chart, heading: str, *above: Html) -> Html:
     """Chart with title, alternative text, and its figures behind 'Show the figures'."""
     rows = [tuple(escape_text(cell) for cell in row) for row in chart.rows]
-    table = _plain_table(chart.title, chart.header, rows)
+    table = plain_table(chart.title, chart.header, rows)
     return element(
         "figure",
         element("figcaption", element(heading, escape_text(chart.title))),
@@ -507,7 +516,7 @@ class _TablePlace:
 
     def _under(self, view: TableView) -> Html:
         reasons = [escape_text(text) for text in (*view.reasons, *view.remarks)]
-        found = _list(reasons, class_="under")
+        found = bullet_list(reasons, class_="under")
         if len(reasons) <= _LONG_LIST:
             return found
         return element(
