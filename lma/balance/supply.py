@@ -64,13 +64,16 @@ class Flows:
 class Supply:
     """National supply over the balance years, persons; ``None`` with an entry in ``reasons`` where data lack.
 
-    ``exit_rate``: share of the labour force that leaves in a year. ``labour_force``: base year and balance
-    years. ``adults``, ``rates``: (sex, base and balance years), population of 15 and over and its
+    ``exit_rate``: share of the labour force that leaves in a year; ``exit_parts``: the same by reason, summing
+    to it (``retirement``, ``withdrawal``, ``mortality``); ``exit_ages``: by reason and age (11,) around the
+    first year. ``labour_force``: base year and balance years. ``adults``, ``rates``: (sex, base and balance years), population of 15 and over and its
     participation. ``inputs``: name of the ingredient -> observation ids.
     """
 
     exit_rate: Array | None = None
     exit_method: str = ""
+    exit_parts: dict[str, Array] = field(default_factory=dict)
+    exit_ages: dict[str, Array] = field(default_factory=dict)
     flows: Flows | None = None
     labour_force: Array | None = None
     adults: Array | None = None
@@ -215,22 +218,59 @@ def follow_cohorts(
     share of the labour force (deaths and net emigration); one that grows brings it in (net immigration);
     what remains is people of the cohort joining or leaving. The six flows sum to the change exactly.
     """
+    found = split_cohorts(people, force)
+    start = np.array(START_AGES)
+    young, old = start < rules.threshold("entrant_age"), start >= rules.threshold("retirement_age")
+    return {
+        "entrants": float(found.joined[young].sum()),
+        "reentrants": float(found.joined[~young].sum()),
+        "immigration": float(found.immigration.sum()),
+        "retirement": float(found.left[old].sum()),
+        "withdrawal": float(found.left[~old].sum()),
+        "mortality": float(found.mortality.sum()),
+    }
+
+
+@dataclass(frozen=True)
+class CohortFlows:
+    """Persons of each of the 11 cohorts of ``START_AGES``, both sexes, over the five years."""
+
+    joined: Array
+    left: Array
+    mortality: Array
+    immigration: Array
+
+
+def split_cohorts(people: tuple[Array, Array], force: tuple[Array, Array]) -> CohortFlows:
+    """The flows of ``follow_cohorts`` by cohort."""
     p0, l0 = _close_cohort(people[0]), _close_cohort(force[0])
     p1, l1 = people[1][:, 1:], force[1][:, 1:]
     ratio = np.divide(p1, p0, out=np.ones_like(p1), where=p0 > 0)
     mortality = l0 * np.maximum(0, 1 - ratio)
     immigration = np.where(ratio > 1, l1 * (1 - 1 / np.maximum(ratio, 1)), 0.0)
     rest = l1 - l0 + mortality - immigration
-    start = np.array(START_AGES)
-    young, old = start < rules.threshold("entrant_age"), start >= rules.threshold("retirement_age")
-    joined, left = np.maximum(rest, 0).sum(axis=0), np.maximum(-rest, 0).sum(axis=0)
+    parts = (np.maximum(rest, 0), np.maximum(-rest, 0), mortality, immigration)
+    return CohortFlows(*(part.sum(axis=0) for part in parts))
+
+
+def profile_exits(
+    people: tuple[Array, Array], force: tuple[Array, Array], rules: RuleSet
+) -> dict[str, Array]:
+    """Yearly rate of leaving at each age of ``AGES`` (11,) by reason: a fifth of the cohort's five-year flow.
+
+    Cohorts of 60 and over are followed together, so 60-64 and 65 and over have one rate.
+    """
+    found, at_start = split_cohorts(people, force), _close_cohort(force[0]).sum(axis=0)
+    old = np.array(START_AGES) >= rules.threshold("retirement_age")
+    flows = {
+        "retirement": np.where(old, found.left, 0.0),
+        "withdrawal": np.where(old, 0.0, found.left),
+        "mortality": found.mortality,
+    }
+    ages = np.minimum(np.arange(1, len(AGES) + 1), len(START_AGES) - 1)
     return {
-        "entrants": float(joined[young].sum()),
-        "reentrants": float(joined[~young].sum()),
-        "immigration": float(immigration.sum()),
-        "retirement": float(left[old].sum()),
-        "withdrawal": float(left[~old].sum()),
-        "mortality": float(mortality.sum()),
+        name: (np.divide(flow, at_start, out=np.zeros_like(flow), where=at_start > 0) / (BACK + AHEAD))[ages]
+        for name, flow in flows.items()
     }
 
 
@@ -487,6 +527,14 @@ def _combine(
     return replace(
         jobless,
         exit_rate=flows.exits() / totals[:-1],
+        exit_parts={
+            name: getattr(flows, name) / totals[:-1] for name in ("retirement", "withdrawal", "mortality")
+        },
+        exit_ages=profile_exits(
+            (population[..., 0], population[..., BACK + AHEAD]),
+            (workers[..., 0], workers[..., BACK + AHEAD]),
+            rules,
+        ),
         exit_method="cohort-component over five years of the labour force by sex and age",
         flows=None if ratio is None else flows.scale(ratio),
         labour_force=None if ratio is None else ratio * totals,
