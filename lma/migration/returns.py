@@ -1,0 +1,200 @@
+"""What returns would mean for jobs at home, and the training seats that flagged flows imply, under stated assumptions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pandas as pd
+
+from lma.contracts import Country, RuleSet
+from lma.migration.diaspora import ABROAD, find_stock_total
+from lma.migration.evidence import Figure, describe, find_newest
+from lma.migration.lines import SEXES, BySex, Line, add_up, combine, in_order, take_rate, take_share
+
+RETURNS, TRAINING = "Return and reintegration", "Pre-departure training"
+FLAGGED = "LABOUR_MIGRATION_OPTION"
+
+
+def list_returns(
+    observations: pd.DataFrame, ref_area: str, as_of_year: int, balances: pd.DataFrame, rules: RuleSet
+) -> list[Line]:
+    """What three rates of return would mean: persons a year, jobs they would need, and those in per cent of the openings."""
+    stock = find_stock_total(observations, ref_area, as_of_year, ABROAD)
+    active = find_participation(observations, ref_area, as_of_year)
+    openings = read_yearly_openings(balances, ref_area)
+    line = Line(
+        "OPENINGS", RETURNS, "Job openings a year at home, middle of the projection", "PS",
+        "cumulated openings of the balance (T6) / years", openings, sex_reason="the balance is not by sex",
+    )  # fmt: skip
+    if openings is None:
+        line = replace(line, code="NO_BALANCE", reason="the balance has no openings for this country (T6)")
+    return [
+        *(
+            one
+            for level in ("low", "middle", "high")
+            for one in _list_return(level, rules.threshold(f"return_rate_{level}"), stock, active, openings)
+        ),
+        line,
+    ]
+
+
+def find_participation(observations: pd.DataFrame, ref_area: str, as_of_year: int) -> BySex:
+    """Participation rate of 15 and over at home: by sex where women and men are known for one year and source."""
+    found = {sex: find_newest(observations, as_of_year, "LFPR", ref_area, sex=sex) for sex in SEXES}
+    women, men = found["F"], found["M"]
+    if women is not None and men is not None and women.time_period != men.time_period:
+        return found | {"F": None, "M": None}
+    return found
+
+
+def _list_return(
+    level: str,
+    rate: float,
+    stock: BySex,
+    active: BySex,
+    openings: Figure | None,
+) -> list[Line]:
+    """Persons, jobs and burden of one assumption."""
+    persons = {sex: _apply(stock[sex], rate) for sex in SEXES}
+    jobs = count_jobs(persons, active)
+    name = f"{rate:g} % of the emigrants come back in a year ({level})"
+    head = f"RETURN_{level.upper()}"
+    described = describe("participation of both sexes", active["_T"], 1, "%")
+    lines = [
+        Line(head, RETURNS, f"Returning persons if {name}", "PS", f"emigrants x {rate:g} %, an assumption", *in_order(persons)),
+        Line(f"{head}_JOBS", RETURNS, "Jobs that they would look for", "PS",
+             f"returning persons x participation at home by sex; all ages counted as of working age, so rather too many; {described}",
+             *in_order(jobs)),
+    ]  # fmt: skip
+    lines = [
+        one
+        if one.figure is not None
+        else replace(one, code="NO_STOCK" if stock["_T"] is None else "NO_PARTICIPATION",
+                     reason="the emigrants or the participation rate are not known")
+        for one in lines
+    ]  # fmt: skip
+    burden = Line(
+        f"{head}_PC", RETURNS, "Those jobs in per cent of the yearly openings", "PC", "jobs / openings a year x 100",
+        take_share(jobs["_T"], openings), sex_reason="the balance is not by sex", decimals=1,
+    )  # fmt: skip
+    if burden.figure is None:
+        is_low = openings is not None and openings.value <= 0
+        code = "OPENINGS_NOT_POSITIVE" if is_low else "NO_BALANCE" if openings is None else lines[1].code
+        burden = replace(burden, code=code, reason="no jobs or no openings above zero to compare with")
+    return [*lines, burden]
+
+
+def _apply(figure: Figure | None, rate: float) -> Figure | None:
+    """A figure times an assumed rate in per cent."""
+    return None if figure is None else combine(figure.value * rate / 100, [figure], figure.time_period)
+
+
+def count_jobs(persons: BySex, active: BySex) -> BySex:
+    """Persons times the participation of their sex; both sexes are the sum, or rest on the common rate."""
+    jobs = {sex: take_rate(persons[sex], active[sex]) for sex in SEXES}
+    together = add_up([jobs["F"], jobs["M"]])
+    return jobs if together is None else jobs | {"_T": together}
+
+
+def read_yearly_openings(balances: pd.DataFrame, ref_area: str) -> Figure | None:
+    """Middle of the openings of the whole economy over the longest cumulated period, a year."""
+    mask = (balances["ref_area"] == ref_area) & (balances["measure"] == "OPENINGS")
+    mask &= (balances["economic_activity"] == "_T") & (balances["occupation"] == "_T")
+    mask &= (balances["scenario"] == "baseline") & (balances["output_type"] == "quantile")
+    rows = balances[mask & balances["value"].notna()]
+    rows = rows[rows["time_period"].str.contains("-")]
+    rows = rows[pd.to_numeric(rows["output_type_id"], errors="coerce") == 0.5]
+    if rows.empty:
+        return None
+    lengths = rows["time_period"].str[-4:].astype(int) - rows["time_period"].str[:4].astype(int) + 1
+    row, years = rows.iloc[int(lengths.to_numpy().argmax())], int(lengths.max())
+    return Figure(
+        float(row["value"]) / years, str(row["time_period"]), str(row["basis"]), (str(row["balance_id"]),)
+    )
+
+
+# ---------------------------------------------------------------- training before departure
+
+
+def count_seats(persons: float, completion: float) -> int:
+    """Seats so that ``persons`` finish when ``completion`` per cent do, rounded up: 100 at 90 % need 112."""
+    return math.ceil(round(100 * persons / completion, 9))
+
+
+def list_training(
+    country: Country, decisions: pd.DataFrame, corridors: pd.DataFrame, rules: RuleSet
+) -> list[Line]:
+    """Seats that the flagged flows imply: those into a destination country, those out of an origin country."""
+    completion = rules.threshold("training_completion")
+    if country.role == "origin":
+        return [_train_outflow(country.ref_area, corridors)]
+    mask = (decisions["ref_area"] == country.ref_area) & (decisions["step_id"] == "RESULT")
+    results = decisions[mask].sort_values("decision_id")
+    label = "Training seats in the countries of origin"
+    if results.empty:
+        reason = "no decision was taken for this country (T10)"
+        return [Line("SEATS", TRAINING, label, "PS", "not computed", code="NO_DECISIONS", reason=reason)]
+    flagged = results[(results["reason_code"] == FLAGGED)]
+    lines = [one for _, row in flagged.iterrows() for one in _train_activity(row, completion)]
+    return [*lines, *_add_seats(lines, results, len(flagged), completion)]
+
+
+def _train_activity(row: pd.Series, completion: float) -> list[Line]:
+    """Low and high number of seats of one flagged activity."""
+    unit = str(row["economic_activity"]) + ("" if row["occupation"] == "_T" else f"_{row['occupation']}")
+    lines = []
+    for end in ("low", "high"):
+        persons = row[f"value_{end}"]
+        line = Line(
+            f"SEATS_{unit}_{end.upper()}", TRAINING, f"Seats for {unit}, {end} end of the need", "PS",
+            f"persons of the need (T10) / {completion:g} % who complete, rounded up",
+            sex_reason="decisions are not by sex",
+        )  # fmt: skip
+        if pd.isna(persons):
+            lines.append(replace(line, code="NEED_UNKNOWN", reason="the flag gives no number of persons"))
+            continue
+        known = Figure(float(persons), "", str(row["basis"]), (str(row["decision_id"]),))
+        lines.append(replace(line, figure=combine(float(count_seats(known.value, completion)), [known])))
+    return lines
+
+
+def _add_seats(lines: list[Line], results: pd.DataFrame, n_flagged: int, completion: float) -> list[Line]:
+    """Sum over the flagged activities, low and high; zero where none is flagged."""
+    every = [Figure(0.0, "", str(row["basis"]), (str(row["decision_id"]),)) for _, row in results.iterrows()]
+    code = "" if n_flagged else "NO_FLAGGED_FLOW"
+    reason = "" if n_flagged else f"none of {len(results)} decisions flags labour migration (T10)"
+    sums = []
+    for end in ("LOW", "HIGH"):
+        parts = [line.figure for line in lines if line.line_id.endswith(end)]
+        total = add_up(parts) if parts else combine(0.0, every)
+        line = Line(
+            f"SEATS_{end}", TRAINING, f"Training seats in the countries of origin, {end.lower()} end", "PS",
+            f"sum over {n_flagged} flagged flows; {completion:g} % complete", total, sex_reason="decisions are not by sex",
+            code=code, reason=reason,
+        )  # fmt: skip
+        if total is None:
+            line = replace(line, code="NEED_UNKNOWN", reason="one of the flags gives no number of persons")
+        sums.append(line)
+    return sums
+
+
+def _train_outflow(ref_area: str, corridors: pd.DataFrame) -> Line:
+    """Seats at home for those who leave: zero where no corridor is a candidate, unknown where the need abroad is."""
+    label = "Training seats at home before departure"
+    judged = corridors[(corridors["origin"] == ref_area) & (corridors["economic_activity"] != "_T")]
+    line = Line(
+        "SEATS", TRAINING, label, "PS", "flows that may be recruited from here (T8)", sex_reason="corridors are not by sex"
+    )  # fmt: skip
+    if judged.empty:
+        return replace(line, code="NO_CORRIDORS", reason="no corridor of this country was judged (T8)")
+    candidates = judged[judged["recommended"] == "CANDIDATE"].sort_values("corridor_id")
+    if len(candidates):
+        names = ", ".join(
+            f"{row['destination']} {row['economic_activity']}" for _, row in candidates.iterrows()
+        )
+        reason = f"{len(candidates)} flows may be recruited ({names}), but the destinations' need is not among the figures"
+        return replace(line, code="NEED_OF_DESTINATION_UNKNOWN", reason=reason)
+    rows = [Figure(0.0, "", str(row["basis"]), (str(row["corridor_id"]),)) for _, row in judged.iterrows()]
+    reason = f"none of {len(judged)} corridors by activity may be recruited along (T8)"
+    return replace(line, figure=combine(0.0, rows), code="NO_FLAGGED_FLOW", reason=reason)
