@@ -82,21 +82,12 @@ def simulate_gap(
 def rate_shortages(run: Run, country: Country) -> int:
     """Rate shortages by every rule set, then together with the projected gap; rows written."""
     from lma.levels import find_main_level
-    from lma.shortages import RULE_SETS
-    from lma.shortages.indicators import collect_indicators
-    from lma.shortages.rating import triangulate
+    from lma.shortages.country import rate_country
 
-    code = country.ref_area
-    units = find_main_level(run.warehouse.read("marts.observations", code), code).sectors
-    indicators = run.warehouse.read("marts.indicators", code)
-    rule_sets = {method: contracts.rule_set(method) for method in RULE_SETS}
-    rated = [
-        rate(collect_indicators(indicators, code, rule_sets[method], units), rule_sets[method])
-        for method, rate in RULE_SETS.items()
-    ]
-    ratings = pd.concat(rated, ignore_index=True)
-    together = triangulate(ratings, run.warehouse.read("marts.balances", code), contracts.rule_set("rating"))
-    return run.warehouse.replace("marts.shortages", pd.concat([ratings, together], ignore_index=True), code)
+    code, read = country.ref_area, run.warehouse.read
+    units = find_main_level(read("marts.observations", code), code).sectors
+    ratings = rate_country(code, read("marts.indicators", code), read("marts.balances", code), units)
+    return run.warehouse.replace("marts.shortages", ratings, code)
 
 
 def decide_migration(run: Run, country: Country) -> int:

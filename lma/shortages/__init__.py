@@ -26,6 +26,8 @@ LABELS = {
     "mac": "MAC-style",
     "austria": "Austria's ratio",
     "cedefop": "Cedefop-style",
+    "cops": "COPS-style",
+    "jsa": "JSA-style",
 }
 #: Rule sets whose score is the weighted mean of the points of their indicators: score, rules -> rating.
 CLASSIFIERS: dict[str, Classifier] = {

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lma.contracts import RuleIndicator, RuleSet
 from lma.shortages import ba
 from lma.shortages.indicators import COLUMNS
-from lma.shortages.scorecard import rate_units
+from lma.shortages.scorecard import is_economy, rate_units, refuse_marks
 
 #: Component -> measure of the balance, and whether it must still be divided by base employment.
 COMPONENTS = {
@@ -27,11 +28,14 @@ KEYS = ["ref_area", "economic_activity", "occupation"]
 
 def mark_bands(rows: pd.DataFrame, indicator: RuleIndicator, rules: RuleSet) -> pd.DataFrame:
     """Units with their band from 1 (low) to 4 (high) by quartile over units."""
+    units, least = rows[~is_economy(rows)], rules.threshold("least_spread")
+    low, high = np.quantile(units["value"].to_numpy(dtype=float), [0.25, 0.75])
+    if not indicator.cuts and high - low < least:
+        words = f"the quartiles are {high - low:.2g} points apart, less than {least:g}"
+        return refuse_marks(units, f"NO_SPREAD: {words}; bands would rank what is the same")
     marked = ba.mark_by_cuts(rows, indicator, rules)
-    return marked.assign(
-        points=marked["points"] + 1,
-        step=[step.replace("points =", "band = 1 +", 1) for step in marked["step"]],
-    )
+    steps = [step.replace("points =", "band = 1 +", 1) for step in marked["step"]]
+    return marked.assign(points=marked["points"] + 1, step=steps)
 
 
 def rate(indicators: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:

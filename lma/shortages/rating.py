@@ -89,7 +89,7 @@ def grade_confidence(
     return grade, tests
 
 
-def _read_gap(balances: pd.DataFrame) -> pd.DataFrame:
+def collect_gaps(balances: pd.DataFrame) -> pd.DataFrame:
     """One row per unit: gap_pc at q10 and q50, P(shortage), over the longest period, with ids."""
     period = balances.loc[balances["time_period"].str.contains("-", regex=False), "time_period"].max()
     rows = balances[balances["time_period"] == period]
@@ -274,7 +274,7 @@ def triangulate(
     """
     columns = table_contract("marts.shortages").column_names
     mine = balances[balances["scenario"] == scenario]
-    gaps, made_of = _read_gap(mine), describe_gaps(mine)
+    gaps, made_of = collect_gaps(mine), describe_gaps(mine)
     marks = shortages.set_index(UNIT_KEY, drop=False).sort_index()
     units = marks.index[marks["indicator"] == "_SCORE"]
     rows = [
