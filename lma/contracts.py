@@ -798,7 +798,7 @@ class Evidence(_Strict):
 
 EVIDENCE_CODES = {
     "ORIGIN_RATING": ("SEVERE", "SHORTAGE", "WATCH", "BALANCE", "SURPLUS"),
-    "DRIVER": ("LONG_TRAINING", "SHORT_TRAINING", "SUITABILITY", "RETENTION"),
+    "DRIVER": ("LONG_TRAINING_GAP", "SHORT_TRAINING_GAP", "SUITABILITY_GAP", "RETENTION_GAP"),
 }
 
 
@@ -1203,6 +1203,36 @@ def scenario(name_or_file: str) -> Scenario:
             f"Ready scenarios: {', '.join(scenarios())}."
         )
     return scenarios()[name_or_file]
+
+
+@dataclass(frozen=True)
+class ScenarioResults:
+    """What a comparison of scenarios hands to its page.
+
+    ``scenarios``: those asked for, in order. ``figures``: rows of balance.comparison; a scenario that the
+    country's data cannot answer has none. ``obstacles``: scenario -> key of it -> reason. ``labels``: words of
+    activities and measures by code. ``elasticities``: rule set ``scenarios``.
+    """
+
+    ref_area: str
+    label: str
+    years: tuple[int, ...]
+    n_draws: int
+    scenarios: tuple[Scenario, ...]
+    figures: pd.DataFrame
+    obstacles: dict[str, dict[str, str]]
+    labels: dict[str, str]
+    elasticities: RuleSet
+
+    @property
+    def span(self) -> str:
+        """All years together, such as 2026-2030."""
+        return f"{self.years[0]}-{self.years[-1]}"
+
+    def answered(self) -> tuple[Scenario, ...]:
+        """The scenarios that have figures."""
+        known = set(self.figures["scenario"])
+        return tuple(scenario for scenario in self.scenarios if scenario.name in known)
 
 
 # ---------------------------------------------------------------- codelists

@@ -6,6 +6,7 @@ headroom under a ceiling c, x = (c E - M) / (1 - c), which keeps (M + x) / (E + 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -48,6 +49,17 @@ class Dependency:
         return None if self.earlier_share is None else self.share - self.earlier_share
 
 
+@dataclass(frozen=True)
+class Concentration:
+    """Herfindahl-Hirschman index of origins, of which migrants."""
+
+    value: float
+    time_period: str
+    ids: tuple[str, ...]
+    basis: str
+    whose: str = "all migrants of the country stand for those of the activity"
+
+
 def compute_share(foreign: float, total: float) -> float:
     """Foreign share of employment as a fraction; ``UsageError`` where the counts cannot be right."""
     if total <= 0 or not 0 <= foreign <= total:
@@ -60,12 +72,14 @@ def compute_share(foreign: float, total: float) -> float:
 def compute_headroom(employment: float, foreign: float, ceiling: float) -> float:
     """Persons x that may be added from abroad so that (M + x) / (E + x) is at the ceiling; negative above it.
 
-    E = 1000, M = 400, c = 0.5 gives 200, because 600 / 1200 = 0.5.
+    E = 1000, M = 400, c = 0.5 gives 200, because 600 / 1200 = 0.5. A ceiling of 1 is none: infinite.
     """
-    if not 0 < ceiling < 1:
+    if not 0 < ceiling <= 1:
         raise UsageError(
-            f"a ceiling of {ceiling!r} is not between 0 and 1: correct dependency_ceiling of the country."
+            f"a ceiling of {ceiling!r} is not above 0 and at most 1: correct dependency_ceiling of the country."
         )
+    if ceiling == 1:
+        return math.inf
     return (ceiling * employment - foreign) / (1 - ceiling)
 
 
@@ -91,10 +105,10 @@ def measure_dependency(
         return None
     total, migrants = pair
     share = compute_share(migrants.value, total.value)
-    earlier_period = shift_years(total.time_period, -change_years)
-    before, before_migrants = find_at(totals, earlier_period), find_at(foreign, earlier_period)
-    if before is not None and before_migrants is not None and before_migrants.value > before.value:
-        before_migrants = None
+    latest = shift_years(total.time_period, -change_years)
+    earlier_pair = _find_newest_pair(*(rows[rows["time_period"] <= latest] for rows in (totals, foreign)))
+    before, before_migrants = earlier_pair or (None, None)
+    earlier_period = latest if before is None else before.time_period
     reason = _refuse_change(
         totals, foreign, before, before_migrants, earlier_period, total.time_period, change_years
     )
@@ -114,9 +128,38 @@ def _find_newest_pair(totals: pd.DataFrame, foreign: pd.DataFrame) -> tuple[Figu
     for _, row in order_newest_first(foreign).iterrows():
         total = find_at(_of_kind(totals, row), str(row["time_period"]))
         # More foreign workers than workers is a slip of one of the counts: the quarter is passed over.
-        if total is not None and 0 <= float(row["obs_value"]) <= total.value:
+        if total is not None and _is_share(float(row["obs_value"]), total.value):
             return total, read_figure(row)
     return None
+
+
+def _is_share(foreign: float, total: float) -> bool:
+    return total > 0 and 0 <= foreign <= total
+
+
+def pair_counts(total: Figure | None, foreign: Figure | None) -> Dependency | None:
+    """Dependency from two counts of one date given without a history; ``None`` where they make no share."""
+    if total is None or foreign is None or total.time_period != foreign.time_period:
+        return None
+    if not _is_share(foreign.value, total.value):
+        return None
+    share = compute_share(foreign.value, total.value)
+    return Dependency(total, foreign, share, None, None, None, "no earlier count is given", ())
+
+
+def explain_no_share(
+    observations: pd.DataFrame, ref_area: str, economic_activity: str, as_of_year: int
+) -> str:
+    """Why an activity has no foreign share: nobody counts, or the counts contradict each other."""
+    rows = select_figures(
+        observations, as_of_year, "EMP", ref_area, economic_activity=economic_activity, citizenship="FOR"
+    )
+    if rows.empty:
+        return "foreign workers of this activity are not counted"
+    return (
+        f"the counts of {', '.join(sorted(set(rows['time_period'])))} make no share: no total of the same date, "
+        f"more foreign workers than workers, or fewer than none"
+    )
 
 
 def _of_kind(totals: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
@@ -136,7 +179,7 @@ def _refuse_change(
 ) -> str | None:
     """Why no change over the years may be taken; ``None`` where it may."""
     if before is None or before_migrants is None:
-        return f"no count of {start}, {years} years earlier"
+        return f"no count of {start} or earlier, at least {years} years before"
     for rows in (totals, foreign):
         inside = rows[(rows["time_period"] > start) & (rows["time_period"] <= end)]
         if inside["is_break"].astype(bool).any():
@@ -148,10 +191,8 @@ WORLD = "WLD"
 """All destinations together: the denominator of an origin's shares, never a destination."""
 
 
-def measure_concentration(
-    observations: pd.DataFrame, ref_area: str, as_of_year: int
-) -> tuple[float, str, tuple[str, ...], str] | None:
-    """HHI of migrant stocks by origin: (value, period, ids, basis); ``None`` where origins are not known."""
+def measure_concentration(observations: pd.DataFrame, ref_area: str, as_of_year: int) -> Concentration | None:
+    """HHI of migrant stocks by origin; ``None`` where origins are not known."""
     rows = select_stocks(observations, as_of_year, destination=ref_area)
     if rows.empty:
         return None
@@ -163,7 +204,7 @@ def measure_concentration(
     if value is None:
         return None
     ids = (*newest["observation_id"].astype(str), *(total.ids if total else ()))
-    return value, period, ids, weakest_basis(newest["basis"])
+    return Concentration(value, period, ids, weakest_basis(newest["basis"]))
 
 
 def select_stocks(

@@ -25,12 +25,18 @@ _TOTALS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One number with its period, basis and the ids it came from."""
+    """One number with its period, basis and the ids it came from.
+
+    ``note``: where it stands when no loaded source has it; such a figure has no ids. ``low``, ``high``: its range.
+    """
 
     value: float
     time_period: str
     basis: str
     ids: tuple[str, ...]
+    note: str = ""
+    low: float | None = None
+    high: float | None = None
 
 
 def year_of(time_period: str) -> int:
@@ -101,7 +107,8 @@ def describe(name: str, figure: Figure | None, decimals: int = 0, unit: str = ""
     if figure is None:
         return f"{name} unknown"
     shown = f"{figure.value:,.{decimals}f}{' ' + unit if unit else ''}"
-    return f"{name} {shown} ({figure.time_period}, {figure.basis.replace('_', ' ')})"
+    said = "; ".join(part for part in (figure.basis.replace("_", " "), figure.note) if part)
+    return f"{name} {shown} ({figure.time_period}, {said})"
 
 
 def conform_frame(rows: Sequence[Mapping[str, object]], columns: list[str]) -> pd.DataFrame:

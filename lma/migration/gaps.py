@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
 
+from lma.contracts import RuleSet, weakest_basis
+from lma.migration.evidence import Figure, describe, order_newest_first
+
+MONTHLY = ("JOB_OPENINGS", "VACANCIES_ONLINE", "EMPLOYEES", "EMP")
+"""Monthly series that show a season, vacancies first."""
 GAP, UNEMPLOYED_USABLE = "GAP", "UNEMPLOYED_USABLE"
 QUANTILES = ("0.1", "0.5", "0.9")
 
@@ -30,11 +36,42 @@ class Gap:
 
 @dataclass(frozen=True)
 class Need:
-    """Persons that remain after the domestic alternatives, under the ceiling where one is known."""
+    """Persons that remain after the domestic alternatives, under the ceiling where one is known.
+
+    ``wanted_low``, ``wanted_high``: the same before the ceiling.
+    """
 
     value: float
     low: float
     high: float
+    wanted_low: float
+    wanted_high: float
+
+    @property
+    def is_stopped(self) -> bool:
+        """True when the ceiling leaves room for less than what would be wanted."""
+        return self.high < self.wanted_high
+
+    @property
+    def text(self) -> str:
+        """The range in words; never one number: where the ceiling stops both ends it says of how many."""
+        if not self.is_stopped:
+            return f"{self.low:,.0f} to {self.high:,.0f}"
+        before = f"of {self.wanted_low:,.0f} to {self.wanted_high:,.0f} before the ceiling"
+        if self.low < self.high:
+            return f"{self.low:,.0f} to {self.high:,.0f} ({before})"
+        return f"at most {self.high:,.0f} ({before})"
+
+
+@dataclass(frozen=True)
+class Modality:
+    """How long the work lasts: SEASONAL, CIRCULAR, LONGER_TERM, FIXED_TERM, or NONE where no gap opens."""
+
+    code: str
+    text: str
+    value: float | None = None
+    ids: tuple[str, ...] = ()
+    basis: str = "projection"
 
 
 def read_gaps(balances: pd.DataFrame, ref_area: str, economic_activity: str, occupation: str) -> list[Gap]:
@@ -78,20 +115,76 @@ def compute_need(gap: Gap, capacity: tuple[float, float, float], headroom: float
     ``capacity`` is (D, low, high). Without a known ceiling only zero clips.
     """
     value, low, high = capacity
-    return Need(
-        _clip(gap.q50 - value, headroom), _clip(gap.q10 - high, headroom), _clip(gap.q90 - low, headroom)
-    )
+    wanted = [max(0.0, persons) for persons in (gap.q50 - value, gap.q10 - high, gap.q90 - low)]
+    room = math.inf if headroom is None else max(0.0, headroom)
+    middle, least, most = (min(persons, room) for persons in wanted)
+    return Need(middle, least, most, wanted[1], wanted[2])
 
 
-def _clip(persons: float, headroom: float | None) -> float:
-    upper = persons if headroom is None else min(persons, headroom)
-    return max(0.0, upper)
+def measure_season(
+    observations: pd.DataFrame, economic_activity: str, as_of_year: int, years: int
+) -> Figure | None:
+    """Busiest over quietest month of the activity's vacancies, else of its workers; ``None`` without such months.
+
+    Each month is taken in per cent of its year, so that growth is no season, and averaged over the last complete
+    years (at most three, at least ``years``). ``observations``: of one country. Seasonally adjusted series say
+    nothing and are not read.
+    """
+    rows = observations[(observations["freq"] == "M") & observations["obs_value"].notna()]
+    rows = rows[
+        (rows["economic_activity"] == economic_activity)
+        & (rows["time_period"].str[:4].astype(int) <= as_of_year)
+    ]
+    for column in ("sex", "age", "occupation", "citizenship"):
+        rows = rows[rows[column] == "_T"]
+    for indicator in MONTHLY:
+        found = _compare_months(rows[rows["indicator"] == indicator], years)
+        if found is not None:
+            return found
+    return None
 
 
-def suggest_modality(gaps: list[Gap]) -> str:
-    """Seasonal work cannot be told without monthly vacancies; else by how long the gap stays open."""
-    if any(gap.q50 <= 0 for gap in gaps if gap.years > 1):
-        return "circular, up to 24 months, because the gap closes again within the horizon"
-    if any(gap.years >= 5 for gap in gaps):
-        return "longer-term, because the gap stays open for five years or more"
-    return "fixed-term, because the horizon is shorter than five years"
+def _compare_months(rows: pd.DataFrame, least: int) -> Figure | None:
+    months = order_newest_first(rows).drop_duplicates("time_period")
+    months = months.assign(year=months["time_period"].str[:4], month=months["time_period"].str[5:])
+    complete = months.groupby("year")["month"].nunique()
+    years = sorted(complete[complete == 12].index)[-3:]
+    used = months[months["year"].isin(years)].sort_values("time_period")
+    if len(years) < least or (used["obs_value"] <= 0).any():
+        return None
+    share = used["obs_value"] / used.groupby("year")["obs_value"].transform("mean")
+    season = share.groupby(used["month"]).mean()
+    ids = tuple(used["observation_id"].astype(str))
+    value = float(season.max() / season.min())
+    return Figure(value, f"{years[0]}-{years[-1]}", weakest_basis(used["basis"]), ids)
+
+
+def judge_modality(gaps: list[Gap], season: Figure | None, rules: RuleSet) -> Modality:
+    """Seasonal by its months; else by how long the middle of the cumulated gap stays above zero once it opened."""
+    opened = next((place for place, gap in enumerate(gaps) if gap.q50 > 0), None)
+    if opened is None:
+        return Modality(
+            "NONE", "none, because no gap opens within the horizon" if gaps else "none, no gap is known"
+        )
+    limit, ids = rules.threshold("seasonal_ratio"), gaps[-1].ids
+    told = _describe_season(season, limit)
+    if season is not None and season.value > limit:
+        return Modality("SEASONAL", f"seasonal, because of {told}", season.value, season.ids, season.basis)
+    years = [int(gap.time_period[-4:]) for gap in gaps]
+    closes = next((years[place] for place in range(opened, len(gaps)) if gaps[place].q50 <= 0), None)
+    if closes is not None and closes - years[opened] <= rules.threshold("circular_years"):
+        why = f"the gap that opens in {years[opened]} is closed again in {closes}"
+        return Modality("CIRCULAR", f"circular, up to 24 months, because {why}; {told}", None, ids)
+    lasts = (closes or years[-1] + 1) - years[opened]
+    if lasts >= rules.threshold("longer_years"):
+        return Modality(
+            "LONGER_TERM", f"longer-term, because the gap stays open for {lasts} years; {told}", None, ids
+        )
+    why = f"the gap is open for {lasts} years of the horizon"
+    return Modality("FIXED_TERM", f"fixed-term, because {why}; {told}", None, ids)
+
+
+def _describe_season(season: Figure | None, limit: float) -> str:
+    if season is None:
+        return "no monthly vacancies or workers of the activity to see a season in"
+    return f"{describe('busiest over quietest month', season, 2)}, seasonal above {limit:g}"

@@ -5,16 +5,17 @@ A test without data is NOT_ASSESSED and never counts as passed. Thresholds: rule
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from lma.contracts import RuleSet, weakest_basis
-from lma.migration.alternatives import Alternative, total_alternatives
-from lma.migration.dependency import Dependency, compute_headroom
+from lma.migration.alternatives import Alternative, split_sexes, total_alternatives
+from lma.migration.dependency import Concentration, Dependency, compute_headroom
 from lma.migration.evidence import Figure, describe, join_ids, year_of
-from lma.migration.gaps import Gap, Need, find_opening_year
+from lma.migration.gaps import Gap, Modality, Need, find_opening_year
 from lma.migration.safeguards import DO_NOT_RECRUIT, SHORT, area_names
 
 
@@ -57,7 +58,25 @@ class Rating:
     ids: tuple[str, ...]
 
 
-Concentration = tuple[float, str, tuple[str, ...], str]
+@dataclass(frozen=True)
+class EarlierRating:
+    """How an earlier assessment rated the activity. ``edition``: YYYY-MM, perhaps with a number."""
+
+    edition: str
+    rating: str
+
+
+@dataclass(frozen=True)
+class Pay:
+    """What is known of an activity's pay. ``is_median``: the ratio compares medians, else means."""
+
+    relative: Figure | None = None
+    growth: Figure | None = None
+    inflation: Figure | None = None
+    real: Figure | None = None
+    is_median: bool = False
+
+
 CODES = {
     "D0": "INSUFFICIENT_DATA",
     "D1": "NO_SHORTAGE",
@@ -113,72 +132,131 @@ def check_shortage(rating: Rating | None) -> Outcome:
     )
 
 
-def check_persistence(gap: Gap | None, rules: RuleSet) -> Outcome:
-    """D2: even the lower end of the gap is above zero at a horizon of at least the configured years."""
+def check_persistence(
+    gap: Gap | None, rating: Rating | None, earlier: Sequence[EarlierRating], edition: str, rules: RuleSet
+) -> Outcome:
+    """D2: even the lower end of the gap is above zero at a long horizon, or assessments in a row rate it short.
+
+    ``earlier``: ratings of earlier assessments, the newest first; ``edition``: YYYY-MM of this one.
+    """
     years = rules.threshold("persistence_years")
-    base = Outcome(
-        "D2", f"Lower end of the gap above zero at {years:g} years or more", "", "", "PS", threshold=0.0
-    )
+    name = f"Lower end of the gap above zero at {years:g} years or more, or short in assessments in a row"
+    base = Outcome("D2", name, "", "", "PS", threshold=0.0)
+    lasting, words = find_assessments_in_a_row(rating, earlier, edition, rules)
+    base = replace(base, ids=() if rating is None else rating.ids)
     if gap is None or gap.years < years:
         reach = "no gap" if gap is None else f"a gap over {gap.years} years only"
-        ids = () if gap is None else gap.ids
+        ids = base.ids if gap is None else gap.ids + base.ids
         basis = "reported" if gap is None else "projection"
-        return _leave_open(replace(base, ids=ids, basis=basis), f"the balance has {reach}")
-    text = (
-        f"{gap.text}; q10 must be above 0. Earlier assessments are unknown here, two in a row are not tested."
-    )
+        base = replace(base, ids=ids, basis=basis, text=words)
+        return _settle(base, passed=True) if lasting else _leave_open(base, f"the balance has {reach}")
     filled = replace(
         base,
-        text=text,
+        text=f"{gap.text}; q10 must be above 0. {words}",
         value=gap.q10,
         value_low=gap.q10,
         value_high=gap.q90,
         basis="projection",
-        ids=gap.ids,
+        ids=gap.ids + base.ids,
     )
-    return _settle(filled, gap.q10 > 0)
+    return _settle(filled, gap.q10 > 0 or lasting)
 
 
-def check_decent_work(
-    relative: Figure | None, growth: Figure | None, inflation: Figure | None, rules: RuleSet
-) -> Outcome:
-    """D3: pay at the configured share of the national mean or above, and real pay not falling.
+def find_assessments_in_a_row(
+    rating: Rating | None, earlier: Sequence[EarlierRating], edition: str, rules: RuleSet
+) -> tuple[bool, str]:
+    """(enough assessments in a row rate the activity short, these in words). This one counts as the first.
+
+    Editions come every month while the figures behind them change once a year: the first and the last of the row
+    must be far enough apart, else one survey would count many times.
+    """
+    wanted, apart = rules.threshold("assessments_in_a_row"), rules.threshold("assessments_apart")
+    asked = f"{wanted:g} in a row, at least {apart:g} months from first to last, suffice."
+    if rating is None or rating.rating not in SHORT:
+        return False, f"Not rated short now, so no assessments in a row; {asked}"
+    row = list(itertools.takewhile(lambda one: one.rating in SHORT, earlier))
+    if not row:
+        before = (
+            f"; {earlier[0].edition} rated it {earlier[0].rating}" if earlier else "; none lies beside it"
+        )
+        return False, f"Rated short in this assessment only{before}; {asked}"
+    months = count_months(row[-1].edition, edition)
+    named = ", ".join(f"{one.edition} {one.rating}" for one in (row if len(row) <= 3 else [row[0], row[-1]]))
+    words = f"Rated short in {len(row) + 1} assessments in a row over {months} months (before this one {named}); {asked}"
+    return len(row) + 1 >= wanted and months >= apart, words
+
+
+def count_months(first: str, last: str) -> int:
+    """Months from one edition (YYYY-MM...) to another."""
+    return 12 * (int(last[:4]) - int(first[:4])) + int(last[5:7]) - int(first[5:7])
+
+
+def check_decent_work(pay: Pay, rules: RuleSet) -> Outcome:
+    """D3: pay at the configured share of the national median (else mean) or above, and real pay not falling.
 
     A ratio below the threshold fails at once; passing needs both figures.
     """
     floor, least = rules.threshold("min_wage_ratio"), rules.threshold("min_real_wage_growth")
-    real = None
-    if growth is not None and inflation is not None:
-        real = ((1 + growth.value / 100) / (1 + inflation.value / 100) - 1) * 100
-    shown = "unknown" if real is None else f"{real:.1f} %"
-    text = (
-        f"{describe('Mean earnings over the national mean', relative, 1, '%')}, at least {floor:g} % needed; "
-        f"{describe('nominal growth', growth, 1, '%')}, {describe('inflation', inflation, 1, '%')}, "
-        f"real growth {shown}, at least {least:g} % needed. Means stand for medians, which are not published."
+    real = compute_real_growth(pay)
+    kind = "Median" if pay.is_median else "Mean"
+    stands = (
+        ""
+        if pay.is_median or pay.relative is None
+        else " Means stand for medians, which no source at hand has."
     )
-    figures = [figure for figure in (relative, growth, inflation) if figure is not None]
+    text = (
+        f"{describe(f'{kind} earnings over the national {kind.lower()}', pay.relative, 1, '%')}, at least "
+        f"{floor:g} % needed; {_describe_real(pay, real)}, at least {least:g} % needed.{stands}"
+    )
+    figures = [one for one in (pay.relative, pay.growth, pay.inflation, pay.real) if one is not None]
     base = Outcome(
         "D3",
         "Pay is decent and not falling in real terms",
         "",
         text,
         "PC",
-        None if relative is None else relative.value,
+        None if pay.relative is None else pay.relative.value,
         floor,
         basis=weakest_basis(figure.basis for figure in figures),
         ids=join_ids(figures),
     )
-    if (relative is not None and relative.value < floor) or (real is not None and real < least):
+    too_low = pay.relative is not None and pay.relative.value < floor
+    if too_low or (real is not None and real < least):
         return _settle(base, passed=False)
-    if relative is None or real is None:
-        return _leave_open(base, "earnings or inflation of the same year are missing")
+    if pay.relative is None or real is None:
+        return _leave_open(
+            base, "earnings of the activity, or earnings and inflation of one year, are missing"
+        )
     return _settle(base, passed=True)
 
 
-def check_domestic_capacity(alternatives: Sequence[Alternative], gap: Gap | None) -> Outcome:
-    """D4: what can be found at home, D, is smaller than the middle of the gap."""
+def compute_real_growth(pay: Pay) -> float | None:
+    """Growth of real pay in per cent: (1 + nominal) / (1 + inflation) - 1, or as given; ``None`` if unknown."""
+    if pay.growth is not None and pay.inflation is not None and pay.inflation.value > -100:
+        return ((1 + pay.growth.value / 100) / (1 + pay.inflation.value / 100) - 1) * 100
+    return None if pay.real is None else pay.real.value
+
+
+def _describe_real(pay: Pay, real: float | None) -> str:
+    if pay.real is not None and (pay.growth is None or pay.inflation is None):
+        return describe("real growth", pay.real, 1, "%")
+    shown = "unknown" if real is None else f"{real:.1f} %"
+    return (
+        f"{describe('nominal growth', pay.growth, 1, '%')}, {describe('inflation', pay.inflation, 1, '%')}, "
+        f"real growth {shown}"
+    )
+
+
+def check_domestic_capacity(
+    alternatives: Sequence[Alternative], gap: Gap | None, matched: str = ""
+) -> Outcome:
+    """D4: what can be found at home, D, is smaller than the middle of the gap.
+
+    ``matched``: how national pools were scaled to the activity. Where no gap opens there is nothing to fill: the
+    test fails for want of a shortage, and asks nobody to be activated or trained.
+    """
     total = total_alternatives(alternatives)
-    listed = " ".join(f"({number}) {one.text}." for number, one in enumerate(alternatives, start=1))
+    listed = " ".join(f"({number}) {one.text}." for number, one in enumerate(alternatives, start=1)) + matched
     ids = tuple(dict.fromkeys(one for alternative in alternatives for one in alternative.ids))
     bases = [one.basis for one in alternatives if one.is_assessed]
     base = Outcome("D4", "Domestic capacity D is smaller than the gap (q50)", "", listed, "PS", ids=ids)
@@ -190,41 +268,65 @@ def check_domestic_capacity(alternatives: Sequence[Alternative], gap: Gap | None
     )
     if gap is None:
         return _leave_open(replace(base, basis=weakest_basis(bases)), "the balance has no gap")
+    text = f"D = {value:,.0f} persons (range {low:,.0f} to {high:,.0f}; {_describe_sexes(alternatives)}) against {gap.text}. "
+    filled = replace(base, threshold=gap.q50, ids=tuple(dict.fromkeys(gap.ids + ids)))
+    if gap.q50 <= 0:
+        text += f"No gap in the middle, so there is nothing to fill from home or from abroad. {listed}"
+        return replace(filled, outcome="FAIL", reason_code=CODES["D1"], text=text)
     close = low < gap.q50 <= high
-    text = (
-        f"D = {value:,.0f} persons (range {low:,.0f} to {high:,.0f}) against {gap.text}. "
+    text += (
         f"{'The range of D spans the gap, so the assumptions decide. ' if close else ''}"
         f"NEET and women outside the labour force may overlap with each other and with the unemployed, which "
         f"errs towards domestic capacity. {listed}"
     )
-    return _settle(replace(base, text=text, threshold=gap.q50, ids=gap.ids + ids), value < gap.q50)
+    return _settle(replace(filled, text=text), value < gap.q50)
 
 
-def check_technology(exposure: Figure | None, rules: RuleSet) -> Outcome:
-    """D5: automation exposure below the high band. Without an exposure figure it stays open, never passed."""
+def _describe_sexes(alternatives: Sequence[Alternative]) -> str:
+    women, men, unknown = split_sexes(alternatives)
+    rest = f", {unknown:,.0f} not told apart" if round(unknown) else ""
+    return f"women {women:,.0f}, men {men:,.0f}{rest}"
+
+
+def check_technology(exposure: Figure | None, option: Figure | None, rules: RuleSet) -> Outcome:
+    """D5: exposure below the high band, or no equipment on offer. Without either it stays open, never passed."""
     band = rules.threshold("automation_high_band")
-    text = f"{describe('Exposure to automation', exposure, 1, '%')}, high from {band:g} %."
-    base = Outcome("D5", "Exposure to automation below the high band", "", text, "PC", threshold=band)
+    offered = "" if option is None else f" {describe('Equipment on offer (1 yes, 0 no)', option)}."
+    text = f"{describe('Exposure to automation', exposure, 1, '%')}, high from {band:g} %.{offered}"
+    name = "Exposure to automation below the high band, or no equipment on offer"
+    base = Outcome("D5", name, "", text, "PC", threshold=band)
+    figures = [one for one in (exposure, option) if one is not None]
+    base = replace(base, basis=weakest_basis(one.basis for one in figures), ids=join_ids(figures))
+    if option is not None and option.value == 0:
+        return _settle(replace(base, value=None if exposure is None else exposure.value), passed=True)
     if exposure is None:
-        return _leave_open(base, "exposure to automation is not among the indicators")
-    filled = replace(base, value=exposure.value, basis=exposure.basis, ids=exposure.ids)
-    return _settle(filled, exposure.value < band)
+        return _leave_open(
+            base, "no loaded source has exposure to automation; the country file may give it as evidence"
+        )
+    return _settle(replace(base, value=exposure.value), exposure.value < band)
 
 
-def check_time(gaps: Sequence[Gap], economic_activity: str, as_of_year: int, rules: RuleSet) -> Outcome:
-    """D6: training takes longer than the time left until the gap opens."""
+def find_training(economic_activity: str, given: Figure | None, rules: RuleSet) -> tuple[float, str]:
+    """(years of training, where they come from): the country file's evidence, else rules/decision.yaml."""
+    if given is not None:
+        return given.value, describe("Years of training", given, 1)
     own = f"training_years_{economic_activity}"
     needed = rules.threshold(own if own in rules.thresholds else "training_years")
+    return needed, f"Years of training {needed:g} (assumption of rules/decision.yaml)"
+
+
+def check_time(gaps: Sequence[Gap], training: tuple[float, str], as_of_year: int) -> Outcome:
+    """D6: training takes longer than the time left until the gap opens. ``training``: of ``find_training``."""
+    needed, words = training
     opening = find_opening_year(list(gaps))
     base = Outcome("D6", "Training takes longer than the time left", "", "", "YR", needed)
     if opening is None:
-        text = f"Years of training {needed:g} (assumption of rules/decision.yaml)."
         basis = "projection" if gaps else "reported"
-        return _leave_open(replace(base, text=text, basis=basis), "no gap opens within the horizon")
+        return _leave_open(replace(base, text=f"{words}.", basis=basis), "no gap opens within the horizon")
     left = max(0, opening - as_of_year)
     text = (
-        f"Years of training {needed:g} (assumption of rules/decision.yaml); the gap opens in {opening}, years "
-        f"after {as_of_year}: {left}. Temporary migration may bridge the time while training runs."
+        f"{words}; the gap opens in {opening}, years after {as_of_year}: {left}. "
+        f"Temporary migration may bridge the time while training runs."
     )
     ids = next(gap.ids for gap in gaps if gap.q50 > 0)
     filled = replace(base, text=text, threshold=float(left), basis="projection", ids=ids)
@@ -238,45 +340,59 @@ def check_dependency(
     concentration: Concentration | None,
     as_of_year: int,
     rules: RuleSet,
+    why_no_share: str = "foreign workers of this activity are not counted",
 ) -> Outcome:
-    """D7: the foreign share after admissions stays at the ceiling or below, and no origin dominates."""
-    limit = rules.threshold("max_hhi")
-    base = Outcome(
-        "D7",
-        "Foreign share stays under the ceiling, origins are mixed",
-        "",
-        "",
-        "PC",
-        threshold=100 * ceiling,
-    )
+    """D7: the foreign share after admissions stays at the ceiling or below, and no origin dominates.
+
+    A mix of origins that is out of date decides nothing.
+    """
+    name = "Foreign share stays under the ceiling, origins are mixed"
+    base = Outcome("D7", name, "", "", "PC", threshold=100 * ceiling)
     mixed = _describe_concentration(concentration, as_of_year, rules)
     if dependency is None:
-        return _leave_open(replace(base, text=mixed), "foreign workers of this activity are not counted")
+        return _leave_open(replace(base, text=mixed), why_no_share)
     headroom = compute_headroom(dependency.total.value, dependency.foreign.value, ceiling)
     added = 0.0 if need is None else min(need.value, max(headroom, 0.0))
     after = (dependency.foreign.value + added) / (dependency.total.value + added)
     text = (
-        f"{_describe_dependency(dependency)} Ceiling {ceiling:.0%} (set by the country file), headroom "
-        f"{headroom:,.0f} persons; with {added:,.0f} admitted {after:.1%}. {mixed}"
+        f"{_describe_dependency(dependency)} {describe_room(dependency, ceiling, headroom)}; with {added:,.0f} "
+        f"admitted {after:.1%}. {mixed}"
     )
-    ids = dependency.ids + (() if concentration is None else concentration[2])
-    basis = weakest_basis([dependency.basis, *([] if concentration is None else [concentration[3]])])
+    ids = dependency.ids + (() if concentration is None else concentration.ids)
+    basis = weakest_basis([dependency.basis, *([] if concentration is None else [concentration.basis])])
     filled = replace(base, text=text, value=100 * after, ids=ids, basis=basis)
-    if headroom <= 0 or (concentration is not None and concentration[0] > limit):
+    if headroom <= 0:
         return _settle(filled, passed=False)
     if concentration is None:
         return _leave_open(filled, "the mix of origins is unknown")
-    return _settle(filled, passed=True)
+    if as_of_year - year_of(concentration.time_period) > rules.threshold("max_stock_age"):
+        return _leave_open(filled, "the mix of origins is out of date")
+    return _settle(filled, concentration.value <= rules.threshold("max_hhi"))
+
+
+def describe_room(dependency: Dependency, ceiling: float, headroom: float) -> str:
+    """The ceiling and the room under it; above it, by how many workers."""
+    if ceiling == 1:
+        return "No ceiling (set to 100% by the country file), headroom without limit"
+    words = f"Ceiling {ceiling:.0%} (set by the country file), headroom {headroom:,.0f} persons"
+    over = dependency.foreign.value - ceiling * dependency.total.value
+    if headroom > 0 or over <= 0:
+        return words
+    more = dependency.foreign.value / ceiling - dependency.total.value
+    return (
+        f"{words}: the ceiling is exceeded already, by {over:,.0f} foreign workers of the present total; "
+        f"{more:,.0f} more national workers would bring the share down to it"
+    )
 
 
 def _describe_concentration(concentration: Concentration | None, as_of_year: int, rules: RuleSet) -> str:
     if concentration is None:
         return "Mix of origins unknown."
-    age, limit = as_of_year - year_of(concentration[1]), rules.threshold("max_hhi")
+    age, limit = as_of_year - year_of(concentration.time_period), rules.threshold("max_hhi")
     old = f", {age} years before {as_of_year}" if age > rules.threshold("max_age") else ""
     return (
-        f"Concentration of origins (HHI) {concentration[0]:.3f} in {concentration[1]}{old}, at most {limit:g}; "
-        f"all migrants of the country stand for those of the activity."
+        f"Concentration of origins (HHI) {concentration.value:.3f} in {concentration.time_period}{old}, at most {limit:g}; "
+        f"{concentration.whose}."
     )
 
 
@@ -340,7 +456,7 @@ def group_origins(corridors: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def conclude(
-    outcomes: Sequence[Outcome], need: Need | None, alternatives: Sequence[Alternative], modality: str
+    outcomes: Sequence[Outcome], need: Need | None, alternatives: Sequence[Alternative], modality: Modality
 ) -> Outcome:
     """RESULT: the first failing flag; else what is untested; else the option with a range of persons."""
     base = Outcome(
@@ -363,10 +479,9 @@ def conclude(
             base, outcome="NOT_ASSESSED", reason_code="TESTS_MISSING", text=_describe_open(untested, need)
         )
     text = (
-        f"Labour migration could fill {need.low:,.0f} to {need.high:,.0f} places (middle {need.value:,.0f}), "
-        f"after {', '.join(considered)}, and under the ceiling. "
-        f"Passed: {', '.join(one.step_id for one in outcomes)}. "
-        f"Modality: {modality}."
+        f"Labour migration could fill {need.text} places over the years of the gap, beyond what the balance "
+        f"already counts as recruited; considered first: {', '.join(considered)}. "
+        f"Passed: {', '.join(one.step_id for one in outcomes)}. Modality: {modality.text}."
     )
     return replace(
         base,
@@ -387,6 +502,6 @@ def _describe_open(untested: Sequence[str], need: Need | None) -> str:
     if need is None or need.high <= 0:
         return text
     return (
-        f"{text} Were they passed, {need.low:,.0f} to {need.high:,.0f} persons would remain after domestic "
+        f"{text} Were they passed, {need.text} persons would remain after domestic "
         f"alternatives; this is not an option yet."
     )
