@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from flows.evaluate import read_edition
 from flows.request import RunRequest
 
 if TYPE_CHECKING:
     from lma.assessment.changelog import Comparison, Made
+    from lma.migration.steps import EarlierRating
 
 METHOD_PARAMETERS = ("horizon", "seed", "scenario")
 
@@ -45,6 +48,36 @@ def compare_with_earlier(
             now, reason="every earlier edition beside this one knows of later vintages than this run may"
         )
     return Comparison(now)
+
+
+def read_earlier_ratings(request: RunRequest, ref_area: str, months: int) -> dict[str, list[EarlierRating]]:
+    """Final ratings of the activities in the editions of earlier months, newest first, by activity.
+
+    Of each month the last edition counts, and none is read before the first that lies ``months`` back. As of a date,
+    editions that know of later vintages are passed over.
+    """
+    from lma.migration.steps import EarlierRating, count_months
+
+    found: dict[str, list[EarlierRating]] = {}
+    seen: set[str] = set()
+    for folder in list_earlier(request.out / ref_area, request.edition):
+        month, rated = folder.name[:7], folder / "tables" / "T3.csv"
+        if month in seen or not rated.is_file() or knows_too_much(request, folder):
+            continue
+        seen.add(month)
+        cells = pd.read_csv(rated, dtype=str, keep_default_na=False)
+        final = cells[(cells["column_id"] == "final_rating") & (cells["text"] != "")]
+        for activity, rating in zip(final["row_id"], final["text"], strict=True):
+            found.setdefault(activity, []).append(EarlierRating(folder.name, rating))
+        if count_months(folder.name, request.edition) >= months:
+            break
+    return found
+
+
+def knows_too_much(request: RunRequest, folder: Path) -> bool:
+    """True where an edition rests on later vintages than a run as of a date may see."""
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return request.as_of is not None and dt.date.fromisoformat(record["as_of"]) > request.as_of
 
 
 def list_earlier(folder: Path, edition: str) -> list[Path]:

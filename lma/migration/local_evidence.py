@@ -15,7 +15,7 @@ from lma.contracts import Country, Evidence, codelist, table_contract
 from lma.migration.evidence import Figure, conform_frame, year_of
 
 
-def keep_known(country: Country, as_of: dt.date | None) -> Country:
+def keep_reviewed(country: Country, as_of: dt.date | None) -> Country:
     """The country with the evidence that had been reviewed by a date; all of it without one."""
     if as_of is None:
         return country
