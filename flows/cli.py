@@ -410,15 +410,33 @@ def evaluate(
 
 @app.command()
 def rate(
-    method: Annotated[str, typer.Argument(help="Rule set: ba, oecd.")], table: InTable, result: OutTable
+    method: Annotated[str, typer.Argument(help="Rule set: ba, oecd, mac, austria, cedefop, cops, jsa.")],
+    table: InTable,
+    result: OutTable,
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            "--rules",
+            metavar="FILE",
+            help="Your own form of the rule set (YAML): weights, cut points, thresholds.",
+        ),
+    ] = None,
+    sensitivity: Annotated[
+        Path | None,
+        typer.Option(
+            "--sensitivity",
+            metavar="FILE",
+            help="Also write each rating without each indicator, with other weights and with other thresholds.",
+        ),
+    ] = None,
 ) -> None:
     """Apply one rule set to a table of indicators; needs no warehouse.
 
-    Example: lma rate ba indicators.csv ratings.csv
+    Example: lma rate ba indicators.csv ratings.csv --sensitivity variants.csv
     """
     from flows.evaluate import rate_user_table
 
-    rate_user_table(method, table, result, out)
+    rate_user_table(method, table, result, out, rules, sensitivity)
 
 
 @app.command()
@@ -470,22 +488,44 @@ def coverage(
 
 @app.command()
 def scenario(
-    ref_area: OneCountry,
-    file: Annotated[Path, typer.Argument(help="Scenario, a YAML file.")],
+    ref_area: Annotated[
+        str | None, typer.Argument(help="Country, ISO 3166-1 alpha-3.", show_default=False)
+    ] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SCENARIO...", help="Ready scenarios by name, YAML files of your own.", show_default=False
+        ),
+    ] = None,
     warehouse: WarehousePath = DEFAULT_WAREHOUSE,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the table and the page.", show_default=False)
+    ] = None,
+    list_ready: Annotated[bool, typer.Option("--list", help="List the ready scenarios.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All ready scenarios, side by side.")] = False,
 ) -> None:
-    """Ask what if: the gap under a scenario beside the baseline.
+    """Ask what if: the gap under scenarios beside the baseline, with the same random numbers.
 
-    Example: lma scenario MUS more_women.yaml
+    Example: lma scenario MUS more_women my.yaml --out what_if
 
-    The file has the keys `name` (small letters, digits, _), `description`, and one or both of
-    `participation_points` (percentage points added to the female participation rate by the last year, such
-    as 3) and `demand_growth_points` (percentage points a year added to employment growth, by activity, such
-    as {F: 1}; _T for all).
+    A file has the keys `name` (small letters, digits, _), `description`, and at least one of
+    demand_growth_points, wage_growth_points, automation_pc, recruitment_quota, foreign_ceiling (a figure by
+    activity, such as {F: 1}; _T for all), recruitment_stop (a list of activities), participation_points,
+    retirement_age_years, return_persons, return_pc. `--list` shows eight to copy.
     """
-    from flows.evaluate import print_scenario
+    from flows.scenario import list_scenarios, print_scenarios
+    from lma import contracts
 
-    print_scenario(_request([ref_area], warehouse, "lma scenario", offline=True), file, out)
+    if list_ready:
+        return list_scenarios(out)
+    asked = [*(names or []), *(contracts.scenarios() if every else [])]
+    if ref_area is None or not asked:
+        raise UsageError(
+            "name a country and at least one scenario, such as `lma scenario MUS more_women`: "
+            f"a YAML file, --all, or one of {', '.join(contracts.scenarios())}."
+        )
+    request = _request([ref_area], warehouse, "lma scenario", offline=True)
+    return print_scenarios(request, asked, out_folder, out)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Questions an analyst asks by hand: a scorecard, a rule set, a scenario, two editions, disclosure."""
+"""Questions an analyst asks by hand: a scorecard, a rule set, two editions, disclosure."""
 
 from __future__ import annotations
 
@@ -70,15 +70,28 @@ def print_scorecard(request: RunRequest, console: Console) -> None:
         )
 
 
-def rate_user_table(method: str, table: Path, result: Path, console: Console) -> None:
-    """Apply one rule set to a table of indicators from a file."""
+def rate_user_table(
+    method: str,
+    table: Path,
+    result: Path,
+    console: Console,
+    rules_file: Path | None = None,
+    sensitivity: Path | None = None,
+) -> None:
+    """Apply one rule set to a table of indicators from a file; ``rules_file``: the user's own form of the rule set."""
     from lma.shortages import TABLE_RULE_SETS
     from lma.shortages.indicators import read_indicator_table
 
     if method not in TABLE_RULE_SETS:
         raise UsageError(f"there is no rule set {method!r}. Rule sets: {', '.join(TABLE_RULE_SETS)}.")
-    rules = contracts.rule_set(method)
-    ratings = TABLE_RULE_SETS[method](read_indicator_table(user_tables.read_table(table), rules), rules)
+    for written in (result, sensitivity):
+        if written is not None:
+            user_tables.check_places(table, written)
+    if result == sensitivity:
+        raise UsageError(f"{result} is named for both results: give the sensitivity another name.")
+    rules = contracts.read_rule_set(rules_file, method) if rules_file else contracts.rule_set(method)
+    indicators = read_indicator_table(user_tables.read_table(table), rules)
+    ratings = TABLE_RULE_SETS[method](indicators, rules)
     user_tables.write_table(ratings, result)
     scores = ratings[ratings["indicator"] == "_SCORE"]
     counts = ", ".join(
@@ -90,36 +103,32 @@ def rate_user_table(method: str, table: Path, result: Path, console: Console) ->
         f"{n_rated} of {len(scores)} units rated ({counts}; N is not assessable), written to {result}",
         markup=False,
     )
+    if sensitivity is not None:
+        _write_sensitivity(indicators, ratings, rules, sensitivity, console)
 
 
-def print_scenario(request: RunRequest, file: Path, console: Console) -> None:
-    """The gap under a scenario beside the baseline."""
-    from flows.assess import simulate_gap
-    from lma.balance.scenarios import BASELINE
+def _write_sensitivity(
+    indicators: pd.DataFrame, ratings: pd.DataFrame, rules: contracts.RuleSet, place: Path, console: Console
+) -> None:
+    """Every variant of indicators, weights and thresholds for every unit, and how many of them keep the rating."""
+    from lma.shortages import TABLE_RULE_SETS
+    from lma.shortages.sensitivity import vary_thresholds, vary_weights
 
-    scenario, country = contracts.read_scenario(file), request.countries()[0]
-    if scenario.name == BASELINE.name:
-        raise UsageError(
-            f"{file}: name {scenario.name!r} is taken by what the scenario is compared with: choose another."
-        )
-    with warehouses.open_for_reading(request.warehouse) as warehouse:
-        runs = [simulate_gap(warehouse, request, country, asked) for asked in (None, scenario)]
-    console.print(f"{country.label}: {scenario.description}", markup=False)
-    print_frame(
-        _gap_beside_baseline(pd.concat(runs)),
-        console,
-        {"baseline": ",.0f", scenario.name: ",.0f", "difference": ",.0f"},
+    heavy = contracts.rule_set("rating").threshold("heavy_weight")
+    parts = [
+        vary_weights(ratings, rules, heavy),
+        vary_thresholds(indicators, rules, TABLE_RULE_SETS[rules.rule_set]),
+    ]
+    variants = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    user_tables.write_table(variants, place)
+    tried = variants[variants["configured_rating"] != "N"]
+    lost = int((tried["rating"] == "N").sum())
+    same = int(tried["is_same"].sum())
+    console.print(
+        f"{len(tried)} variants of the units rated: {same} keep the rating, {len(tried) - same - lost} change it, {lost} leave too "
+        f"few indicators for one; written to {place}",
+        markup=False,
     )
-
-
-def _gap_beside_baseline(balances: pd.DataFrame) -> pd.DataFrame:
-    """Median gap of each activity over the whole span, under both scenarios."""
-    medians = balances[(balances["measure"] == "GAP") & (balances["output_type_id"] == "0.5")]
-    spans = medians.loc[medians["time_period"].str.contains("-"), "time_period"]
-    gaps = medians[medians["time_period"] == spans.max()]
-    wide = gaps.pivot(index="economic_activity", columns="scenario", values="value")
-    name = next(column for column in wide.columns if column != "baseline")
-    return wide[["baseline", name]].assign(difference=wide[name] - wide["baseline"]).reset_index()
 
 
 def print_comparison(

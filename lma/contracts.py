@@ -909,28 +909,32 @@ def corrections() -> tuple[Correction, ...]:
 class Threshold(_Strict):
     """One threshold or assumption with its reference, and the range outside of which it means nothing."""
 
+    minimum: float | None = None  # before the value, which is held to them
+    maximum: float | None = None
     value: float = Field(allow_inf_nan=False, strict=True)
     unit: str
     description: str
     reference: str
-    minimum: float | None = None
-    maximum: float | None = None
 
-    @model_validator(mode="after")
-    def _check_range(self) -> Self:
-        if complaint := self.complain(self.value):
+    @field_validator("value")
+    @classmethod
+    def _check_range(cls, value: float, info: ValidationInfo) -> float:
+        if complaint := _complain(value, info.data.get("minimum"), info.data.get("maximum")):
             raise ValueError(complaint)
-        return self
+        return value
 
     def complain(self, value: float) -> str | None:
         """What is wrong with a value for this threshold; None where it lies in the allowed range."""
-        low, high = self.minimum, self.maximum
-        if (low is None or value >= low) and (high is None or value <= high):
-            return None
-        words = " and ".join(
-            f"at {side} {end:g}" for side, end in (("least", low), ("most", high)) if end is not None
-        )
-        return f"{value:g} is out of range: {words} ({self.unit})"
+        return _complain(value, self.minimum, self.maximum)
+
+
+def _complain(value: float, low: float | None, high: float | None) -> str | None:
+    if (low is None or value >= low) and (high is None or value <= high):
+        return None
+    words = " and ".join(
+        f"at {side} {end:g}" for side, end in (("least", low), ("most", high)) if end is not None
+    )
+    return f"{value:g} is out of range: {words}"
 
 
 class RuleIndicator(_Strict):
