@@ -16,7 +16,7 @@ from lma.shortages.figures import Verdict, lay_out_rows, show_figures, spread_va
 from lma.shortages.scorecard import is_economy, take_newest
 
 LONG_TRAINING, SHORT_TRAINING, SUITABILITY, RETENTION = DRIVERS = (
-    "LONG_TRAINING_GAP", "SHORT_TRAINING_GAP", "SUITABILITY_GAP", "RETENTION_GAP",
+    "LONG_TRAINING", "SHORT_TRAINING", "SUITABILITY", "RETENTION",
 )  # fmt: skip
 
 #: Driver -> codes of the policy options it routes to, the first to try first (reference/methods 4.6).
