@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from lma.classifications import activity_sections
 from lma.contracts import RuleSet, Scenario, codelist, rule_set
@@ -26,6 +27,7 @@ BASELINE = Scenario(
 BY_SECTOR = ("demand_growth_points", "wage_growth_points", "automation_pc")
 BY_FOREIGN_WORKERS = ("recruitment_stop", "recruitment_quota", "foreign_ceiling")
 EVERY = "_T"
+WORLD = "WLD"
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def postpone_retirement(scenario: Scenario, n_years: int, elasticities: Elastici
     if abs(scenario.retirement_age_years) > n_years:
         raise DefinitionError(
             f"scenario {scenario.name!r}, retirement_age_years: {scenario.retirement_age_years:g} within {n_years} "
-            f"years is faster than people age: give at most {n_years}, or forecast further (--horizon)."
+            f"years is faster than people age: give at most {n_years}, or forecast further ahead (lma run --horizon)."
         )
     postponed: Array = elasticities.retirement * scenario.retirement_age_years / n_years
     return postponed
@@ -279,3 +281,25 @@ def settle_returns(scenario: Scenario, abroad: float | None) -> Scenario:
         return scenario
     persons = scenario.return_pc / 100 * abroad
     return scenario.model_copy(update={"return_persons": persons, "return_pc": 0.0})
+
+
+def measure_abroad(observations: pd.DataFrame, ref_area: str, as_of_year: int) -> float | None:
+    """Migrants of the country's origin in the world, newest count; ``None`` where no destination is known."""
+    o = observations
+    rows = o[(o["indicator"] == "MIG_STOCK") & (o["counterpart_area"] == ref_area) & o["obs_value"].notna()]
+    rows = rows[(rows["sex"] == "_T") & (rows["age"] == "_T")]
+    rows = rows[rows["time_period"].str[:4].astype(int) <= as_of_year]
+    if rows.empty:
+        return None
+    newest = rows[rows["time_period"] == rows["time_period"].max()]
+    world = newest[newest["ref_area"] == WORLD]
+    counted = world.head(1) if len(world) else newest.drop_duplicates("ref_area")
+    return float(counted["obs_value"].sum())
+
+
+def find_counted(observations: pd.DataFrame, ref_area: str) -> tuple[str, ...]:
+    """Activities of a country whose foreign workers are counted, in order."""
+    o = observations
+    rows = o[(o["ref_area"] == ref_area) & (o["indicator"] == "EMP") & (o["citizenship"] == "FOR")]
+    rows = rows[rows["obs_value"].notna() & (rows["economic_activity"] != EVERY)]
+    return tuple(sorted(rows["economic_activity"].unique()))
