@@ -1167,10 +1167,13 @@ def scenarios_dir() -> Path:
 
 
 def read_scenario(path: Path) -> Scenario:
-    """One scenario file; ``DefinitionError`` for one that follows no model or changes nothing."""
+    """One scenario file; ``DefinitionError`` for one that follows no model or changes nothing.
+
+    ``UsageError`` for one that calls itself the baseline.
+    """
     found = _build(Scenario, read_yaml(path), path)
     if found.name == "baseline":
-        raise DefinitionError(
+        raise UsageError(
             f"{path}: name 'baseline' is taken by what the scenario is compared with: choose another."
         )
     if not found.changes:

@@ -166,7 +166,9 @@ def test_country_without_a_file_is_told_what_to_write(tmp_path: Path) -> None:
 
 
 def test_before_the_first_run_every_reader_says_so(tmp_path: Path) -> None:
-    (tmp_path / "s.yaml").write_text("name: more\ndescription: More\n", encoding="utf-8")
+    (tmp_path / "s.yaml").write_text(
+        "name: more\ndescription: More\nparticipation_points: 1\n", encoding="utf-8"
+    )
     for arguments in (["trace", "MUS", "T5.C.2030"], ["backtest"], ["scenario", "MUS", "s.yaml"]):
         assert_refused(run_lma(*arguments, folder=tmp_path), 11, "lma.read.duckdb", "lma run")
     assert_refused(run_lma("assess", "MUS", folder=tmp_path), 11, "MUS", "lma run MUS")

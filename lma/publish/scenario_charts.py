@@ -32,6 +32,11 @@ COUNTRY = "_T"
 RANGE_WORDS = "Line: from q10 to q90 of the simulated figures; dot: their median."
 
 
+def name_scenario(name: str) -> str:
+    """Name of a scenario as a heading: More women."""
+    return name.replace("_", " ").capitalize()
+
+
 def select_gaps(results: ScenarioResults, name: str, figure: str, period: str | None = None) -> pd.DataFrame:
     """Rows of the gap of one scenario in the order of the sectors, with their labels; all years by default."""
     f = results.figures
@@ -46,7 +51,9 @@ def overview_chart(results: ScenarioResults) -> Chart | None:
     rows = rows[(rows["economic_activity"] == COUNTRY) & rows["q50"].notna()]
     if rows.empty:
         return None
-    named = rows.assign(label=rows["scenario"], economic_activity=rows["scenario"])
+    named = rows.assign(
+        label=[name_scenario(name) for name in rows["scenario"]], economic_activity=rows["scenario"]
+    )
     title = f"What each scenario changes: gap of the country, {results.span}"
     return _difference_chart("chart-overview", title, named, "Scenario")
 
@@ -158,7 +165,8 @@ def _path_layers(data: pd.DataFrame, colour: str, x: Spec) -> list[Spec]:
 
 def _range_layers(data: pd.DataFrame, drop: int) -> list[Spec]:
     """A line from q10 to q90 and a dot at the median, so many pixels below the middle of the row."""
-    x = {"field": "q10", "type": "quantitative", "title": "persons", "axis": persons_axis(5)}
+    axis = {**persons_axis(5), "labelOverlap": "greedy"}
+    x = {"field": "q10", "type": "quantitative", "title": "persons", "axis": axis}
     common = {"y": sector_axis(data), "color": {"field": "colour", "type": "nominal", "scale": None}}
     rule = {"type": "rule", "strokeWidth": 4, "opacity": 0.5, "yOffset": drop}
     point = {"type": "point", "filled": True, "size": 45, "opacity": 1, "yOffset": drop}

@@ -24,6 +24,7 @@ from lma.publish.layout import format_number
 from lma.publish.scenario_charts import (
     COUNTRY,
     difference_chart,
+    name_scenario,
     overview_chart,
     path_chart,
     sector_chart,
@@ -88,14 +89,10 @@ def _about(results: ScenarioResults) -> str:
 
 
 def _links(results: ScenarioResults, answered: Iterable[Scenario]) -> Html:
-    targets = [("overview", "At a glance"), *((s.name, _title(s)) for s in answered)]
+    targets = [("overview", "At a glance"), *((s.name, name_scenario(s.name)) for s in answered)]
     targets += [("not-answered", "Not answered")] if results.obstacles else []
     targets += [("elasticities", "Elasticities")]
     return bullet_list(element("a", escape_text(words), href=fragment(target)) for target, words in targets)
-
-
-def _title(scenario: Scenario) -> str:
-    return scenario.name.replace("_", " ").capitalize()
 
 
 def _limits() -> Html:
@@ -112,7 +109,7 @@ def _overview(results: ScenarioResults) -> list[Html]:
     rows = [("Baseline", _country(results, "baseline", "value"), None)]
     for scenario in results.answered():
         found = (_country(results, scenario.name, figure) for figure in ("value", "difference"))
-        rows.append((f"{_title(scenario)}: {scenario.description}", *found))
+        rows.append((f"{name_scenario(scenario.name)}: {scenario.description}", *found))
     shown = [
         tuple(map(escape_text, (words, show_range(own), _difference(other), _probability(own))))
         for words, own, other in rows
@@ -153,7 +150,7 @@ def _scenario_section(results: ScenarioResults, scenario: Scenario) -> Html:
     drawn = [_drawn(chart) for chart in charts if chart is not None]
     return section(
         scenario.name,
-        _title(scenario),
+        name_scenario(scenario.name),
         element("p", escape_text(scenario.description)),
         bullet_list(map(escape_text, _facts(results, scenario))),
         element("div", *drawn, class_="charts singles") if drawn else Html(""),
@@ -215,7 +212,9 @@ def _sector_table(results: ScenarioResults, scenario: Scenario) -> Html:
         "Difference, median (q10 to q90)",
     )
     header = ("Sector", *ranges, "Shortage in % of draws, baseline", "scenario")
-    return plain_table(f"{_title(scenario)}: gap by sector, {results.span}, persons", header, rows)
+    return plain_table(
+        f"{name_scenario(scenario.name)}: gap by sector, {results.span}, persons", header, rows
+    )
 
 
 def _measure_table(results: ScenarioResults, scenario: Scenario) -> Html:
@@ -249,7 +248,7 @@ def _measure_table(results: ScenarioResults, scenario: Scenario) -> Html:
         "Difference, median (q10 to q90)",
     )
     return plain_table(
-        f"{_title(scenario)}: parts of the gap that move, {results.span}, persons", header, rows
+        f"{name_scenario(scenario.name)}: parts of the gap that move, {results.span}, persons", header, rows
     )
 
 
@@ -261,7 +260,7 @@ def _not_answered(results: ScenarioResults) -> Html:
     if not results.obstacles:
         return Html("")
     rows = [
-        tuple(map(escape_text, (_title(scenario), UNITS[key], reason)))
+        tuple(map(escape_text, (name_scenario(scenario.name), UNITS[key], reason)))
         for scenario in results.scenarios
         for key, reason in results.obstacles.get(scenario.name, {}).items()
     ]
