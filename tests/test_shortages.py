@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lma.contracts import rule_set, rule_sets, table_contract
 from lma.errors import InputError
-from lma.shortages import RULE_SETS
+from lma.shortages import RULE_SETS, TABLE_RULE_SETS
 from lma.shortages.ba import classify_mean, give_points
 from lma.shortages.indicators import COLUMNS, collect_indicators, read_indicator_table
 from lma.shortages.rating import combine_ratings, count_votes, rate_gap, triangulate
@@ -29,7 +29,7 @@ def read_case(path: Path) -> pd.DataFrame:
 
 def rate_table(method: str, table: pd.DataFrame) -> pd.DataFrame:
     rules = rule_set(method)
-    return RULE_SETS[method](read_indicator_table(table, rules), rules)
+    return TABLE_RULE_SETS[method](read_indicator_table(table, rules), rules)
 
 
 def number(text: str) -> float:

@@ -83,7 +83,9 @@ def lay_out_rows(
         for row in _verdict_rows(unit, mine, verdicts[unit], rules)
     ]
     columns = table_contract("marts.shortages").column_names
-    rows = pd.concat([figures, pd.DataFrame(made)]) if made else figures
+    if not made:
+        return pd.DataFrame(columns=columns)
+    rows = pd.concat([figures, pd.DataFrame(made)])
     rows = rows.assign(method=rules.rule_set).reindex(columns=columns)
     keys = rows[["method", *UNIT_KEY, "indicator"]]
     names = [
