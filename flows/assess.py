@@ -143,7 +143,24 @@ def collect_marts(run: Run, country: Country) -> Any:
     conflicts = run.warehouse.compare_sources(code, run.request.as_of, dict(run.request.bounds))
     known = count_releases(list_known_snapshots(run), run.warehouse.read("meta.releases"))
     observations = read_around(run.warehouse, code)
-    return Marts(observations=observations, snapshots=known, conflicts=conflicts, **frames)
+    vintages = read_transfer_vintages(run, code)
+    return Marts(observations=observations, snapshots=known, conflicts=conflicts, vintages=vintages, **frames)
+
+
+def read_transfer_vintages(run: Run, ref_area: str) -> pd.DataFrame:
+    """Money received by a country in every vintage known on the date asked for."""
+    from lma.migration.remittances import VINTAGE_INDICATORS
+
+    any_of = {"indicator": VINTAGE_INDICATORS}
+    return keep_known(run, run.warehouse.read("staging.observations", ref_area, any_of=any_of))
+
+
+def keep_known(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the vintages known on the date asked for."""
+    bounds, known_until = dict(run.request.bounds), run.request.as_of or dt.date.max
+    pairs = zip(rows["source_id"], rows["as_of"], strict=True)
+    known = [as_of <= bounds.get(source_id, known_until) for source_id, as_of in pairs]
+    return rows[pd.Series(known, index=rows.index, dtype=bool)]
 
 
 def count_releases(files: pd.DataFrame, releases: pd.DataFrame) -> pd.DataFrame:

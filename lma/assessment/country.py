@@ -10,6 +10,12 @@ import pandas as pd
 from lma.assessment.accuracy import ACCURACY_SPEC, accuracy_table
 from lma.assessment.cells import Lineage
 from lma.assessment.changelog import CHANGE_SPEC, Comparison, change_table
+from lma.assessment.development import (
+    DEVELOPMENT_NOTES,
+    DEVELOPMENT_SPEC,
+    VINTAGE_COLUMNS,
+    development_table,
+)
 from lma.assessment.findings import FINDING_SPEC, collect_findings, finding_table, mark_suspected
 from lma.assessment.headline import HEADLINE_SPEC, headline_table
 from lma.assessment.migration import (
@@ -40,6 +46,7 @@ from lma.assessment.statement import STATEMENT_SPEC, statement_table
 from lma.coherence import CONFLICT_COLUMNS
 from lma.contracts import Country, TableSpec, table_contract
 from lma.levels import find_levels, find_main_level
+from lma.migration.development import Evidence
 
 NOTES = {
     "N_LEVEL": "The finest level of detail for which the sources have every activity. Levels are never mixed within a block of rows.",
@@ -73,6 +80,7 @@ NOTES = {
     "N_RATING": "Rule sets named '-style' follow a published idea with details of our own; N means not assessable.",
     "N_NO_MIGRATION": "No migration variable enters a score; it stands beside it.",
     "N_DECISION": "Each test shows the value used. A test without data is not assessed, never passed.",
+    **DEVELOPMENT_NOTES,
 }
 LIMITS = (
     "Which occupations are short: the loaded sources have no occupation figures for this country.",
@@ -107,6 +115,7 @@ class Marts:
             columns=table_contract("marts.past_forecast_scores").column_names
         )
     )
+    vintages: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=VINTAGE_COLUMNS))
 
     def lineage(self) -> Lineage:
         """Every id of these frames with what it came from."""
@@ -121,9 +130,18 @@ class Marts:
             for frame, id_column in frames
             for node, ids in zip(frame[id_column], frame["inputs"], strict=True)
         }
-        columns = self.observations[["observation_id", "source_id", "as_of"]]
-        leaves = self._list_compared() | {o: (s, d) for o, s, d in columns.itertuples(index=False, name=None)}
+        named = [
+            row
+            for facts in (self.observations, self.vintages)
+            for row in facts[["observation_id", "source_id", "as_of"]].itertuples(index=False, name=None)
+        ]
+        leaves = self._list_compared() | {node: (source_id, as_of) for node, source_id, as_of in named}
         return Lineage(leaves, inputs)
+
+    def evidence(self) -> Evidence:
+        """What the table on migration and development is made from."""
+        names = ("observations", "vintages", "balances", "shortages", "decisions", "corridors")
+        return Evidence(**{name: getattr(self, name) for name in names})
 
     def _list_compared(self) -> dict[str, tuple[str, dt.date]]:
         """Figures that only the conflicts and revisions name: not preferred, or of an earlier vintage."""
@@ -178,6 +196,7 @@ def assess(
         (DEPENDENCY_SPEC, dependency_table(country, observed, derived, lineage)),
         (corridor_spec(country), corridor_table(country, marts.corridors, lineage)),
         (DECISION_SPEC, decision_table(code, marts.decisions, lineage)),
+        (DEVELOPMENT_SPEC, development_table(country, edition, marts.evidence(), lineage)),
         (
             QUALITY_SPEC,
             quality_table(country, edition, observed, derived, marts.snapshots, lineage, findings),

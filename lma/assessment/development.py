@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells
 from lma.assessment.profile import read_labels
-from lma.contracts import Country, TableSpec, rule_set
+from lma.contracts import Country, TableSpec, rule_set, table_contract
 from lma.migration.development import Evidence, list_development
-from lma.migration.evidence import Figure, year_of
+from lma.migration.evidence import Figure
 from lma.migration.lines import Line
 
+VINTAGE_COLUMNS = table_contract("staging.observations").column_names
 DEVELOPMENT_COLUMNS = tuple(
     Key(*pair)
     for pair in (
@@ -80,7 +82,8 @@ def _add_figure(
     if figure is None:
         table.empty(row, column, "[x]", absent)
         return
-    is_old = bool(figure.time_period) and year_of(figure.time_period[-4:]) < oldest
+    years = re.findall(r"\d{4}", figure.time_period)
+    is_old = bool(years) and int(years[-1]) < oldest
     table.number(
         row, column, figure.value, line.unit, figure.basis, figure.ids, line.step, decimals=line.decimals,
         period=figure.time_period or None, footnotes=["N_OLD"] if is_old else [],
