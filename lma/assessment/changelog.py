@@ -35,7 +35,8 @@ UNCOUNTED = (
     "T13",
     "T14",
     "T15",
-)  # texts, and tables about the sources and models themselves
+    "T16",
+)  # texts, and tables about the sources, models and ratings themselves
 
 
 @dataclass(frozen=True)

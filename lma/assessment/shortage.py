@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,28 +13,34 @@ from lma.assessment.profile import level_rows
 from lma.assessment.selection import select, single
 from lma.contracts import TableSpec, codelist, rule_set
 from lma.levels import Level
+from lma.shortages import LABELS, RULE_SETS
+from lma.shortages.rating import has_vote
 
-METHODS = (("ba", "BA-style"), ("oecd", "OECD-style"))
-SHORTAGE_COLUMNS = (
-    Key("final_rating", "Rating, recent and projected together"),
-    *(
-        key
-        for method, label in METHODS
-        for key in (
-            Key(f"{method}_rating", f"{label}: rating now"),
-            Key(f"{method}_score", f"{label}: score"),
-            Key(f"{method}_n", f"{label}: indicators available"),
-            Key(f"{method}_why", f"{label}: why"),
-        )
-    ),
-    Key("forecast_rating", "Projected rating"),
+METHODS = tuple((method, LABELS[method]) for method in RULE_SETS)
+GAP_COLUMNS = (
     Key("p_shortage", "Probability of a shortage, %"),
     Key("gap_q10", "Gap, 10th percentile, persons"),
     Key("gap_q50", "Gap, median, persons"),
     Key("gap_q90", "Gap, 90th percentile, persons"),
     Key("gap_share", "Median gap over employment, %"),
-    Key("confidence", "Confidence"),
 )
+
+
+def shortage_columns() -> tuple[Key, ...]:
+    """Columns of T3: the rating, the vote of every rule set, the gap ahead, and what it all rests on."""
+    said = {True: "vote", False: "years ahead, no vote"}
+    return (
+        Key("final_rating", "Rating, recent and projected together"),
+        Key("confidence", "Confidence, A to D"),
+        Key("rating_now", "Rating now: the middle vote"),
+        Key("n_rated", "Rule sets that rate the present"),
+        *(Key(f"{method}_rating", f"{label}: {said[has_vote(method)]}") for method, label in METHODS),
+        Key("forecast_rating", "Projected rating"),
+        *GAP_COLUMNS,
+        Key("drivers", "What pushes the rating"),
+        Key("rests_on", "What the rating rests on"),
+        Key("confidence_why", "Confidence: tests"),
+    )
 
 
 def shortage_spec(level: Level) -> TableSpec:
@@ -41,10 +48,10 @@ def shortage_spec(level: Level) -> TableSpec:
     return TableSpec(
         "T3",
         "Shortage list by economic activity",
-        "Rating by two rule sets as far as the data allow, and by the projected gap. The loaded sources hold no occupation "
-        f"figures for this country, so rows are economic activities: {level.words}.",
+        f"Rating by {len(METHODS)} rule sets as far as the data allow, and by the projected gap. The loaded sources hold no occupation "
+        f"figures for this country, so rows are economic activities: {level.words}. Indicators and scores: T4; how firm a rating is: T16.",
         "Economic activity",
-        ("N_LEVEL", "N_RATING", "N_GAP", "N_NO_MIGRATION"),
+        ("N_LEVEL", "N_RATING", "N_VOTE", "N_CONFIDENCE", "N_RELATIVE", "N_GAP", "N_NO_MIGRATION"),
     )
 
 
@@ -52,7 +59,7 @@ def shortage_table(
     ref_area: str, shortages: pd.DataFrame, balances: pd.DataFrame, span: str, level: Level, lineage: Lineage
 ) -> pd.DataFrame:
     """Cells of T3. ``span``: the cumulated period of the gap, such as 2026-2030; ``level``: of its rows."""
-    table = TableCells(ref_area, "T3", SHORTAGE_COLUMNS, lineage)
+    table = TableCells(ref_area, "T3", shortage_columns(), lineage)
     mine = select(shortages, ref_area=ref_area, occupation="_T")
     gaps = select(balances, ref_area=ref_area, occupation="_T", time_period=span, scenario="baseline")
     for row in level_rows(level):
@@ -66,44 +73,49 @@ def shortage_table(
 def _add_methods(table: TableCells, row: Key, ratings: pd.DataFrame) -> None:
     for method, _ in METHODS:
         score = single(ratings, method=method, indicator="_SCORE")
-        absent = (
-            "the national total is the reference of the rule set, it is not rated"
-            if row.id == "_T"
-            else "the rule set has no row for this activity"
-        )
-        if score is None:
-            for suffix in ("rating", "score", "n", "why"):
-                table.empty(row, f"{method}_{suffix}", "[z]" if row.id == "_T" else "[x]", absent)
-            continue
-        inputs = [score["shortage_id"]]
-        table.text(row, f"{method}_rating", score["rating"] or "N", inputs, score["step"])
-        _add_number(table, row, f"{method}_score", score, "value", 2, score["reason"] or "not assessable")
-        table.number(
-            row,
-            f"{method}_n",
-            score["n_indicators"] or 0,
-            "NR",
-            score["basis"],
-            inputs,
-            "indicators of the rule set with a figure",
-            decimals=0,
-        )
-        table.text(row, f"{method}_why", score["reason"] or score["step"], inputs)
+        if score is not None:
+            words = score["reason"] or score["step"]
+            table.text(row, f"{method}_rating", score["rating"] or "N", [score["shortage_id"]], words)
+        elif row.id == "_T":
+            absent = "the national total is the reference of the rule set, it is not rated"
+            table.empty(row, f"{method}_rating", "[z]", absent)
+        else:
+            table.empty(row, f"{method}_rating", "[x]", "the rule set has no row for this activity")
+
+
+FINAL_COLUMNS = ("final_rating", "rating_now", "forecast_rating", "n_rated", "drivers", "rests_on")
 
 
 def _add_final(table: TableCells, row: Key, ratings: pd.DataFrame) -> None:
     absent = "the national total is not rated" if row.id == "_T" else "no rating for this activity"
-    final = single(ratings, method="rating", indicator="_SCORE")
-    forecast = single(ratings, method="rating", indicator="FORECAST")
-    for column, record in (("final_rating", final), ("forecast_rating", forecast)):
-        if record is None:
+    found = {
+        str(record["indicator"]): record for record in select(ratings, method="rating").to_dict("records")
+    }
+    if "_SCORE" not in found:
+        for column in (*FINAL_COLUMNS, "confidence", "confidence_why"):
             table.empty(row, column, "[z]" if row.id == "_T" else "[x]", absent)
-        else:
-            table.text(row, column, record["rating"] or "N", [record["shortage_id"]], record["step"])
-    if final is None:
-        table.empty(row, "confidence", "[z]" if row.id == "_T" else "[x]", absent)
-    else:
-        table.text(row, "confidence", final["reason"] or final["step"], [final["shortage_id"]])
+        return
+    final, now, ahead = (found[name] for name in ("_SCORE", "CURRENT", "FORECAST"))
+    for column, record in zip(FINAL_COLUMNS[:3], (final, now, ahead), strict=True):
+        words = record["reason"] or record["step"]
+        table.text(row, column, record["rating"] or "N", [record["shortage_id"]], words)
+    voting = sum(has_vote(method) for method, _ in METHODS)
+    votes = f"{now['n_indicators'] or 0} of {voting}"
+    table.text(row, "n_rated", votes, [now["shortage_id"]], now["step"])
+    drivers, confidence = found["DRIVERS"], found["CONFIDENCE"]
+    table.text(row, "drivers", name_codes(drivers["step"]), [drivers["shortage_id"]])
+    table.text(row, "rests_on", final["reason"] or final["step"], [final["shortage_id"]])
+    grade, _, why = str(confidence["step"]).partition(": ")
+    table.text(row, "confidence", grade, [confidence["shortage_id"]], confidence["step"])
+    table.text(row, "confidence_why", why, [confidence["shortage_id"]])
+
+
+def name_codes(text: str) -> str:
+    """A text with the names of indicators and rule sets in place of their codes."""
+    words = {name: told[0].lower() + told[1:] for (_, name), told in indicator_names().items()}
+    named = re.sub(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", lambda m: words.get(m.group(), m.group()), text)
+    codes = "|".join(method for method, _ in METHODS)
+    return re.sub(rf"(?<=[(, ])({codes})(?=[,):;]|$)", lambda m: dict(METHODS)[m.group()], named)
 
 
 GAP_CELLS = (
@@ -185,40 +197,63 @@ INDICATOR_COLUMNS = tuple(
 INDICATOR_SPEC = TableSpec(
     "T4",
     "Indicators behind the ratings",
-    "Every indicator of every rule set, also those without data.",
+    "Every indicator and the score of every rule set. An indicator that no activity has stands in one row, with what is missing.",
     "Economic activity and indicator",
-    ("N_RATING",),
+    ("N_RATING", "N_RELATIVE"),
 )
 
 
+RATES_NONE = "N for every activity: too few indicators have figures"
+ABSENT = "no loaded source has this indicator for any activity"
 NO_FIGURE = {"MISSING": "no loaded source has this indicator for this activity"}
 
 
 def indicator_names() -> dict[tuple[str, str], str]:
-    """(rule set, indicator id) -> the indicator in words: the first sentence of its description."""
-    return {
+    """(rule set, indicator id) -> the indicator in words: the first sentence of its description; `_SCORE` too."""
+    names = {
         (method, indicator.id): indicator.description.split(". ")[0].rstrip(".")
         for method, _ in METHODS
         for indicator in rule_set(method).indicators
     }
+    return names | {(method, "_SCORE"): f"{label}, score" for method, label in METHODS}
 
 
 def indicator_table(ref_area: str, shortages: pd.DataFrame, level: Level, lineage: Lineage) -> pd.DataFrame:
-    """Cells of T4: one row per activity, rule set and indicator."""
+    """Cells of T4: one row per activity, rule set and indicator, its score among them."""
     table = TableCells(ref_area, "T4", INDICATOR_COLUMNS, lineage)
-    mine = select(shortages, ref_area=ref_area, occupation="_T")
+    shown = level_rows(level)
+    mine = select(shortages, ref_area=ref_area, occupation="_T", method=list(dict(METHODS)))
+    mine = select(mine, economic_activity=[row.id for row in shown])
+    has_figure = mine.groupby(["method", "indicator"])["value"].transform("count") > 0
     labels, names = dict(METHODS), indicator_names()
-    for activity in level_rows(level):
-        rows = select(mine, economic_activity=activity.id, method=list(labels))
-        for record in (
-            rows[rows["indicator"] != "_SCORE"]
-            .sort_values(["method", "indicator"], kind="stable")
-            .to_dict("records")
-        ):
-            name = names.get((record["method"], record["indicator"]), record["indicator"])
-            row = Key(f"{activity.id}-{record['method']}-{record['indicator']}", f"{activity.label}: {name}")
-            _add_indicator_row(table, row, record, labels[record["method"]], name)
+    for activity in shown:
+        rows = select(mine[has_figure], economic_activity=activity.id)
+        for record in rows.sort_values(["method", "indicator"], kind="stable").to_dict("records"):
+            key = (record["method"], record["indicator"])
+            row = Key(f"{activity.id}-{_row_id(*key)}", f"{activity.label}: {names[key]}")
+            _add_indicator_row(table, row, record, labels[record["method"]], names[key])
+    _add_absent(table, mine[~has_figure], labels, names)
     return table.frame()
+
+
+def _row_id(method: str, indicator: str) -> str:
+    return f"{method}-{'SCORE' if indicator == '_SCORE' else indicator}"
+
+
+def _add_absent(
+    table: TableCells, absent: pd.DataFrame, labels: Mapping[str, str], names: Mapping[tuple[str, str], str]
+) -> None:
+    """One row for each indicator that no activity has, and for the score of a rule set that rates none."""
+    pairs = absent[["method", "indicator"]].drop_duplicates().sort_values(["method", "indicator"])
+    for method, indicator in pairs.itertuples(index=False, name=None):
+        name = names[(method, indicator)]
+        reason = RATES_NONE if indicator == "_SCORE" else ABSENT
+        row = Key(f"ALL-{_row_id(method, indicator)}", f"All activities: {name}")
+        table.text(row, "method", labels[method])
+        table.text(row, "indicator", name)
+        for column in ("period", "value", "threshold", "points"):
+            table.empty(row, column, "[x]", reason)
+        table.text(row, "note", reason)
 
 
 def _add_indicator_row(
@@ -239,7 +274,8 @@ def _add_indicator_row(
             table.number(
                 row, column, record[column], "RATIO", record["basis"], inputs, record["step"], decimals=2
             )
-    table.text(row, "note", reason or record["step"], inputs)
+    rating = f"{record['rating']}: " if record["rating"] else ""
+    table.text(row, "note", f"{rating}{reason or record['step']}", inputs)
 
 
 BALANCE_NOTES = ("N_LEVEL", "N_GAP", "N_REPLACEMENT", "N_SEEKERS")
@@ -264,7 +300,7 @@ def balance_columns(present: set[str]) -> list[Key]:
     measures = codelist("balance_measures")
     labels = zip(measures["measure"], measures["label_en"], strict=True)
     terms = [Key(measure, label) for measure, label in labels if measure in present - {"GAP", "GAP_PC"}]
-    return [*terms, *(key for key in SHORTAGE_COLUMNS if key.id in {cell[0] for cell in GAP_CELLS})]
+    return [*terms, *GAP_COLUMNS]
 
 
 def balance_table(

@@ -62,8 +62,8 @@ def _is_finding(rows: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _about_country(cells: pd.DataFrame) -> pd.DataFrame:
-    """Numbers about the country: those of all tables but T11 and T15, which count sources and findings."""
-    return cells[cells["value"].notna() & ~cells["table_id"].isin(["T11", "T15"])]
+    """Numbers about the country: those of all tables but T11, T15 and T16, which count sources, findings and ratings."""
+    return cells[cells["value"].notna() & ~cells["table_id"].isin(["T11", "T15", "T16"])]
 
 
 def _count(number: float, one: str, many: str) -> str:
@@ -88,7 +88,7 @@ def _say_presentation(cells: pd.DataFrame) -> Said:
     about = len(_about_country(cells))
     text = (
         f"{_count(cells['table_id'].nunique(), 'table', 'tables')} of figures with {numbers:,} numbers: {about:,} about the"
-        f" country, {numbers - about:,} about the sources and findings themselves (T11, T15); {empty:,} cells have no"
+        f" country, {numbers - about:,} about the sources, findings and ratings themselves (T11, T15, T16); {empty:,} cells have no"
         " figure and say why with a symbol and a reason."
     )
     return [text], list(select(cells, table_id="T11", column_id="n_figures")["address"].head(1))

@@ -40,7 +40,23 @@ def mark_bands(rows: pd.DataFrame, indicator: RuleIndicator, rules: RuleSet) -> 
 
 def rate(indicators: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
     """Rows of marts.shortages under the Cedefop-style rule."""
-    return rate_units(indicators, rules, mark_bands, ba.classify_mean)
+    rated = rate_units(indicators, rules, mark_bands, ba.classify_mean)
+    return cap_without_gap(rated, rules) if len(rated) else rated
+
+
+def cap_without_gap(rated: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
+    """Scores of units whose openings are known not to exceed their seekers become WATCH where they were SHORTAGE.
+
+    Bands only rank the units, so the most pressed of them would be short even where none lacks workers.
+    """
+    gaps = rated[rated["indicator"] == "IMBALANCE_PC"].set_index(KEYS)["value"]
+    gap = gaps.reindex(pd.MultiIndex.from_frame(rated[KEYS])).to_numpy(dtype=float)
+    capped = (rated["rating"] == "SHORTAGE").to_numpy() & (gap <= rules.threshold("least_imbalance"))
+    words = "; openings do not exceed seekers, so it is watched at most"
+    return rated.assign(
+        rating=np.where(capped, "WATCH", rated["rating"].to_numpy(dtype=object)),
+        step=np.where(capped, rated["step"] + words, rated["step"]),
+    )
 
 
 def collect_components(

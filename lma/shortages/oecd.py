@@ -64,7 +64,7 @@ def mark_by_distance(
     origin = "economy-wide value" if len(economy) else "mean over units, for want of an economy-wide value"
     sign = 1.0 if indicator.shortage_when == "high" else -1.0
     step = (
-        f"{'' if sign > 0 else 'minus '}(value - {reference:.6g}) / {(values - reference).std():.6g}: "
+        f"{'' if sign > 0 else 'minus '}(value less {reference:.6g}) / {(values - reference).std():.6g}: "
         f"{origin}, population standard deviation over {len(units)} units"
     )
     marked = units.assign(

@@ -10,7 +10,15 @@ import pandas as pd
 
 from lma.contracts import RuleSet, rule_set
 from lma.shortages import CLASSIFIERS
-from lma.shortages.rating import UNIT_KEY, collect_gaps, combine_ratings, count_votes, has_vote, rate_gap
+from lma.shortages.rating import (
+    SCALE,
+    UNIT_KEY,
+    collect_gaps,
+    combine_ratings,
+    count_votes,
+    has_vote,
+    rate_gap,
+)
 from lma.shortages.scorecard import Classifier
 
 COLUMNS = [*UNIT_KEY, "method", "variant", "score", "rating", "configured_rating", "is_same"]
@@ -65,9 +73,13 @@ def vary_weights(rated: pd.DataFrame, rules: RuleSet, heavy: float) -> pd.DataFr
             if unit not in scores:
                 continue
             points = {str(n): float(p) for n, p in zip(marks["indicator"], marks["points"], strict=True)}
-            for variant, weights in list_weightings({n: given[n] for n in points}, heavy):
-                score, rating = _rate_weighting(points, weights, rules, CLASSIFIERS[rules.rule_set])
-                told = {"variant": variant, "score": score, "rating": rating}
+            configured, classify = {n: given[n] for n in points}, CLASSIFIERS[rules.rule_set]
+            plain = _rate_weighting(points, configured, rules, classify)[1]
+            for variant, weights in list_weightings(configured, heavy):
+                score, rating = _rate_weighting(points, weights, rules, classify)
+                # Where a rule set rates milder than its score says, for a reason beside the score, so does a variant.
+                is_capped = rating != "N" and SCALE[scores[unit]] < min(SCALE[plain], SCALE[rating])
+                told = {"variant": variant, "score": score, "rating": scores[unit] if is_capped else rating}
                 rows.append(
                     {**dict(zip(UNIT_KEY, unit, strict=True)), **told, "configured_rating": scores[unit]}
                 )
