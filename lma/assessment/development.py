@@ -68,10 +68,7 @@ def _add_line(table: TableCells, line: Line, oldest: int) -> None:
     _add_figure(table, row, "men", line, line.men, sexes, oldest)
     _add_share(table, row, line, reason)
     _describe_figure(table, row, line, reason)
-    if line.code:
-        table.text(row, "code", line.code)
-    else:
-        table.empty(row, "code", "[z]", "the row has its figure")
+    table.text(row, "code", line.code or "none")
     words = [line.step, line.reason] if line.figure is not None else [line.reason]
     table.text(row, "how", "; ".join(word for word in words if word), _ids(line.figure))
 

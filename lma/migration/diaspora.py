@@ -42,7 +42,7 @@ def list_stock(
     partners = _read_partners(observations, ref_area, topic, total["_T"])
     most = int(rules.threshold("top_partners"))
     listed = dict(list(partners.items())[:most])
-    names, word = area_names(), "in" if topic == ABROAD else "from"
+    names, word = area_names(), "Emigrants in" if topic == ABROAD else "Immigrants from"
     share = take_share(total["_T"], _count_all(observations, ref_area, as_of_year))
     lines = [
         _stock_line(
@@ -153,7 +153,7 @@ def _stock_change(
 ) -> Line:
     """Change of the total a year since the date before, within one source: arrivals less departures and deaths."""
     line = Line(
-        f"{prefix}_CHANGE", topic, "Change of that total a year since the date before", "PS",
+        f"{prefix}_CHANGE", topic, f"{topic}: change a year since the date before", "PS",
         "(stock - stock of the date before) / years between; moves in less moves back and deaths",
         sex_reason="shown for both sexes together",
     )  # fmt: skip

@@ -120,7 +120,7 @@ def _measure_change(
     own = rows[rows["observation_id"].isin(after.ids)].iloc[0]
     before = find_at(rows[rows["source_id"] == own["source_id"]], str(year - 1))
     line = Line(
-        f"{prefix}_T_CHANGE", topic, "Change of that total from the year before", "PC",
+        f"{prefix}_T_CHANGE", topic, f"{_total_label(topic)}: change from the year before", "PC",
         "100 x (total / total of the year before - 1), one source", sex_reason=_NO_SENDER_SEX, decimals=1,
     )  # fmt: skip
     if bool(own["is_break"]):
@@ -173,7 +173,7 @@ def _list_partners(rows: pd.DataFrame, base: Figure, topic: str, prefix: str, mo
     names, known = area_names(), known_country_codes()
     coded = rows[rows["partner"].isin(known) & (rows["obs_value"] > 0)]
     listed = {str(row["partner"]): read_figure(row) for _, row in coded.head(most).iterrows()}
-    word = "from" if topic == RECEIVED else "to"
+    word = "Received from" if topic == RECEIVED else "Sent to"
     lines = [
         _money_line(
             f"{prefix}_{area}", topic, f"{word} {names.get(area, area)}", one, share=take_share(one, base)
@@ -212,7 +212,7 @@ def _sum_others(
 def _list_concentration(prefix: str, topic: str, coded: pd.DataFrame, base: Figure) -> list[Line]:
     """Share of the largest country and the Herfindahl-Hirschman index, which counts the rest as many small ones."""
     figures = [read_figure(row) for _, row in coded.iterrows()]
-    label = "Concentration over countries (HHI, 1 is a single one)"
+    label = f"{topic}: concentration over countries (HHI, 1 is a single one)"
     line = Line(
         f"{prefix}_HHI", topic, label, "IX", "sum of squared shares of the total; what is not split counts as many small ones",
         sex_reason=_NO_SENDER_SEX, decimals=3,
@@ -223,7 +223,7 @@ def _list_concentration(prefix: str, topic: str, coded: pd.DataFrame, base: Figu
     top = take_share(figures[0], base)
     largest = area_names().get(str(coded.iloc[0]["partner"]), str(coded.iloc[0]["partner"]))
     first = Line(
-        f"{prefix}_TOP", topic, f"Share of the largest one, {largest}", "PC", "largest country / total x 100", top,
+        f"{prefix}_TOP", topic, f"{topic}: share of the largest country, {largest}", "PC", "largest country / total x 100", top,
         sex_reason=_NO_SENDER_SEX, decimals=1,
     )  # fmt: skip
     return [first, replace(line, figure=combine(value, [base, *figures], base.time_period))]

@@ -63,7 +63,7 @@ def _list_return(
     described = describe("participation of both sexes", active["_T"], 1, "%")
     lines = [
         Line(head, RETURNS, f"Returning persons if {name}", "PS", f"emigrants x {rate:g} %, an assumption", *in_order(persons)),
-        Line(f"{head}_JOBS", RETURNS, "Jobs that they would look for", "PS",
+        Line(f"{head}_JOBS", RETURNS, f"Jobs sought if {name}", "PS",
              f"returning persons x participation at home by sex; all ages counted as of working age, so rather too many; {described}",
              *in_order(jobs)),
     ]  # fmt: skip
@@ -75,7 +75,7 @@ def _list_return(
         for one in lines
     ]  # fmt: skip
     burden = Line(
-        f"{head}_PC", RETURNS, "Those jobs in per cent of the yearly openings", "PC", "jobs / openings a year x 100",
+        f"{head}_PC", RETURNS, f"Jobs sought if {name}, per cent of the yearly openings", "PC", "jobs / openings a year x 100",
         take_share(jobs["_T"], openings), sex_reason="the balance is not by sex", decimals=1,
     )  # fmt: skip
     if burden.figure is None:
