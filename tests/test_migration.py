@@ -16,8 +16,6 @@ from lma.migration.alternatives import (
     Span,
     Unit,
     compute_activated,
-    compute_potential_women,
-    compute_usable_unemployed,
     list_alternatives,
 )
 from lma.migration.corridors import list_corridors
@@ -31,6 +29,7 @@ from lma.migration.dependency import (
 )
 from lma.migration.evidence import find_newest
 from lma.migration.gaps import Gap, compute_need, read_gaps
+from lma.migration.pools import compute_potential_women, compute_usable_unemployed, measure_pools
 from lma.migration.population import count_population
 from lma.migration.safeguards import judge_corridor, list_flags
 from lma.migration.steps import check_dependency, check_shortage, check_technology
@@ -310,11 +309,17 @@ def test_alternative_formulas() -> None:
     assert compute_potential_women(500_000, 70, 60) == 0
 
 
+def build_unit(observations: pd.DataFrame, activity: str, **given: object) -> Unit:
+    rules = rule_set("decision")
+    pools = measure_pools(observations, "MUS", 2026, rules)
+    return Unit(observations, "MUS", activity, 2026, rules, pools, **given)  # type: ignore[arg-type]
+
+
 def test_unknown_alternatives_stay_in_the_list_without_a_number() -> None:
     empty = observe(
         pd.DataFrame({"obs_value": [], "indicator": [], "ref_area": [], "time_period": []}).astype(str)
     )
-    found = list_alternatives(Unit(empty, "MUS", "C", 2026, rule_set("decision")), Span(3, 1))
+    found = list_alternatives(build_unit(empty, "C"), Span(3, 1))
     assert tuple(one.code for one in found) == CODES
     assert all(one.value is None and "not assessed" in one.text for one in found)
 
@@ -356,20 +361,18 @@ def test_both_sexes_stand_for_an_older_total_and_old_figures_are_named() -> None
         ],
         columns=["indicator", "sex", "time_period", "obs_value"],
     ).assign(ref_area="MUS")  # fmt: skip
-    rules = rule_set("decision")
-    newer = list_alternatives(Unit(observe(rows), "MUS", "_T", 2026, rules), Span(3, 1))[0]
+    newer = list_alternatives(build_unit(observe(rows), "_T"), Span(3, 1))[0]
     assert newer.value == pytest.approx(70 - 0.03 * 930)
     assert "older than" not in newer.text
     total = observe(rows[rows["sex"] == "_T"])
-    older = list_alternatives(Unit(total, "MUS", "_T", 2026, rules), Span(3, 1))[0]
+    older = list_alternatives(build_unit(total, "_T"), Span(3, 1))[0]
     assert older.value == pytest.approx(200 - 0.03 * 800)
     assert older.text.endswith("older than 3 years in 2026: 2017")
 
 
 def test_unemployed_count_once() -> None:
     observations = observe(read_case(CASES[0], "observations_in.csv"))
-    rules = rule_set("decision")
-    unit = Unit(observations, "MUS", "C", 2026, rules)
+    unit = build_unit(observations, "C")
     alone = list_alternatives(unit, Span(3, 1))[0]
     already = list_alternatives(unit, Span(3, 1), unemployed_in_supply=True)[0]
     assert alone.value == pytest.approx(1290)

@@ -41,10 +41,11 @@ from lma.migration.gaps import (
     compute_need,
     judge_modality,
     measure_season,
-    read_gaps,
+    read_all_gaps,
 )
 from lma.migration.local_evidence import find_code, find_evidence, list_indicators, select_current
 from lma.migration.options import Case, Drivers, list_options
+from lma.migration.pools import Pools, measure_pools
 from lma.migration.steps import (
     CurrentData,
     EarlierRating,
@@ -92,6 +93,8 @@ def decide(
     room = _Room(
         country, as_of_year, balances, shortages, indicators, own, forecasts, corridors, rules,
         edition or f"{as_of_year}-12", earlier or {},
+        measure_pools(own, country.ref_area, as_of_year, rules), read_all_gaps(balances, country.ref_area),
+        measure_concentration(own, country.ref_area, as_of_year),
         select_current(country.evidence, as_of_year, rules.threshold("max_age")),
     )  # fmt: skip
     rows = [
@@ -119,6 +122,9 @@ class _Room:
     rules: RuleSet
     edition: str
     earlier: Mapping[str, Sequence[EarlierRating]]
+    pools: Pools
+    gaps: Mapping[tuple[str, str], list[Gap]]
+    concentration: Concentration | None
     evidence: Sequence[Evidence] = field(default_factory=list)
 
     def given(self, figure: str, activity: str) -> Figure | None:
@@ -144,10 +150,10 @@ def _list_units(room: _Room) -> list[tuple[str, str]]:
 def _decide_unit(room: _Room, activity: str, occupation: str) -> list[dict[str, object]]:
     """The rows of one activity and occupation."""
     area, rules = room.country.ref_area, room.rules
-    gaps = read_gaps(room.balances, area, activity, occupation)
+    gaps = room.gaps.get((activity, occupation), [])
     gap = choose_gap(gaps, int(rules.threshold("persistence_years")))
     training = find_training(activity, room.given("TRAINING_YEARS", activity), rules)
-    unit = Unit(room.observations, area, activity, room.as_of_year, rules, room.evidence)
+    unit = Unit(room.observations, area, activity, room.as_of_year, rules, room.pools, room.evidence)
     alternatives = _consider_alternatives(room, unit, gap, training[0])
     capacity = total_alternatives(alternatives)
     dependency = _find_dependency(room, activity)
@@ -214,7 +220,7 @@ def _count_surplus(room: _Room, activity: str, gap: Gap | None) -> Surplus | Non
     found = [
         one
         for code in others
-        for one in read_gaps(room.balances, room.country.ref_area, code, "_T")
+        for one in room.gaps.get((code, "_T"), [])
         if one.time_period == gap.time_period
     ]
     if not found:
@@ -250,7 +256,7 @@ def _find_concentration(room: _Room, activity: str) -> Concentration | None:
         return Concentration(
             given.value, given.time_period, (), given.basis, f"of the activity, {given.note}"
         )
-    return measure_concentration(room.observations, room.country.ref_area, room.as_of_year)
+    return room.concentration
 
 
 def _find_technology(room: _Room, activity: str) -> tuple[Figure | None, Figure | None]:

@@ -74,13 +74,24 @@ class Modality:
     basis: str = "projection"
 
 
-def read_gaps(balances: pd.DataFrame, ref_area: str, economic_activity: str, occupation: str) -> list[Gap]:
-    """Cumulated gaps of the baseline by length, shortest first, those with all three quantiles."""
+def read_all_gaps(balances: pd.DataFrame, ref_area: str) -> dict[tuple[str, str], list[Gap]]:
+    """(activity, occupation) -> cumulated gaps of the baseline, shortest first, those with all three quantiles."""
     mask = (balances["scenario"] == "baseline") & (balances["measure"] == GAP)
     mask &= (balances["output_type"] == "quantile") & balances["value"].notna()
-    mask &= (balances["ref_area"] == ref_area) & (balances["economic_activity"] == economic_activity)
-    rows = balances[mask & (balances["occupation"] == occupation)]
+    rows = balances[mask & (balances["ref_area"] == ref_area)]
     rows = rows.assign(_level=rows["output_type_id"].astype(float).map("{:g}".format))
+    return {
+        (str(activity), str(occupation)): _order_gaps(part)
+        for (activity, occupation), part in rows.groupby(["economic_activity", "occupation"])
+    }
+
+
+def read_gaps(balances: pd.DataFrame, ref_area: str, economic_activity: str, occupation: str) -> list[Gap]:
+    """Gaps of one activity and occupation, as ``read_all_gaps`` has them."""
+    return read_all_gaps(balances, ref_area).get((economic_activity, occupation), [])
+
+
+def _order_gaps(rows: pd.DataFrame) -> list[Gap]:
     gaps = [_read_gap(str(period), part, rows) for period, part in rows.groupby("time_period")]
     by_years = {gap.years: gap for gap in gaps if gap is not None}
     return [by_years[years] for years in sorted(by_years)]

@@ -177,7 +177,9 @@ def find_assessments_in_a_row(
     row = list(itertools.takewhile(lambda one: one.rating in SHORT, earlier))
     if not row:
         before = (
-            f"; {earlier[0].edition} rated it {earlier[0].rating}" if earlier else "; none lies beside it"
+            f"; {earlier[0].edition} rated it {earlier[0].rating}"
+            if earlier
+            else "; no earlier assessment lies beside it"
         )
         return False, f"Rated short in this assessment only{before}; {asked}"
     months = count_months(row[-1].edition, edition)
@@ -422,8 +424,8 @@ def check_origin_safety(corridors: pd.DataFrame, rules: RuleSet) -> Outcome:
     verdicts = group_origins(corridors)
     candidates = verdicts["candidates"]
     text = "; ".join(f"{label}: {', '.join(origins) or 'none'}" for label, origins in verdicts.items())
-    named = zip(corridors["origin"].map(area_names()), corridors["reason"], strict=True)
-    reasons = " ".join(sorted({f"{name}: {reason}" for name, reason in named}))
+    named = corridors.assign(name=corridors["origin"].map(area_names())).groupby("reason", sort=True)["name"]
+    reasons = " ".join(f"{', '.join(sorted(set(names)))}: {reason}" for reason, names in named)
     filled = replace(
         base,
         text=f"Origins {text}. {reasons}",
