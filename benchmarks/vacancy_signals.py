@@ -51,34 +51,30 @@ def highest_year(months: Array) -> float:
 
 
 def read_ratings(folder: Path, cache: Path) -> pd.DataFrame:
-    """One row per occupation and year: short (1 where rated 2, a national shortage), the rating before, the group."""
+    """One row per area, occupation and year: short (1 where rated a shortage), before (the year before), group."""
     rows = read_source("aus_osl_2021_2023", folder, cache)
-    rows = rows[rows["ref_area"] == "AUS"]
     short = rows.assign(
         short=(rows["y"] == 2).astype(float), group=rows["occupation"].str[:4], year=rows["ds"]
     )
     before = short.assign(year=(short["ds"].astype(int) + 1).astype(str)).rename(columns={"short": "before"})
-    return short[["occupation", "group", "year", "short"]].merge(
-        before[["occupation", "year", "before"]], on=["occupation", "year"], how="left"
-    )
+    keys = ["ref_area", "occupation", "year"]
+    return short[[*keys, "group", "short"]].merge(before[[*keys, "before"]], on=keys, how="left")
 
 
 def read_signals(folder: Path, cache: Path) -> pd.DataFrame:
-    """One row per unit group and year of rating, one column per signal."""
+    """One row per area, unit group and year of rating, one column per signal: its rank among the unit groups."""
     rows = read_source("aus_internet_vacancy_index", folder, cache)
-    rows = rows[(rows["ref_area"] == "AUS") & (rows["occupation"] != "_T")]
-    wide = rows.pivot(index="ds", columns="occupation", values="y").sort_index()
-    made = [
-        {
-            "group": group,
-            "year": year,
-            **{name: signal(months.to_numpy(dtype=float)) for name, signal in SIGNALS.items()},
-        }
-        for year, last in LAST_MONTH.items()
-        for group, months in wide.loc[:last].items()
-    ]
-    signals = pd.DataFrame(made)
-    ranks = signals.groupby("year")[list(SIGNALS)].rank(pct=True)
+    rows = rows[rows["occupation"] != "_T"]
+    wide = rows.pivot(index="ds", columns=["ref_area", "occupation"], values="y").sort_index()
+    signals = pd.DataFrame(
+        [
+            {"ref_area": area, "group": group, "year": year}
+            | {name: signal(months.to_numpy(dtype=float)) for name, signal in SIGNALS.items()}
+            for year, last in LAST_MONTH.items()
+            for (area, group), months in wide.loc[:last].items()
+        ]
+    )
+    ranks = signals.groupby(["ref_area", "year"])[list(SIGNALS)].rank(pct=True)
     return signals.assign(**{name: ranks[name] for name in SIGNALS})
 
 
@@ -119,6 +115,30 @@ def compare_signals(panel: pd.DataFrame) -> list[dict[str, object]]:
         if name != "before":
             row |= {move: with_interval(part, name) for move, part in moves.items()}
         rows.append(row)
+    return rows
+
+
+def compare_states(panel: pd.DataFrame) -> list[dict[str, object]]:
+    """AUC of every signal within each state and year: mean, range, and in how many it is above one half."""
+    rows: list[dict[str, object]] = []
+    for name in (*SIGNALS, "before"):
+        known = panel[panel[name].notna()]
+        areas = np.array(
+            [
+                auc(part[name].to_numpy(), part["short"].to_numpy())
+                for _, part in known.groupby(["ref_area", "year"])
+            ]
+        )
+        rows.append(
+            {
+                "signal": "rating of the year before" if name == "before" else name,
+                "states and years": len(areas),
+                "mean": float(areas.mean()),
+                "lowest": float(areas.min()),
+                "highest": float(areas.max()),
+                "above 0.5": int((areas > 0.5).sum()),
+            }
+        )
     return rows
 
 
@@ -234,7 +254,8 @@ def tabulate_reliability(made: pd.DataFrame, bins: int = 5) -> list[dict[str, ob
 def report_vacancies(folder: Path, cache: Path) -> None:
     """Tables of Australia."""
     ratings = read_ratings(folder, cache)
-    panel = ratings.merge(read_signals(folder, cache), on=["group", "year"])
+    every = ratings.merge(read_signals(folder, cache), on=["ref_area", "group", "year"])
+    panel, ratings = every[every["ref_area"] == "AUS"], ratings[ratings["ref_area"] == "AUS"]
     print(f"## Australia 2021 to 2023: {len(panel)} of {len(ratings)} ratings have a vacancy series\n")
     print_table(
         {
@@ -255,6 +276,8 @@ def report_vacancies(folder: Path, cache: Path) -> None:
         f"({counts[0.0]}), stays: among those short ({counts[1.0]}):\n"
     )
     print_table(compare_signals(panel))
+    print("The eight states and territories, AUC by state and year:\n")
+    print_table(compare_states(every[every["ref_area"] != "AUS"]))
     print("Logistic models:\n")
     print_table(compare_models(panel))
     print(f"Both less the rating before alone, 2022 onto 2023: {gain_over_persistence(panel)}\n")
