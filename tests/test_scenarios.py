@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +31,8 @@ SPAN = "2026-2030"
 Array = npt.NDArray[np.float64]
 
 
-def ask(name: str = "asked", **changes: object) -> Scenario:
-    return Scenario.model_validate({"name": name, "description": "A question", **changes})
+def ask(**changes: Any) -> Scenario:
+    return Scenario.model_validate({"name": "asked", "description": "A question", **changes})
 
 
 def gap_of(simulation: Simulation) -> Array:
@@ -100,7 +101,7 @@ def test_golden_scenario(case: Path) -> None:
 
 
 def test_nothing_asked_is_the_baseline_bit_for_bit() -> None:
-    before, after = run(), run(scenario=ask("same"))
+    before, after = run(), run(scenario=ask(name="same"))
     assert before.draws.keys() == after.draws.keys()
     assert all(np.array_equal(before.draws[m], after.draws[m]) for m in before.draws)
 
@@ -322,7 +323,7 @@ def test_what_a_country_lacks_is_an_obstacle() -> None:
 
 def make_results(description: str = "A question") -> ScenarioResults:
     asked = Scenario(name="asked", description=description, demand_growth_points={"F": 3.0})
-    lacking = ask("stop", recruitment_stop=["_T"])
+    lacking = ask(name="stop", recruitment_stop=["_T"])
     figures = comparison.compare_scenarios(run(), [run(scenario=asked)])
     return ScenarioResults(
         "ARM", "Testland", (2026, 2027, 2028, 2029, 2030), 200, (asked, lacking), figures,
