@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import platform
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 import lma
-from flows.earlier import compare_with_earlier
+from flows.earlier import compare_with_earlier, read_earlier_ratings
 from flows.forecast import empty_table
 from flows.refresh import Run, check_table, check_whole_table
 from flows.request import RunRequest
@@ -28,6 +29,7 @@ COUNTRY_MARTS = (
     "marts.forecasts",
     "marts.forecast_scores",
     "marts.past_forecast_scores",
+    "marts.past_balances",
     "marts.balances",
     "marts.shortages",
     "marts.decisions",
@@ -94,17 +96,47 @@ def decide_migration(run: Run, country: Country) -> int:
     """Match corridors and test whether labour migration could fill each gap; rows written."""
     from lma.migration.corridors import list_corridors
     from lma.migration.decision import decide
+    from lma.migration.local_evidence import keep_reviewed, rate_origins
+    from lma.migration.matching import match_corridors
 
     read, code, year = run.warehouse.read, country.ref_area, int(run.request.edition[:4])
-    # Ratings of other countries are what an earlier run left there, perhaps as known on another date.
-    observations, shortages = read_around(run.warehouse, code), read("marts.shortages", code)
-    corridors = list_corridors(country, observations=observations, shortages=shortages, as_of_year=year)
-    run.warehouse.replace("marts.corridors", corridors, code)
-    marts = {name: read(f"marts.{name}", code) for name in ("balances", "indicators", "forecasts")}
+    rules, country = contracts.rule_set("decision"), keep_reviewed(country, run.request.as_of)
+    observations, ratings = read_around(run.warehouse, code), read_ratings_of_others(run)
+    given = rate_origins(country.evidence, ratings, year, rules.threshold("max_age"))
+    ratings = pd.concat([ratings, given], ignore_index=True) if len(given) else ratings
+    corridors = list_corridors(country, observations=observations, shortages=ratings, as_of_year=year)
+    marts = {
+        name: read(f"marts.{name}", code) for name in ("balances", "indicators", "forecasts", "shortages")
+    }
+    earlier = read_earlier_ratings(run.request, code, int(rules.threshold("assessments_apart")))
     decisions = decide(
-        country, as_of_year=year, observations=observations, shortages=shortages, corridors=corridors, **marts
+        country, as_of_year=year, observations=observations, corridors=corridors,
+        edition=run.request.edition, earlier=earlier, **marts,
+    )  # fmt: skip
+    n_decisions = run.warehouse.replace("marts.decisions", decisions, code)
+    rated = set(ratings["ref_area"])
+    balances = read("marts.balances", sorted(rated & set(corridors["origin"])))
+    decided = read("marts.decisions", sorted(rated & set(corridors["destination"])))
+    run.warehouse.replace(
+        "marts.corridors", match_corridors(corridors, balances=balances, decisions=decided), code
     )
-    return run.warehouse.replace("marts.decisions", decisions, code)
+    return n_decisions
+
+
+def read_ratings_of_others(run: Run) -> pd.DataFrame:
+    """Scores of every country rated on the same knowledge: by this run, or last by another as of the same date.
+
+    What an earlier run as of another date left in the warehouse is not seen.
+    """
+    scores = run.warehouse.read("marts.shortages", any_of={"indicator": ["_SCORE"]})
+    last: dict[str, str | None] = {}
+    for row in run.warehouse.read("meta.runs").sort_values("started_at", kind="stable").to_dict("records"):
+        values = json.loads(row["parameters"])
+        everyone = scores["ref_area"].unique() if row["command"].startswith("lma coverage") else ()
+        last.update(dict.fromkeys(values.get("ref_areas") or everyone, values.get("as_of")))
+    asked = None if run.request.as_of is None else str(run.request.as_of)
+    known = {code for code, as_of in last.items() if as_of == asked} | set(run.request.ref_areas)
+    return scores[scores["ref_area"].isin(known)].reset_index(drop=True)
 
 
 def assess_country(run: Run, country: Country) -> int:
@@ -133,6 +165,7 @@ def collect_marts(run: Run, country: Country) -> Any:
         "forecasts",
         "forecast_scores",
         "past_forecast_scores",
+        "past_balances",
         "balances",
         "shortages",
         "decisions",

@@ -30,10 +30,13 @@ def assess_countries(run: refresh.Run, countries: list[Country], step: Step) -> 
     """From the observations to the editions of these countries: forecast, hindsight, balance, shortage, decision, publication."""
     step(forecast.forecast_countries)(run, countries)
     hindcasts = step(hindsight.hindcast_countries)(run, countries)
+    step(hindsight.hindcast_gaps)(run, countries)
     for country in countries:
         step(hindsight.judge_forecasts)(run, country, hindcasts)
         step(assess.balance_country)(run, country)
         step(assess.rate_shortages)(run, country)
+    # Corridors compare both ends, so all countries of the run are rated before any of them decides.
+    for country in countries:
         step(assess.decide_migration)(run, country)
         step(assess.assess_country)(run, country)
     step(assess.check_marts)(run, countries)

@@ -10,6 +10,7 @@ import pandas as pd
 from lma.assessment.accuracy import ACCURACY_SPEC, accuracy_table
 from lma.assessment.cells import Lineage
 from lma.assessment.changelog import CHANGE_SPEC, Comparison, change_table
+from lma.assessment.corridors import corridor_spec, corridor_table
 from lma.assessment.development import (
     DEVELOPMENT_NOTES,
     DEVELOPMENT_SPEC,
@@ -18,14 +19,14 @@ from lma.assessment.development import (
 )
 from lma.assessment.findings import FINDING_SPEC, collect_findings, finding_table, mark_suspected
 from lma.assessment.headline import HEADLINE_SPEC, headline_table
+from lma.assessment.hindsight import HINDSIGHT_SPEC, hindsight_table
 from lma.assessment.migration import (
     DECISION_SPEC,
     DEPENDENCY_SPEC,
-    corridor_spec,
-    corridor_table,
     decision_table,
     dependency_table,
 )
+from lma.assessment.options import OPTION_NOTES, OPTION_SPEC, option_table
 from lma.assessment.profile import PROFILE_SPEC, country_profile, sector_profile, sector_spec
 from lma.assessment.projections import (
     chart_series,
@@ -34,6 +35,7 @@ from lma.assessment.projections import (
 )
 from lma.assessment.quality import QUALITY_SPEC, quality_table
 from lma.assessment.selection import select
+from lma.assessment.sensitivity import SENSITIVITY_SPEC, sensitivity_table
 from lma.assessment.shortage import (
     INDICATOR_SPEC,
     balance_spec,
@@ -74,12 +76,22 @@ NOTES = {
     "N_CLAIM": "A share that others quote, set beside the count to check it: no figure of the source named.",
     "N_OLD": "Out of date: older than the years that the decision rule accepts (max_age in the rules).",
     "N_SURVEY_AGES": "Reported figures keep the age limits of the country's survey (T11), modelled ones cover 15 and over: do not compare them.",
+    "N_HINDSIGHT": "Nobody observes a gap. The realised gap is the same accounting with the employment and the labour force that came; the naive one "
+    "leaves employment as it was. All three share the rules on replacement and on the unemployed. Unemployment is the judge outside the accounting.",
     "N_GAP": "Openings minus seekers; positive means workers are lacking. Joint simulation with a fixed seed.",
     "N_REPLACEMENT": "Replacement demand is systematically overestimated in past evaluations: it is shown raw and shrunk.",
     "N_SEEKERS": "Entrants and unemployed are spread over activities by stated shares, because no transitions are published.",
     "N_RATING": "Rule sets named '-style' follow a published idea with details of our own; N means not assessable.",
+    "N_VOTE": "Each rule set on the present has a vote, N has none, and the middle vote counts, the milder of two. Rule sets on the years "
+    "ahead have no vote: the gap ahead is combined with the vote by the matrix of COPS, so it is counted once.",
+    "N_CONFIDENCE": "How many of five tests hold: two or more rule sets rate the present; two thirds of them agree; the gap ahead is clear "
+    "(probability of a shortage 70 % and over, or 30 % and under); present and ahead point the same way; the present rests on reported "
+    "figures. A: all, B: three or four, C: one or two, D: none.",
+    "N_RELATIVE": "Points by quartile or average compare activities with each other: the most pressed are found even where nobody lacks workers.",
+    "N_SENSITIVITY": "A rating that one variant turns is near a threshold: read it together with the rating it turns to.",
     "N_NO_MIGRATION": "No migration variable enters a score; it stands beside it.",
     "N_DECISION": "Each test shows the value used. A test without data is not assessed, never passed.",
+    **OPTION_NOTES,
     **DEVELOPMENT_NOTES,
 }
 LIMITS = (
@@ -117,12 +129,16 @@ class Marts:
     )
     vintages: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=VINTAGE_COLUMNS))
 
+    past_balances: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=table_contract("marts.past_balances").column_names)
+    )
+
     def lineage(self) -> Lineage:
         """Every id of these frames with what it came from."""
         keys = {
             "indicators": "indicator_id", "forecasts": "forecast_id", "forecast_scores": "score_id", "balances": "balance_id",
             "shortages": "shortage_id", "decisions": "decision_id", "corridors": "corridor_id", "revisions": "revision_id",
-            "past_forecast_scores": "past_score_id",
+            "past_forecast_scores": "past_score_id", "past_balances": "past_balance_id",
         }  # fmt: skip
         frames = [(getattr(self, name), id_column) for name, id_column in keys.items()]
         inputs = {
@@ -194,7 +210,8 @@ def assess(
         ),
         (balance_spec(span), balance_table(code, marts.balances, span, level, lineage)),
         (DEPENDENCY_SPEC, dependency_table(country, observed, derived, lineage)),
-        (corridor_spec(country), corridor_table(country, marts.corridors, lineage)),
+        (corridor_spec(country), corridor_table(country, marts.corridors, marts.observations, lineage)),
+        (OPTION_SPEC, option_table(code, marts.decisions, lineage)),
         (DECISION_SPEC, decision_table(code, marts.decisions, lineage)),
         (DEVELOPMENT_SPEC, development_table(country, edition, marts.evidence(), lineage)),
         (
@@ -204,6 +221,11 @@ def assess(
         (
             ACCURACY_SPEC,
             accuracy_table(code, observed, marts.forecast_scores, marts.past_forecast_scores, lineage),
+        ),
+        (HINDSIGHT_SPEC, hindsight_table(code, marts.past_balances, lineage)),
+        (
+            SENSITIVITY_SPEC,
+            sensitivity_table(code, marts.shortages, marts.balances, level, lineage),
         ),
         (FINDING_SPEC, finding_table(code, findings, lineage, growth)),
     ]

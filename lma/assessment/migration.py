@@ -1,4 +1,4 @@
-"""T7 migrant share and dependency, T8 corridors, T10 when could labour migration fill the gap."""
+"""T7 migrant share and dependency, T10 when could labour migration fill the gap."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from lma.assessment.cells import Key, Lineage, TableCells, add_mart_number, fill
 from lma.assessment.profile import read_labels
 from lma.assessment.selection import latest, select, single
 from lma.contracts import Country, TableSpec, Zone
-from lma.migration.dependency import compute_headroom
+from lma.migration.dependency import compute_headroom, pair_counts
+from lma.migration.local_evidence import find_evidence
 from lma.migration.safeguards import area_names
 
 DEPENDENCY_COLUMNS = tuple(
@@ -51,6 +52,7 @@ def dependency_table(
     )
     for zone in country.zones:
         _add_zone(table, country, zone, observed, derived)
+    _add_evidence(table, country)
     _add_stock(table, observed, derived)
     return table.frame()
 
@@ -132,39 +134,70 @@ def _add_zone_policy(table: TableCells, row: Key, country: Country, zone: Zone, 
 def _add_ceiling(
     table: TableCells, row: Key, country: Country, counts: Mapping[str, float], ids: list[str], period: str
 ) -> None:
+    """The ceiling is chosen, not reported, and the room under it is worked out here."""
     ceiling, notes = country.dependency_ceiling, ["N_CEILING"]
-    words = "configured for the country, a policy choice"
+    if ceiling == 1:
+        table.text(row, "ceiling", "none set", ids, "configured for the country, a policy choice", notes)
+        table.empty(row, "headroom", "[z]", "no ceiling is set", notes)
+        return
     table.number(
-        row,
-        "ceiling",
-        ceiling * 100,
-        "PC",
-        "reported",
-        ids,
-        words,
-        decimals=0,
-        period=period,
-        footnotes=notes,
-    )
+        row, "ceiling", ceiling * 100, "PC", "computed", ids, "configured for the country, a policy choice",
+        decimals=0, period=period, footnotes=notes,
+    )  # fmt: skip
     room = compute_headroom(counts["total"], counts["foreign"], ceiling)
+    words = "(c x E - M) / (1 - c)"
+    if room < 0:
+        words += f" = {room:,.0f}: the ceiling is exceeded already, so nobody can be added"
     table.number(
-        row, "headroom", room, "PS", "reported", ids, "(c x E - M) / (1 - c)", decimals=0, period=period,
+        row, "headroom", max(0.0, room), "PS", "computed", ids, words, decimals=0, period=period,
         footnotes=notes,
     )  # fmt: skip
 
 
 def _add_claim(table: TableCells, row: Key, zone: Zone, share: float, ids: list[str], period: str) -> None:
+    """What others quote is reported by nobody."""
     quoted = float(zone.claim_share or 0)
     words = f"as quoted: {zone.claim_text} ({str(zone.reference).rstrip('.')})"
     notes = ["N_CLAIM"]
     table.number(
-        row, "claim", quoted, "PC", "reported", ids, words, decimals=0, period=period, footnotes=notes
+        row, "claim", quoted, "PC", "computed", ids, words, decimals=0, period=period, footnotes=notes
     )  # fmt: skip
     words = "quoted share minus computed share"
     table.number(
-        row, "claim_minus_share", quoted - share, "PC", "reported", ids, words, decimals=2, period=period,
+        row, "claim_minus_share", quoted - share, "PC", "computed", ids, words, decimals=2, period=period,
         footnotes=notes,
     )  # fmt: skip
+
+
+def _add_evidence(table: TableCells, country: Country) -> None:
+    """Activities whose workers only the country file counts: in words, because no publisher's row stands behind."""
+    labels = read_labels("economic_activities")
+    newest = sorted(country.evidence, key=lambda one: one.time_period, reverse=True)
+    for activity in dict.fromkeys(one.economic_activity for one in newest if one.figure == "FOREIGN_WORKERS"):
+        total, foreign = (find_evidence(newest, name, activity) for name in ("WORKERS", "FOREIGN_WORKERS"))
+        counted = pair_counts(total, foreign)
+        row = Key(f"{activity}_EVIDENCE", f"{labels[activity]}, evidence of the country file")
+        if counted is None:
+            fill_row(
+                table, row, DEPENDENCY_COLUMNS, "the two counts of the country file make no share of one date"
+            )
+            continue
+        ceiling = country.dependency_ceiling
+        room = compute_headroom(counted.total.value, counted.foreign.value, ceiling)
+        shown = {
+            "period": counted.total.time_period,
+            "total": f"{counted.total.value:,.0f}",
+            "national": f"{counted.total.value - counted.foreign.value:,.0f}",
+            "foreign": f"{counted.foreign.value:,.0f}",
+            "share": f"{100 * counted.share:.2f}",
+            "ceiling": "none set" if ceiling == 1 else f"{ceiling:.0%}",
+            "headroom": "no ceiling" if ceiling == 1 else f"{max(0.0, room):,.0f}",
+        }
+        for column in DEPENDENCY_COLUMNS:
+            if column.id in shown:
+                table.text(row, column.id, shown[column.id], (), counted.foreign.note)
+            else:
+                table.empty(row, column.id, "[x]", "the country file does not give it")
 
 
 def _add_stock(table: TableCells, observed: pd.DataFrame, derived: pd.DataFrame) -> None:
@@ -215,96 +248,6 @@ def _add_stock(table: TableCells, observed: pd.DataFrame, derived: pd.DataFrame)
     )
 
 
-CORRIDOR_COLUMNS = tuple(
-    Key(*pair)
-    for pair in (
-        ("stock", "Migrants, persons"),
-        ("stock_period", "Period"),
-        ("share", "Share of the country's migrants, %"),
-        ("remittances", "Remittances along the corridor, US dollars"),
-        ("unemployment_rate", "Unemployment rate of the other country, %"),
-        ("gdp_pc_ratio", "GDP per head (PPP), destination over origin"),
-        ("flags", "Safety and ethical flags"),
-        ("recommended", "Active recruitment"),
-        ("reason", "Why"),
-    )
-)
-CORRIDOR_NUMBERS = (
-    ("stock", 0, "PS"),
-    ("share", 1, "PC"),
-    ("remittances", 0, "USD"),
-    ("unemployment_rate", 1, "PC"),
-    ("gdp_pc_ratio", 2, "RATIO"),
-)
-
-
-def corridor_spec(country: Country) -> TableSpec:
-    """Heading of T8: origins for a destination country, destinations for an origin country."""
-    side = "origins of migrants" if country.role == "destination" else "destinations of emigrants"
-    limits = (
-        ""
-        if country.role == "destination"
-        else " Shares are of all its emigrants, the publisher's world total."
-    )
-    return TableSpec(
-        "T8",
-        f"Corridors: {side}",
-        f"Published stocks and circumstances of the corridor countries. Affinity, not a forecast.{limits}",
-        "Corridor",
-        ("N_STOCK",),
-    )
-
-
-def corridor_columns(country: Country) -> tuple[Key, ...]:
-    """Columns of T8: for an origin the share is of its emigrants all over the world."""
-    if country.role == "destination":
-        return CORRIDOR_COLUMNS
-    share = Key("share", "Share of all its emigrants, %")
-    return tuple(share if column.id == share.id else column for column in CORRIDOR_COLUMNS)
-
-
-def corridor_table(country: Country, corridors: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
-    """Cells of T8: one row per corridor, largest stock first."""
-    table = TableCells(country.ref_area, "T8", corridor_columns(country), lineage)
-    names = area_names()
-    mine = select(corridors, ref_area=country.ref_area, economic_activity="_T")
-    for record in mine.sort_values(
-        ["stock", "origin", "destination"], ascending=[False, True, True], kind="stable"
-    ).to_dict("records"):
-        row = Key(
-            f"{record['origin']}-{record['destination']}",
-            f"{names.get(record['origin'], record['origin'])} to {names.get(record['destination'], record['destination'])}",
-        )
-        _add_corridor(table, row, record)
-    return table.frame()
-
-
-def _add_corridor(table: TableCells, row: Key, record: Mapping[Any, Any]) -> None:
-    inputs = [record["corridor_id"]]
-    for column, decimals, unit in CORRIDOR_NUMBERS:
-        if pd.isna(record[column]):
-            table.empty(row, column, "[x]", "no loaded source has this figure for the corridor")
-        else:
-            table.number(
-                row,
-                column,
-                record[column],
-                unit,
-                record["basis"],
-                inputs,
-                record["step"],
-                decimals=decimals,
-                period=record["stock_period"] if column in ("stock", "share") else None,
-            )
-    if record["stock_period"]:
-        table.text(row, "stock_period", record["stock_period"], inputs)
-    else:
-        table.empty(row, "stock_period", "[x]", "no stock published")
-    table.text(row, "flags", ", ".join(record["flags"]) or "none raised", inputs)
-    table.text(row, "recommended", record["recommended"].replace("_", " ").lower(), inputs)
-    table.text(row, "reason", record["reason"] or "see the flags", inputs)
-
-
 STEPS = ("D0", "D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8")
 STEP_NAMES = {
     "D0": "data", "D1": "shortage", "D2": "persistent", "D3": "decent work", "D4": "domestic capacity", "D5": "technology", "D6": "time",
@@ -312,8 +255,10 @@ STEP_NAMES = {
 }  # fmt: skip
 DECISION_COLUMNS = (
     Key("result", "Result"),
+    Key("why", "Why"),
     Key("need_low", "Persons, lower end"),
     Key("need_high", "Persons, upper end"),
+    Key("modality", "Seasonal, circular or longer-term"),
     *(
         key
         for step in STEPS
@@ -351,10 +296,19 @@ def _add_decision_row(table: TableCells, row: Key, steps: pd.DataFrame) -> None:
     result = single(steps, step_id="RESULT")
     if result is not None:
         table.text(row, "result", result["reason_code"], [result["decision_id"]], result["step"])
-        for column, end in (("need_low", "value_low"), ("need_high", "value_high")):
-            _add_decision_number(
-                table, row, column, result, end, f"no number is given: {result['reason_code']}"
-            )
+        table.text(row, "why", result["text"], [result["decision_id"]], result["step"])
+        _add_need(table, row, result)
+    modality = single(steps, step_id="MODALITY")
+    if modality is None or modality["outcome"] == "NOT_ASSESSED":
+        table.empty(
+            row,
+            "modality",
+            "[x]",
+            "no gap opens within the horizon" if modality is None else modality["text"],
+        )
+    else:
+        words = modality["reason_code"].replace("_", " ").lower()
+        table.text(row, "modality", words, [modality["decision_id"]], modality["text"])
     for step in STEPS:
         record = single(steps, step_id=step)
         if record is None:
@@ -376,6 +330,18 @@ def _add_decision_row(table: TableCells, row: Key, steps: pd.DataFrame) -> None:
         table.text(row, f"{step}_why", record["text"], [record["decision_id"]])
     for column in ("reviewer", "sign_off"):
         table.empty(row, column, "[z]", "for the ministry's reviewer to fill in")
+
+
+def _add_need(table: TableCells, row: Key, result: Mapping[Any, Any]) -> None:
+    """Both ends of the need; where the ceiling stops both, the upper end only, because one number is no range."""
+    stopped = pd.notna(result["value_low"]) and result["value_low"] == result["value_high"]
+    for column, end in (("need_low", "value_low"), ("need_high", "value_high")):
+        if stopped and column == "need_low":
+            table.empty(row, column, "[z]", "the ceiling stops both ends: at most the upper end")
+        else:
+            _add_decision_number(
+                table, row, column, result, end, f"no number is given: {result['reason_code']}"
+            )
 
 
 def _add_decision_number(

@@ -1,17 +1,20 @@
 """Corridors of a country: who comes from where, who goes where, and what stands against recruiting there.
 
-Stocks describe affinity; nothing here forecasts a flow. Where a destination asks, its origins are listed;
-where an origin asks, its destinations.
+Stocks and circumstances describe affinity; nothing here forecasts a flow. Where a destination asks, its origins
+are listed; where an origin asks, its destinations. What is unknown stays unknown, with the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from lma.contracts import Country, RuleSet, rule_set, table_contract, weakest_basis
+from lma.migration.affinity import measure_affinity
+from lma.migration.agreements import Agreement, find_agreement, find_recruitment_cost, find_shortage_list
 from lma.migration.dependency import WORLD, select_stocks
 from lma.migration.evidence import (
     Figure,
@@ -23,25 +26,55 @@ from lma.migration.evidence import (
     select_figures,
     year_of,
 )
-from lma.migration.safeguards import SHORT, judge_corridor, list_flags
+from lma.migration.safeguards import (
+    SHORT,
+    compute_emigration_rate,
+    grade_drain,
+    judge_corridor,
+    list_flags,
+    list_unchecked,
+    shared_blocs,
+)
+
+INDICATORS = ("UNE_RT", "GDP_PC_PPP", "EARN_PPP", "NEET_RT", "EMIG_TERTIARY", "POP_TERTIARY")
+"""What is read of every country, because any may be a partner."""
+
+PAIR_INDICATORS = ("MIG_STOCK", "REMIT", "DIST", "COMMON_LANGUAGE_OFF")
+"""What is read of a pair of countries."""
+
+VERDICTS = ("CANDIDATE", "NOT_ASSESSED", "NO")
+FIGURES = (
+    "stock", "women", "total", "remittances", "unemployment", "income_ratio", "wage_ratio", "distance", "language", "youth",
+    "emigration",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """One corridor with its figures, the same for every activity."""
+    """One corridor with its figures (keys FIGURES), the same for every activity."""
 
     origin: str
     destination: str
-    stock: Figure | None
-    share: float | None
-    total: Figure
-    remittances: Figure | None
-    unemployment: Figure | None
-    ratio: Figure | None
+    figures: Mapping[str, Figure | None]
+    agreement: Agreement
+    cost: tuple[float, str] | None
+    free_movement: bool
 
+    def value(self, name: str) -> float | None:
+        """Value of a figure, ``None`` where it is unknown."""
+        figure = self.figures[name]
+        return None if figure is None else figure.value
 
-INDICATORS = ("MIG_STOCK", "REMIT", "UNE_RT", "GDP_PC_PPP")
-"""What is read of a corridor."""
+    @property
+    def share(self) -> float | None:
+        """Per cent of all the country's migrants."""
+        stock, total = self.value("stock"), self.value("total")
+        return None if stock is None or not total else 100 * stock / total
+
+    @property
+    def gap(self) -> float | None:
+        """Ratio of earnings, or of GDP per head where earnings are not known, destination over origin."""
+        return self.value("wage_ratio") or self.value("income_ratio")
 
 
 def list_corridors(
@@ -52,23 +85,41 @@ def list_corridors(
     as_of_year: int,
     rules: RuleSet | None = None,
 ) -> pd.DataFrame:
-    """Rows of marts.corridors of one country, largest stock first, total before activities.
+    """Rows of marts.corridors of one country, largest stock first, total before activities; no pool, need or match yet.
 
-    Activities shown besides the total: health (the safeguard list) and every activity that the country (a
-    destination) or one of its partners (for an origin) is short in. ``shortages`` may hold other countries.
+    Activities shown besides the total: health (the safeguard list), what the demanding side is short of and, for an
+    origin, what it has too many workers for. ``shortages`` may hold other countries.
     """
     rules = rules or rule_set("corridors")
-    observations = observations[observations["indicator"].isin(INDICATORS)]
+    observations = observations[observations["indicator"].isin([*INDICATORS, *PAIR_INDICATORS])]
     stocks = _newest_stocks(country, observations, as_of_year)
     partners = _choose_partners(country, stocks, int(rules.threshold("top_partners")))
-    pairs = [_describe_pair(country, partner, stocks, observations, as_of_year) for partner in partners]
+    pairs = [_describe_pair(country, one, stocks, observations, as_of_year, rules) for one in partners]
     ratings = read_ratings(shortages)
+    largest = max((pair.value("stock") or 0.0 for pair in pairs), default=0.0)
     rows = [
-        _build_row(country, pair, activity, ratings)
+        _build_row(country, pair, activity, ratings, largest, rules)
         for activity in _choose_activities(country, partners, ratings)
         for pair in pairs
     ]
-    return conform_frame(rows, table_contract("marts.corridors").column_names)
+    return rank_corridors(conform_corridors(rows))
+
+
+def conform_corridors(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Rows with the columns of marts.corridors; columns of numbers are numbers even where all are unknown."""
+    contract = table_contract("marts.corridors")
+    numbers = [column.name for column in contract.columns if column.physical_type == "DOUBLE"]
+    return conform_frame(rows, contract.column_names).astype(dict.fromkeys(numbers, float))
+
+
+def rank_corridors(corridors: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with ``rank`` within each activity: cleared before unknown before refused, then by affinity."""
+    order = corridors.assign(
+        _verdict=corridors["recommended"].map(VERDICTS.index), _known=-corridors["affinity"].fillna(-1),
+        _stock=-corridors["stock"].fillna(-1),
+    ).sort_values(["_verdict", "_known", "_stock", "origin", "destination"], kind="stable")  # fmt: skip
+    ranks = order.groupby("economic_activity").cumcount() + 1
+    return corridors.assign(rank=ranks.reindex(corridors.index).astype("Int64"))
 
 
 Ratings = dict[tuple[str, str], tuple[str, str, str]]
@@ -107,32 +158,65 @@ def _choose_partners(country: Country, stocks: pd.DataFrame, top: int) -> list[s
 
 
 def _choose_activities(country: Country, partners: Sequence[str], ratings: Ratings) -> list[str]:
-    """The total, then by code: health, and what the demanding side is short of."""
-    demanding = [country.ref_area] if country.role == "destination" else partners
+    """The total, then by code: health, what the demanding side is short of, what an origin has too many for."""
+    destination = country.role == "destination"
+    demanding = [country.ref_area] if destination else partners
     short = {
         activity for (area, activity), found in ratings.items() if area in demanding and found[0] in SHORT
     }
-    return ["_T", *sorted((short | {"Q"}) - {"_T"})]
+    surplus = {
+        activity
+        for (area, activity), found in ratings.items()
+        if not destination and area == country.ref_area and found[0] == "SURPLUS"
+    }
+    return ["_T", *sorted((short | surplus | {"Q"}) - {"_T"})]
 
 
 def _describe_pair(
-    country: Country, partner: str, stocks: pd.DataFrame, observations: pd.DataFrame, as_of_year: int
+    country: Country,
+    partner: str,
+    stocks: pd.DataFrame,
+    observations: pd.DataFrame,
+    as_of_year: int,
+    rules: RuleSet,
 ) -> _Pair:
     destination = country.role == "destination"
     origin, target = (partner, country.ref_area) if destination else (country.ref_area, partner)
     found = stocks[stocks["partner"] == partner]
     stock = None if found.empty else read_figure(found.iloc[0])
-    total = _total_stock(country, stocks, observations)
+    apart = int(rules.threshold("earnings_years_apart"))
+
+    def newest(indicator: str, area: str, **dimensions: str) -> Figure | None:
+        return find_newest(observations, as_of_year, indicator, area, **dimensions)
+
+    figures = {
+        "stock": stock,
+        "women": _find_women(observations, origin, target, stock),
+        "total": _total_stock(country, stocks, observations),
+        "remittances": newest("REMIT", origin, counterpart_area=target),
+        "unemployment": newest("UNE_RT", partner),
+        "income_ratio": compare_sides(observations, as_of_year, "GDP_PC_PPP", origin, target),
+        "wage_ratio": compare_sides(observations, as_of_year, "EARN_PPP", origin, target, apart),
+        "distance": newest("DIST", target, counterpart_area=origin),
+        "language": newest("COMMON_LANGUAGE_OFF", target, counterpart_area=origin),
+        "youth": newest("NEET_RT", origin, age="Y15T24"),
+        "emigration": measure_emigration(observations, as_of_year, origin),
+    }
     return _Pair(
-        origin,
-        target,
-        stock,
-        None if stock is None or total.value <= 0 else 100 * stock.value / total.value,
-        total,
-        find_newest(observations, as_of_year, "REMIT", origin, counterpart_area=target),
-        find_newest(observations, as_of_year, "UNE_RT", partner),
-        compare_gdp(observations, as_of_year, origin, target),
+        origin, target, figures, find_agreement(origin, target), find_recruitment_cost(origin, target),
+        bool(shared_blocs(origin, target)),
+    )  # fmt: skip
+
+
+def _find_women(observations: pd.DataFrame, origin: str, target: str, stock: Figure | None) -> Figure | None:
+    """Women among the migrants of a corridor, of the very period of the stock; ``None`` where not published."""
+    if stock is None:
+        return None
+    rows = select_figures(
+        observations, year_of(stock.time_period), "MIG_STOCK", target, counterpart_area=origin, sex="F"
     )
+    same = rows[(rows["time_period"] == stock.time_period) & (rows["obs_value"] <= stock.value)]
+    return None if same.empty else read_figure(same.sort_values("observation_id").iloc[0])
 
 
 def _total_stock(country: Country, stocks: pd.DataFrame, observations: pd.DataFrame) -> Figure:
@@ -149,70 +233,128 @@ def _total_stock(country: Country, stocks: pd.DataFrame, observations: pd.DataFr
     return Figure(float(stocks["obs_value"].sum()), period, weakest_basis(stocks["basis"]), ids)
 
 
-def compare_gdp(observations: pd.DataFrame, as_of_year: int, origin: str, destination: str) -> Figure | None:
-    """GDP per head (PPP), destination over origin, at the newest period both have from one source."""
-    sides = [select_figures(observations, as_of_year, "GDP_PC_PPP", area) for area in (destination, origin)]
-    both = sides[0].merge(sides[1], on=["time_period", "source_id", "as_of"], suffixes=("", "_origin"))
-    both = both[both["obs_value_origin"] > 0].sort_values(["time_period", "observation_id"])
+def compare_sides(
+    observations: pd.DataFrame, as_of_year: int, indicator: str, origin: str, destination: str, apart: int = 0
+) -> Figure | None:
+    """One figure of two countries from one source, destination over origin, of the newest years that both have.
+
+    ``apart``: years the two figures may lie apart. ``None`` where no two figures fit or the origin's is not positive.
+    """
+    sides = [select_figures(observations, as_of_year, indicator, area) for area in (destination, origin)]
+    both = sides[0].merge(sides[1], on=["source_id", "as_of"], suffixes=("", "_origin"))
+    first, second = (
+        both[name].astype(str).str[:4].astype(int) for name in ("time_period", "time_period_origin")
+    )
+    fits = ((first - second).abs() <= apart) & (both["obs_value_origin"] > 0)
+    both = both.assign(oldest=np.minimum(first, second), newest=np.maximum(first, second))[fits]
     if both.empty:
         return None
-    row = both.iloc[-1]
+    row = both.sort_values(["oldest", "newest", "observation_id"]).iloc[-1]
     ids = (str(row["observation_id"]), str(row["observation_id_origin"]))
     basis = weakest_basis([str(row["basis"]), str(row["basis_origin"])])
+    period = str(min(row["time_period"], row["time_period_origin"]))
+    return Figure(float(row["obs_value"]) / float(row["obs_value_origin"]), period, basis, ids)
+
+
+def measure_emigration(observations: pd.DataFrame, as_of_year: int, origin: str) -> Figure | None:
+    """Tertiary emigration rate of an origin in per cent; ``None`` where no source counts both sides in one year."""
+    sides = [
+        select_figures(observations, as_of_year, one, origin) for one in ("EMIG_TERTIARY", "POP_TERTIARY")
+    ]
+    both = sides[0].merge(sides[1], on="time_period", suffixes=("", "_residents"))
+    if both.empty:
+        return None
+    row = both.sort_values(["time_period", "observation_id"]).iloc[-1]
+    rate = compute_emigration_rate(float(row["obs_value"]), float(row["obs_value_residents"]))
+    ids = (str(row["observation_id"]), str(row["observation_id_residents"]))
     return Figure(
-        float(row["obs_value"]) / float(row["obs_value_origin"]), str(row["time_period"]), basis, ids
+        100 * rate, str(row["time_period"]), weakest_basis([row["basis"], row["basis_residents"]]), ids
     )
 
 
-def _build_row(country: Country, pair: _Pair, activity: str, ratings: Ratings) -> dict[str, object]:
-    """One row; stock, share and remittances stand at the total only, because no activity is published."""
-    origin_found = ratings.get((pair.origin, activity))
-    destination_found = ratings.get((pair.destination, activity))
-    origin_rating = origin_found[0] if origin_found else None
-    flags = list_flags(pair.origin, pair.destination, activity, origin_rating)
-    recommended, reason = judge_corridor(
-        activity, flags, origin_rating, destination_found[0] if destination_found else None
-    )
-    total = activity == "_T"
-    figures = [pair.unemployment, pair.ratio] + ([pair.stock, pair.total, pair.remittances] if total else [])
-    found = [one for one in (origin_found, destination_found) if one is not None and not total]
-    ids = (*join_ids(figures), *(one[1] for one in found))
-    bases = [figure.basis for figure in figures if figure is not None] + [one[2] for one in found]
-    stock = pair.stock if total else None
+def _build_row(
+    country: Country, pair: _Pair, activity: str, ratings: Ratings, largest: float, rules: RuleSet
+) -> dict[str, object]:
+    """One row; share and remittances stand at the total only, because no activity of them is published."""
+    found = {side: ratings.get((getattr(pair, side), activity)) for side in ("origin", "destination")}
+    rating = {side: one[0] if one else None for side, one in found.items()}
+    emigration = pair.value("emigration")
+    drain = grade_drain(None if emigration is None else emigration / 100, rules)
+    flags = list_flags(pair.origin, pair.destination, activity, rating["origin"], drain)
+    recommended, reason = judge_corridor(activity, flags, rating["origin"], rating["destination"])
+    used = [
+        figure
+        for name, figure in pair.figures.items()
+        if activity == "_T" or name not in ("total", "remittances")
+    ]
+    rated = [one for one in found.values() if one is not None]
+    affinity = measure_affinity(
+        rules, origin_rating=rating["origin"], destination_rating=rating["destination"], stock=pair.value("stock"),
+        largest_stock=largest, language=pair.value("language"), wage_ratio=pair.gap, distance=pair.value("distance"),
+        agreement=pair.agreement.concluded or pair.free_movement, cost=pair.cost[0] if pair.cost else None,
+    )  # fmt: skip
     return {
         "corridor_id": f"C:{country.ref_area}:{pair.origin}:{pair.destination}:{activity}",
         "origin": pair.origin,
         "destination": pair.destination,
         "economic_activity": activity,
         "ref_area": country.ref_area,
-        "stock": None if stock is None else stock.value,
-        "stock_period": None if stock is None else stock.time_period,
-        "share": pair.share if total else None,
-        "remittances": pair.remittances.value if total and pair.remittances else None,
-        "unemployment_rate": None if pair.unemployment is None else pair.unemployment.value,
-        "gdp_pc_ratio": None if pair.ratio is None else pair.ratio.value,
+        **_list_figures(pair, activity),
+        **affinity.columns,
+        "origin_rating": rating["origin"],
+        "destination_rating": rating["destination"],
+        "drain": drain,
         "flags": flags,
+        "unchecked": list_unchecked(activity, rating["origin"], drain),
         "recommended": recommended,
         "reason": reason,
-        "basis": weakest_basis(bases),
-        "step": _describe_step(country, pair, total),
-        "inputs": list(dict.fromkeys(ids)),
+        "basis": weakest_basis([figure.basis for figure in used if figure] + [one[2] for one in rated]),
+        "step": f"{_describe_step(country, pair, activity == '_T')}; {affinity.text}",
+        "inputs": list(dict.fromkeys((*join_ids(used), *(one[1] for one in rated)))),
+    }
+
+
+def _list_figures(pair: _Pair, activity: str) -> dict[str, object]:
+    """Columns of what is known of the pair itself."""
+    total, stock = activity == "_T", pair.figures["stock"]
+    return {
+        "stock": pair.value("stock"),
+        "stock_period": None if stock is None else stock.time_period,
+        "stock_women": pair.value("women"),
+        "share": pair.share if total else None,
+        "remittances": pair.value("remittances") if total else None,
+        "unemployment_rate": pair.value("unemployment"),
+        "gdp_pc_ratio": pair.value("income_ratio"),
+        "wage_ratio": pair.value("wage_ratio"),
+        "distance": pair.value("distance"),
+        "common_language": pair.value("language"),
+        "youth_neet": pair.value("youth"),
+        "emigration_rate": pair.value("emigration"),
+        "agreement": pair.agreement.text,
+        "quota": pair.agreement.quota,
+        "recruitment_cost": pair.cost[0] if pair.cost else None,
+        "cost_source": pair.cost[1] if pair.cost else None,
+        "shortage_list": find_shortage_list(pair.origin, pair.destination),
     }
 
 
 def _describe_step(country: Country, pair: _Pair, total: bool) -> str:
     """What stands in the row and of when."""
     other = "origin" if country.role == "destination" else "destination"
+    figures = pair.figures
     parts = [
-        describe(f"unemployment rate of the {other}", pair.unemployment, 1, "%"),
-        describe("GDP per head (PPP) of the destination over the origin's", pair.ratio, 2),
+        describe("stock of all activities", figures["stock"]),
+        describe(f"unemployment rate of the {other}", figures["unemployment"], 1, "%"),
+        describe("GDP per head (PPP) of the destination over the origin's", figures["income_ratio"], 2),
+        describe("mean earnings (PPP) of the destination over the origin's", figures["wage_ratio"], 2),
+        describe("distance between the largest cities", figures["distance"], 0, "km"),
     ]
     if total:
+        whole = figures["total"]
         share = (
             "unknown"
-            if pair.share is None
-            else f"{pair.share:.1f} % of {pair.total.value:,.0f} in the stocks at hand"
+            if pair.share is None or whole is None
+            else f"{pair.share:.1f} % of {whole.value:,.0f} in the stocks at hand"
         )
-        remitted = describe("remittances", pair.remittances, 0, "USD")
-        parts = [describe("stock", pair.stock), f"share {share}", remitted, *parts]
+        parts += [f"share {share}", describe("remittances", figures["remittances"], 0, "USD")]
     return "; ".join(parts)

@@ -6,7 +6,8 @@ entry was checked. Health work is section Q of ISIC Rev. 4 (ISCO-08 22 and 32 by
 
 from __future__ import annotations
 
-from lma.contracts import codelist
+from lma.contracts import RuleSet, codelist
+from lma.errors import UsageError
 
 HEALTH_SECTION, EDUCATION_SECTION = "Q", "P"
 SHORT = frozenset({"SHORTAGE", "SEVERE"})
@@ -30,21 +31,60 @@ def is_who_listed(area: str) -> bool:
     return area in set(codelist("who_safeguards_2023")["area"])
 
 
-def shared_blocs(origin: str, destination: str) -> list[str]:
-    """Blocs within which nationals of both may work without a permit, sorted."""
+def shared_blocs(origin: str, destination: str, work: str = "free") -> list[str]:
+    """Blocs of both countries, sorted. ``work``: ``free`` (no permit needed) or ``planned`` (protocol not in force)."""
     blocs = codelist("mobility_blocs")
-    members = {bloc: set(rows["area"]) for bloc, rows in blocs.groupby("bloc")}
+    members = {bloc: set(rows["area"]) for bloc, rows in blocs[blocs["work"] == work].groupby("bloc")}
     return sorted(str(bloc) for bloc, areas in members.items() if {origin, destination} <= areas)
 
 
-def list_flags(origin: str, destination: str, economic_activity: str, origin_rating: str | None) -> list[str]:
-    """Flags of a corridor: WHO_SSL where health work is included, ORIGIN_SHORTAGE, FREE_MOVEMENT_<bloc>."""
+def compute_emigration_rate(emigrants: float, residents: float) -> float:
+    """Tertiary emigration rate as a fraction: emigrants over emigrants and residents, all with tertiary education.
+
+    Raises ``UsageError`` where a count is below zero or both are zero.
+    """
+    if min(emigrants, residents) < 0 or emigrants + residents <= 0:
+        raise UsageError(
+            f"{emigrants:g} emigrants and {residents:g} residents give no emigration rate: check the counts."
+        )
+    return emigrants / (emigrants + residents)
+
+
+def grade_drain(rate: float | None, rules: RuleSet) -> str:
+    """NOT_ASSESSED, NONE, AMBER or RED for a tertiary emigration rate (fraction); the cuts belong to the milder grade."""
+    if rate is None:
+        return "NOT_ASSESSED"
+    if 100 * rate > rules.threshold("drain_red"):
+        return "RED"
+    return "AMBER" if 100 * rate > rules.threshold("drain_amber") else "NONE"
+
+
+def list_flags(
+    origin: str,
+    destination: str,
+    economic_activity: str,
+    origin_rating: str | None,
+    drain: str = "NOT_ASSESSED",
+) -> list[str]:
+    """Flags of a corridor: WHO_SSL where health work is included, ORIGIN_SHORTAGE, SKILLED_DRAIN_<grade>, FREE_MOVEMENT_<bloc>."""
     flags = []
     if is_who_listed(origin) and HEALTH_SECTION in list_sections(economic_activity):
         flags.append("WHO_SSL")
     if origin_rating in SHORT:
         flags.append("ORIGIN_SHORTAGE")
+    if drain in ("AMBER", "RED"):
+        flags.append(f"SKILLED_DRAIN_{drain}")
     return flags + [f"FREE_MOVEMENT_{bloc}" for bloc in shared_blocs(origin, destination)]
+
+
+def list_unchecked(economic_activity: str, origin_rating: str | None, drain: str) -> list[str]:
+    """Flags that could not be checked for lack of figures: without them nobody can say that none is raised."""
+    unknown = {
+        "ORIGIN_SHORTAGE": origin_rating in (None, "N"),
+        "SKILLED_DRAIN": drain == "NOT_ASSESSED",
+        "EDUCATION_RISK": EDUCATION_SECTION in list_sections(economic_activity),
+    }
+    return [flag for flag, missing in unknown.items() if missing]
 
 
 def judge_corridor(
