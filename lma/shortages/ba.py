@@ -27,21 +27,23 @@ def give_points(values: Array, cuts: Array, shortage_when: str) -> Array:
 
 
 def choose_cuts(values: Array, indicator: RuleIndicator) -> Array:
-    """Three configured cut points, or the quartiles; of these only those that lie beyond the least short unit.
+    """Three cut points, ascending: those configured, or the quartiles of the units."""
+    if indicator.cuts and len(indicator.cuts) != 3:
+        raise DefinitionError(
+            f"indicator {indicator.id} has {len(indicator.cuts)} cuts: write three (points 1, 2, 3), or none for quartiles."
+        )
+    cuts: Array = np.array(indicator.cuts) if indicator.cuts else np.quantile(values, [0.25, 0.5, 0.75])
+    return cuts
 
-    A quartile that the least short units reach themselves, because many units are equal, tells nothing apart:
-    it would give points for being the least short.
+
+def give_relative_points(values: Array, cuts: Array, shortage_when: str) -> Array:
+    """Points by quartiles of the values themselves; none for the least short units.
+
+    Where many units are equal at that end, they reach a quartile themselves, which is no sign of a shortage.
     """
-    if indicator.cuts:
-        if len(indicator.cuts) != 3:
-            raise DefinitionError(
-                f"indicator {indicator.id} has {len(indicator.cuts)} cuts: write three (points 1, 2, 3), or none for quartiles."
-            )
-        return np.array(indicator.cuts)
-    cuts = np.quantile(values, [0.25, 0.5, 0.75])
-    is_beyond = cuts > values.min() if indicator.shortage_when == "high" else cuts < values.max()
-    chosen: Array = cuts[is_beyond]
-    return chosen
+    least = values.min() if shortage_when == "high" else values.max()
+    points: Array = np.where(values == least, 0.0, give_points(values, cuts, shortage_when))
+    return points
 
 
 def mark_by_cuts(rows: pd.DataFrame, indicator: RuleIndicator, rules: RuleSet) -> pd.DataFrame:
@@ -53,16 +55,17 @@ def mark_by_cuts(rows: pd.DataFrame, indicator: RuleIndicator, rules: RuleSet) -
             units,
             f"TOO_FEW_UNITS: {len(units)} of at least {rules.threshold('minimum_units'):g} for quartiles",
         )
-    if not indicator.cuts and np.ptp(np.quantile(values, [0.25, 0.75])) == 0:
-        return refuse_marks(units, "NO_SPREAD: the quartiles are equal")
     cuts = choose_cuts(values, indicator)
+    if not indicator.cuts and cuts[0] == cuts[-1]:
+        return refuse_marks(units, "NO_SPREAD: the quartiles are equal")
     top = cuts[-1] if indicator.shortage_when == "high" else cuts[0]
     origin = "configured cut points" if indicator.cuts else f"quartiles over {len(units)} units"
     counted = "" if indicator.weight > 0 else "; weight 0: shown beside the score, not in it"
     reached = ", ".join(f"{cut:.6g}" for cut in cuts)
     step = f"points = cuts reached of {reached} ({origin}), shortage when {indicator.shortage_when}{counted}"
+    give = give_points if indicator.cuts else give_relative_points
     return units.assign(
-        threshold=top, points=give_points(values, cuts, indicator.shortage_when), reason=None, step=step
+        threshold=top, points=give(values, cuts, indicator.shortage_when), reason=None, step=step
     )
 
 
