@@ -282,11 +282,40 @@ def cut_etd(full: dict[str, Path], out: Path) -> None:
     cut_xlsx(full["etd-release2021.xlsx"], out, sheets)
 
 
+def cut_cepii(full: dict[str, Path], out: Path) -> None:
+    """Distances and languages of every origin with Mauritius, and of Armenia with every destination.
+
+    The publisher's old .xls is written as a new workbook under its name, because nothing here writes the old form;
+    the parser tells the two apart by their first bytes.
+    """
+    from openpyxl import Workbook
+    from python_calamine import CalamineWorkbook
+
+    name = "dist_cepii.zip"
+    with zipfile.ZipFile(full[name]) as archive:
+        member = archive.namelist()[0]
+        published = CalamineWorkbook.from_filelike(io.BytesIO(archive.read(member)))
+    head, *body = published.get_sheet_by_index(0).to_python()
+    workbook = Workbook()
+    sheet = workbook.active
+    sheet.title = published.sheet_names[0]
+    for row in [head, *(row for row in body if row[1] == "MUS" or row[0] == "ARM")]:
+        sheet.append(row)
+    stream, copy = io.BytesIO(), io.BytesIO()
+    workbook.save(stream)
+    with zipfile.ZipFile(copy, "w") as archive:
+        content = with_fixed_times(stream.getvalue(), "2004-10-15T11:49:12Z")
+        archive.writestr(
+            zipfile.ZipInfo(member, (2004, 10, 15, 11, 49, 12)), content, zipfile.ZIP_DEFLATED, 9
+        )
+    (out / name).write_bytes(copy.getvalue())
+
+
 def main(folder: Path, out: Path) -> None:
     """All samples; ``mus_eoe_employment.csv`` and README.md are written by hand and stay as they are."""
     full = {path.name: path for path in sorted(folder.rglob("*")) if path.is_file()}
     out.mkdir(parents=True, exist_ok=True)
-    for cut in (cut_ilo, cut_united_nations, cut_world_bank, cut_armenia, cut_etd):
+    for cut in (cut_ilo, cut_united_nations, cut_world_bank, cut_armenia, cut_etd, cut_cepii):
         cut(full, out)
     sizes = [path.stat().st_size for path in out.iterdir() if path.is_file()]
     print(f"{len(sizes)} files, {sum(sizes) / 1e6:.2f} MB in {out}")
