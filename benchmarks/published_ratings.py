@@ -232,6 +232,14 @@ def report_cops(folder: Path, cache: Path) -> None:
     )
     print("The four cuts over random halves:\n")
     print_table(spread_of_cuts(o))
+    cuts, size, side = fit_cuts(o), np.abs(gap), np.sign(gap) * np.sign(recent)
+    reach = {
+        "emerging": (recent == 0) & (size >= cuts.emerging),
+        "strong": (recent == 0) & (size >= cuts.strong),
+        "easing": (side < 0) & (size >= cuts.easing),
+        "deepening": (side > 0) & (np.abs(recent) == 1) & (size >= cuts.deepening),
+    }
+    print(f"Occupations at or beyond a cut: {', '.join(f'{n} {r.sum()}' for n, r in reach.items())}.\n")
     changed = recent != future
     along = np.sign(gap) == np.sign(future - recent)
     print(

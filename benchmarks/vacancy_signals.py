@@ -251,6 +251,32 @@ def tabulate_reliability(made: pd.DataFrame, bins: int = 5) -> list[dict[str, ob
     ]
 
 
+def describe_rebound(ratings: pd.DataFrame, folder: Path, cache: Path) -> str:
+    """Growth to March 2021 and from July 2021 to July 2022 (years of months) of unit groups, short in 2022 or not."""
+    rows = read_source("aus_internet_vacancy_index", folder, cache)
+    rows = rows[(rows["ref_area"] == "AUS") & (rows["occupation"] != "_T")]
+    wide = rows.pivot(index="ds", columns="occupation", values="y").sort_index()
+    growth = {
+        last: pd.Series(
+            {
+                g: np.log(mean_of(m.to_numpy(), 0) / mean_of(m.to_numpy(), 1))
+                for g, m in wide.loc[:last].items()
+            }
+        )
+        for last in (LAST_MONTH["2021"], LAST_MONTH["2022"])
+    }
+    fall, rise = growth.values()
+    rated = ratings[ratings["year"] == "2022"].merge(
+        pd.DataFrame({"fall": fall, "rise": rise}), left_on="group", right_index=True
+    )
+    medians = 100 * rated.groupby("short")[["fall", "rise"]].median().map(np.expm1)
+    return (
+        f"Rank correlation over unit groups of the growth to March 2021 with that to July 2022: {fall.corr(rise, 'spearman'):.2f}. "
+        f"Median growth, occupations not short in 2022: {medians.loc[0, 'fall']:.0f} and {medians.loc[0, 'rise']:.0f} per cent; "
+        f"short: {medians.loc[1, 'fall']:.0f} and {medians.loc[1, 'rise']:.0f}."
+    )
+
+
 def report_vacancies(folder: Path, cache: Path) -> None:
     """Tables of Australia."""
     ratings = read_ratings(folder, cache)
@@ -276,6 +302,7 @@ def report_vacancies(folder: Path, cache: Path) -> None:
         f"({counts[0.0]}), stays: among those short ({counts[1.0]}):\n"
     )
     print_table(compare_signals(panel))
+    print(describe_rebound(ratings, folder, cache) + "\n")
     print("The eight states and territories, AUC by state and year:\n")
     print_table(compare_states(every[every["ref_area"] != "AUS"]))
     print("Logistic models:\n")
