@@ -16,7 +16,7 @@ from lma.migration.evidence import (
     select_figures,
     year_of,
 )
-from lma.migration.lines import SEXES, BySex, Line, add_up, combine, subtract, take_share
+from lma.migration.lines import SEXES, BySex, Line, add_up, combine, in_order, subtract, take_share
 from lma.migration.population import count_population
 from lma.migration.safeguards import area_names
 
@@ -60,7 +60,7 @@ def list_stock(
     return [
         *lines,
         _list_rest(prefix, topic, rest, total, len(listed), word),
-        _stock_change(observations, ref_area, topic, prefix, total["_T"]),
+        _stock_change(observations, ref_area, topic, prefix, total),
     ]
 
 
@@ -148,29 +148,33 @@ def _list_rest(
     return line
 
 
-def _stock_change(
-    observations: pd.DataFrame, ref_area: str, topic: str, prefix: str, total: Figure | None
-) -> Line:
+def _stock_change(observations: pd.DataFrame, ref_area: str, topic: str, prefix: str, total: BySex) -> Line:
     """Change of the total a year since the date before, within one source: arrivals less departures and deaths."""
+    changes = {sex: _change_a_year(observations, ref_area, topic, sex, total[sex]) for sex in SEXES}
     line = Line(
         f"{prefix}_CHANGE", topic, f"{topic}: change a year since the date before", "PS",
-        "(stock - stock of the date before) / years between; moves in less moves back and deaths",
-        sex_reason="shown for both sexes together",
+        "(stock - stock of the date before) / years between; moves in less moves back and deaths", *in_order(changes),
     )  # fmt: skip
+    if line.figure is not None:
+        return line
+    return replace(line, code="NO_EARLIER_DATE", reason="no total of an earlier date from the same source")
+
+
+def _change_a_year(
+    observations: pd.DataFrame, ref_area: str, topic: str, sex: str, total: Figure | None
+) -> Figure | None:
+    if total is None:
+        return None
     home, origin = _side(topic, ref_area)
-    rows = select_figures(observations, 9999, "MIG_STOCK", home, counterpart_area=origin)
-    own = rows[rows["observation_id"].isin(total.ids if total else ())]
-    if own.empty or total is None:
-        return replace(
-            line, code="NO_EARLIER_DATE", reason="the total is not published, so no change is taken"
-        )
-    same = rows[(rows["source_id"] == own["source_id"].iloc[0]) & (rows["time_period"] < total.time_period)]
+    year = year_of(total.time_period)
+    rows = select_figures(observations, year, "MIG_STOCK", home, counterpart_area=origin, sex=sex)
+    own = rows[rows["observation_id"].isin(total.ids)]
+    same = rows[rows["source_id"].isin(own["source_id"]) & (rows["time_period"] < total.time_period)]
     if same.empty:
-        return replace(line, code="NO_EARLIER_DATE", reason="the source has no earlier date")
+        return None
     before = read_figure(order_newest_first(same).iloc[0])
-    years = year_of(total.time_period) - year_of(before.time_period)
-    period = f"{before.time_period}-{total.time_period}"
-    return replace(line, figure=combine((total.value - before.value) / years, [total, before], period))
+    value = (total.value - before.value) / (year - year_of(before.time_period))
+    return combine(value, [total, before], f"{before.time_period}-{total.time_period}")
 
 
 def _count_all(observations: pd.DataFrame, ref_area: str, as_of_year: int) -> Figure | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -11,9 +13,11 @@ from lma.contracts import Country, RuleSet
 from lma.migration.diaspora import ABROAD, find_stock_total
 from lma.migration.evidence import Figure, describe, find_newest
 from lma.migration.lines import SEXES, BySex, Line, add_up, combine, in_order, take_rate, take_share
+from lma.migration.safeguards import area_names
 
 RETURNS, TRAINING = "Return and reintegration", "Pre-departure training"
 FLAGGED = "LABOUR_MIGRATION_OPTION"
+_NO_SEX = "decisions and corridors are not by sex"
 
 
 def list_returns(
@@ -122,79 +126,136 @@ def count_seats(persons: float, completion: float) -> int:
     return math.ceil(round(100 * persons / completion, 9))
 
 
+@dataclass(frozen=True)
+class Flow:
+    """One flagged flow of persons with the ends of its range, ``None`` where the flag gives no number."""
+
+    flow_id: str
+    label: str
+    ends: dict[str, float | None]
+    basis: str
+    node_id: str
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What was judged, the flows among it that are flagged, and how it is named on the lines."""
+
+    flows: list[Flow]
+    judged: list[Figure]
+    label: str
+    of_what: str
+    none_text: str
+    empty_code: str
+
+
 def list_training(
     country: Country, decisions: pd.DataFrame, corridors: pd.DataFrame, rules: RuleSet
 ) -> list[Line]:
-    """Seats that the flagged flows imply: those into a destination country, those out of an origin country."""
+    """Seats that the flagged flows imply: those into a destination country, those out of an origin country.
+
+    Destination: the need of every flagged decision. Origin: the match size of every corridor that may be recruited along.
+    """
+    known = (
+        _read_corridors(country.ref_area, corridors)
+        if country.role == "origin"
+        else _read_decisions(country.ref_area, decisions)
+    )
     completion = rules.threshold("training_completion")
-    if country.role == "origin":
-        return [_train_outflow(country.ref_area, corridors)]
-    mask = (decisions["ref_area"] == country.ref_area) & (decisions["step_id"] == "RESULT")
-    results = decisions[mask].sort_values("decision_id")
+    if not known.judged:
+        reason = f"no {known.of_what} is judged for this country"
+        return [
+            Line("SEATS", TRAINING, known.label, "PS", "not computed", code=known.empty_code, reason=reason)
+        ]
+    lines = [line for flow in known.flows for line in _train_flow(flow, known, completion)]
+    return [*lines, *_add_seats(lines, known, completion)]
+
+
+def _read_decisions(ref_area: str, decisions: pd.DataFrame) -> _Judged:
+    mask = (decisions["ref_area"] == ref_area) & (decisions["step_id"] == "RESULT")
+    results = decisions[mask].sort_values("decision_id").to_dict("records")
+    flows = [
+        Flow(
+            name_unit(row),
+            name_unit(row),
+            _read_ends(row, "value"),
+            str(row["basis"]),
+            str(row["decision_id"]),
+        )
+        for row in results
+        if row["reason_code"] == FLAGGED
+    ]
+    judged = [Figure(0.0, "", str(row["basis"]), (str(row["decision_id"]),)) for row in results]
+    none = f"none of {len(results)} decisions flags labour migration (T10)"
     label = "Training seats in the countries of origin"
-    if results.empty:
-        reason = "no decision was taken for this country (T10)"
-        return [Line("SEATS", TRAINING, label, "PS", "not computed", code="NO_DECISIONS", reason=reason)]
-    flagged = results[(results["reason_code"] == FLAGGED)]
-    lines = [one for _, row in flagged.iterrows() for one in _train_activity(row, completion)]
-    return [*lines, *_add_seats(lines, results, len(flagged), completion)]
+    return _Judged(flows, judged, label, "need (T10)", none, "NO_DECISIONS")
 
 
-def _train_activity(row: pd.Series, completion: float) -> list[Line]:
-    """Low and high number of seats of one flagged activity."""
-    unit = str(row["economic_activity"]) + ("" if row["occupation"] == "_T" else f"_{row['occupation']}")
+def _read_corridors(ref_area: str, corridors: pd.DataFrame) -> _Judged:
+    mask = (corridors["origin"] == ref_area) & (corridors["economic_activity"] != "_T")
+    rows = corridors[mask].sort_values("corridor_id").to_dict("records")
+    flows = [
+        Flow(
+            f"{row['destination']}_{name_unit(row)}",
+            f"{name_unit(row)} in {area_names().get(str(row['destination']), row['destination'])}",
+            _read_ends(row, "match"),
+            str(row["basis"]),
+            str(row["corridor_id"]),
+        )
+        for row in rows
+        if row["recommended"] == "CANDIDATE"
+    ]
+    judged = [Figure(0.0, "", str(row["basis"]), (str(row["corridor_id"]),)) for row in rows]
+    none = f"none of {len(rows)} corridors by activity may be recruited along (T8)"
+    label = "Training seats at home before departure"
+    what = "match size (T8; several destinations may draw on one pool)"
+    return _Judged(flows, judged, label, what, none, "NO_CORRIDORS")
+
+
+def name_unit(row: Mapping[Hashable, object]) -> str:
+    """Activity of a row, with its occupation where it has one."""
+    occupation = row.get("occupation") or "_T"
+    return str(row["economic_activity"]) + ("" if occupation == "_T" else f"_{occupation}")
+
+
+def _read_ends(row: Mapping[Hashable, Any], column: str) -> dict[str, float | None]:
+    ends = {end: row.get(f"{column}_{end}") for end in ("low", "high")}
+    return {end: None if value is None or pd.isna(value) else float(value) for end, value in ends.items()}
+
+
+def _train_flow(flow: Flow, known: _Judged, completion: float) -> list[Line]:
+    """Low and high number of seats of one flagged flow."""
     lines = []
-    for end in ("low", "high"):
-        persons = row[f"value_{end}"]
+    for end, persons in flow.ends.items():
         line = Line(
-            f"SEATS_{unit}_{end.upper()}", TRAINING, f"Seats for {unit}, {end} end of the need", "PS",
-            f"persons of the need (T10) / {completion:g} % who complete, rounded up",
-            sex_reason="decisions are not by sex",
+            f"SEATS_{flow.flow_id}_{end.upper()}", TRAINING, f"{known.label}: {flow.label}, {end} end", "PS",
+            f"persons of the {known.of_what} / {completion:g} % who complete, rounded up", sex_reason=_NO_SEX,
         )  # fmt: skip
-        if pd.isna(persons):
-            lines.append(replace(line, code="NEED_UNKNOWN", reason="the flag gives no number of persons"))
+        if persons is None:
+            reason = "the flagged flow has no number of persons"
+            lines.append(replace(line, code="NEED_UNKNOWN", reason=reason))
             continue
-        known = Figure(float(persons), "", str(row["basis"]), (str(row["decision_id"]),))
-        lines.append(replace(line, figure=combine(float(count_seats(known.value, completion)), [known])))
+        seats = Figure(float(count_seats(persons, completion)), "", flow.basis, (flow.node_id,))
+        lines.append(replace(line, figure=seats))
     return lines
 
 
-def _add_seats(lines: list[Line], results: pd.DataFrame, n_flagged: int, completion: float) -> list[Line]:
-    """Sum over the flagged activities, low and high; zero where none is flagged."""
-    every = [Figure(0.0, "", str(row["basis"]), (str(row["decision_id"]),)) for _, row in results.iterrows()]
-    code = "" if n_flagged else "NO_FLAGGED_FLOW"
-    reason = "" if n_flagged else f"none of {len(results)} decisions flags labour migration (T10)"
+def _add_seats(lines: list[Line], known: _Judged, completion: float) -> list[Line]:
+    """Sum over the flagged flows, low and high; zero where none is flagged."""
+    n_flagged = len(known.flows)
+    code, reason = ("", "") if n_flagged else ("NO_FLAGGED_FLOW", known.none_text)
     sums = []
     for end in ("LOW", "HIGH"):
         parts = [line.figure for line in lines if line.line_id.endswith(end)]
-        total = add_up(parts) if parts else combine(0.0, every)
+        total = add_up(parts) if parts else combine(0.0, known.judged)
         line = Line(
-            f"SEATS_{end}", TRAINING, f"Training seats in the countries of origin, {end.lower()} end", "PS",
-            f"sum over {n_flagged} flagged flows; {completion:g} % complete", total, sex_reason="decisions are not by sex",
+            f"SEATS_{end}", TRAINING, f"{known.label}, {end.lower()} end", "PS",
+            f"sum over {n_flagged} flagged flows; {completion:g} % complete", total, sex_reason=_NO_SEX,
             code=code, reason=reason,
         )  # fmt: skip
         if total is None:
-            line = replace(line, code="NEED_UNKNOWN", reason="one of the flags gives no number of persons")
+            line = replace(
+                line, code="NEED_UNKNOWN", reason="one of the flagged flows has no number of persons"
+            )
         sums.append(line)
     return sums
-
-
-def _train_outflow(ref_area: str, corridors: pd.DataFrame) -> Line:
-    """Seats at home for those who leave: zero where no corridor is a candidate, unknown where the need abroad is."""
-    label = "Training seats at home before departure"
-    judged = corridors[(corridors["origin"] == ref_area) & (corridors["economic_activity"] != "_T")]
-    line = Line(
-        "SEATS", TRAINING, label, "PS", "flows that may be recruited from here (T8)", sex_reason="corridors are not by sex"
-    )  # fmt: skip
-    if judged.empty:
-        return replace(line, code="NO_CORRIDORS", reason="no corridor of this country was judged (T8)")
-    candidates = judged[judged["recommended"] == "CANDIDATE"].sort_values("corridor_id")
-    if len(candidates):
-        names = ", ".join(
-            f"{row['destination']} {row['economic_activity']}" for _, row in candidates.iterrows()
-        )
-        reason = f"{len(candidates)} flows may be recruited ({names}), but the destinations' need is not among the figures"
-        return replace(line, code="NEED_OF_DESTINATION_UNKNOWN", reason=reason)
-    rows = [Figure(0.0, "", str(row["basis"]), (str(row["corridor_id"]),)) for _, row in judged.iterrows()]
-    reason = f"none of {len(judged)} corridors by activity may be recruited along (T8)"
-    return replace(line, figure=combine(0.0, rows), code="NO_FLAGGED_FLOW", reason=reason)
