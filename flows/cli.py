@@ -525,7 +525,7 @@ def scenario(
             f"a YAML file, --all, or one of {', '.join(contracts.scenarios())}."
         )
     request = _request([ref_area], warehouse, "lma scenario", offline=True)
-    return print_scenarios(request, asked, out_folder, out)
+    return print_scenarios(request, asked, out_folder, out, _narrate)
 
 
 @app.command()

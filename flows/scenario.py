@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.console import Console
 
 from flows.evaluate import print_frame
-from flows.request import RunRequest
+from flows.request import RunRequest, Step, call_directly
 from lma import contracts, user_tables
 from lma import warehouse as warehouses
 from lma.contracts import Country, Scenario, ScenarioResults
@@ -27,14 +27,20 @@ NOTHING = {
 """Key of a scenario -> what it is when nothing is asked."""
 
 
-def print_scenarios(request: RunRequest, names: Sequence[str], folder: Path | None, console: Console) -> None:
+def print_scenarios(
+    request: RunRequest,
+    names: Sequence[str],
+    folder: Path | None,
+    console: Console,
+    step: Step[..., Any] = call_directly,
+) -> None:
     """Answer scenarios (ready names or files) for one country; with a folder, write its table and its page."""
     asked = read_asked(names)
-    results = answer_scenarios(request, request.countries()[0], asked)
+    results = step(answer_scenarios)(request, request.countries()[0], asked)
     for scenario in asked:
         _print_answer(results, scenario, console)
     if folder is not None:
-        for path in write_results(results, folder):
+        for path in step(write_results)(results, folder):
             console.print(f"written to {path}", markup=False)
 
 

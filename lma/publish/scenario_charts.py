@@ -189,6 +189,8 @@ def show_range(row: Any) -> str:
     """Median with its range, such as '1,200 (-300 to 2,900)'; the reason where there is no figure."""
     if pd.isna(row.q50):
         return str(row.reason or "")
+    if row.q10 == row.q90:
+        return f"{_show(row.q50)} in every draw" if row.q50 else "none"
     return f"{_show(row.q50)} ({_show(row.q10)} to {_show(row.q90)})"
 
 
