@@ -107,6 +107,11 @@ def test_more_openings_never_less_shortage_and_no_other_unit_moves(
     assert grades(openings, factor) == pytest.approx(before, nan_ok=True)
 
 
+def test_a_strong_cut_below_the_moderate_one_waits_for_it() -> None:
+    gaps = np.array([4.0, 6, 9, 10, -10])
+    assert grade_gap(gaps, moderate=10, strong=5).tolist() == [0, 0, 0, 2, -2]
+
+
 def test_gap_is_missing_where_there_is_nothing_to_compare() -> None:
     openings = np.array([0.0, 5, 5, np.nan, 5, -4])
     seekers = np.array([0.0, 5, 5, 5, 0, -2])
@@ -124,6 +129,7 @@ def test_gap_is_missing_where_there_is_nothing_to_compare() -> None:
         ((300, 100, 0, 1), "NO_EMPLOYMENT: employment of the base year is 0"),
         (("", "", 1000, 1), "INSUFFICIENT_INDICATORS: missing OPENINGS_SUM, SEEKERS_SUM"),
         ((300, 100, 1000, ""), "PROJECTED_ONLY: no recent condition"),
+        ((300, 100, 1000, 7), "PROJECTED_ONLY: 7 is no grade from -2 to 2"),
     ],
 )
 def test_cops_says_why(row: tuple[object, ...], reason: str) -> None:

@@ -53,7 +53,7 @@ SEEKER_PARTS = ("SEEKERS_SCHOOL_SUM", "SEEKERS_IMMIGRANT_SUM", "SEEKERS_OTHER_SU
 
 @dataclass(frozen=True)
 class Cuts:
-    """Gaps in per cent of base employment that move a recent condition by a grade.
+    """Gaps in per cent of base employment from which a recent condition moves by a grade.
 
     ``emerging`` and ``strong``: out of balance, by one and by two grades; ``easing``: against a recent shortage or
     surplus; ``deepening``: on top of one.
@@ -85,8 +85,11 @@ def gap_percent(openings: Array, seekers: Array, employment: Array) -> Array:
 
 
 def grade_gap(gap: Array, moderate: float, strong: float) -> Array:
-    """Grades -2 to 2 of gaps by size alone; a tie reaches the cut, NaN stays NaN."""
-    size = (np.abs(gap) >= moderate).astype(float) + (np.abs(gap) >= strong)
+    """Grades -2 to 2 of gaps by size alone; a tie reaches the cut, NaN stays NaN.
+
+    A strong grade asks for both cuts, so a strong cut below the moderate one changes nothing.
+    """
+    size = (np.abs(gap) >= moderate).astype(float) + (np.abs(gap) >= max(moderate, strong))
     grades: Array = np.where(np.isnan(gap), np.nan, np.sign(gap) * size)
     return grades
 
@@ -138,12 +141,14 @@ def _verdicts(values: pd.Series, gap: float, grade: float, recent: float, cuts: 
         f"({values['OPENINGS_SUM']:g} openings - {seekers:g} seekers) / {values['EMP_BASE']:g} employed, per cent; "
         f"one grade from {cuts.emerging:g} to either side, two from {cuts.strong:g}"
     )
-    known = not np.isnan(recent)
+    known, stated = not np.isnan(recent), values["SHORTAGE_NOW_COPS"]
+    start = f"recent grade {recent:g}" if known else "no recent condition, taken as balance"
     moved = (
-        (f"recent grade {recent:g}" if known else "no recent condition, taken as balance")
-        + f", gap {gap:.2f} per cent: grade {grade:g}; eases from {cuts.easing:g} against it, deepens from {cuts.deepening:g}"
+        f"{start}, gap {gap:.2f} per cent: grade {grade:g}; "
+        f"eases from {cuts.easing:g} against it, deepens from {cuts.deepening:g}"
     )
-    only = None if known else "PROJECTED_ONLY: no recent condition"
+    absent = "no recent condition" if np.isnan(stated) else f"{stated:g} is no grade from -2 to 2"
+    only = None if known else f"PROJECTED_ONLY: {absent}"
     return [
         Verdict("GAP_PC", gap, "PC", cuts.emerging, alone, GRADE_RATING[int(alone)], None, step),
         Verdict("_SCORE", gap, "PC", cuts.emerging, grade, GRADE_RATING[int(grade)], only, moved),
