@@ -16,6 +16,9 @@ from lma.contracts import Country
 from lma.errors import InputError
 
 N_ORIGINS = 3
+BALANCE_ORIGINS = (2008, 2012, 2015)
+"""Years from which balances are made again: before the crisis of 2009, after it, and the last with three years before 2019."""
+BALANCE_INPUTS = ["LF", "POP", "UNE_RT", "NEET_RT"]
 """Origins of the hindcasts of every run: three for each horizon (methods, section 3.8)."""
 LONGEST_SCORED = 5
 EMPLOYMENT = {"indicator": ["EMP"]}
@@ -43,6 +46,21 @@ def hindcast_from_vintages(run: Run, countries: list[Country]) -> pd.DataFrame:
         asked = [code for code, days in dates.items() if day in days]
         made.append(hindcast_vintage(known, asked, horizon, day))
     return stack(made)
+
+
+def hindcast_gaps(run: Run, countries: list[Country]) -> int:
+    """Balances of all countries made again from earlier years and set beside what came; rows written."""
+    from lma.balance.hindsight import hindcast_balances
+
+    codes = [country.ref_area for country in countries]
+    employment = run.warehouse.read("marts.observations", any_of=EMPLOYMENT)
+    others = run.warehouse.read("marts.observations", codes, any_of={"indicator": BALANCE_INPUTS})
+    rules = (contracts.rule_set("balance"), contracts.rule_set("rating"))
+    observations = pd.concat([employment, others], ignore_index=True)
+    made = hindcast_balances(observations, countries, BALANCE_ORIGINS, rules, run.request.seed)
+    return sum(
+        run.warehouse.replace("marts.past_balances", made[made["ref_area"] == code], code) for code in codes
+    )
 
 
 def judge_forecasts(run: Run, country: Country, *hindcasts: pd.DataFrame) -> int:

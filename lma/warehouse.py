@@ -454,6 +454,11 @@ _NODE_TABLES = (
         value="mae", basis="null",
     ),
     _NodeTable(
+        "G:", "past_balance", "marts.past_balances", "past_balance_id",
+        ("ref_area", "economic_activity", "'from'", "origin_date", "time_period"),
+        value="gap_pc_q50", unit="'PC'", basis="'projection'",
+    ),
+    _NodeTable(
         "B:", "balance", "marts.balances", "balance_id",
         ("scenario", "ref_area", "economic_activity", "occupation", "time_period", "measure",
          "output_type", "output_type_id"),
