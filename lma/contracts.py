@@ -745,6 +745,11 @@ class Zone(_Strict):
 
     economic_activity: str
     label: str
+    within: str | None = Field(
+        None,
+        description="economic_activity that the zone lies within: its ending contracts and its recruitment are "
+        "counted there. Without it they stay out of the balance.",
+    )
     claim_share: float | None = Field(
         None, description="An often quoted foreign share, per cent, to be checked against the counts."
     )
@@ -798,7 +803,7 @@ class Evidence(_Strict):
 
 EVIDENCE_CODES = {
     "ORIGIN_RATING": ("SEVERE", "SHORTAGE", "WATCH", "BALANCE", "SURPLUS"),
-    "DRIVER": ("LONG_TRAINING_GAP", "SHORT_TRAINING_GAP", "SUITABILITY_GAP", "RETENTION_GAP"),
+    "DRIVER": ("LONG_TRAINING", "SHORT_TRAINING", "SUITABILITY", "RETENTION"),
 }
 
 
