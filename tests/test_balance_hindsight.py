@@ -196,7 +196,8 @@ def test_unemployment_is_not_compared_across_a_break() -> None:
 def test_table_shows_scores_with_the_country_and_every_sector(past: pd.DataFrame) -> None:
     leaves = {i: ("made_up", pd.Timestamp("2026-01-01").date()) for i in OBSERVATIONS["observation_id"]}
     inputs = dict(zip(past["past_balance_id"], past["inputs"], strict=True))
-    cells = hindsight_table("ARM", past, Lineage(leaves, inputs))
+    cells = hindsight_table("ARM", past.sort_values("economic_activity"), Lineage(leaves, inputs))
+    assert cells["row_id"].iloc[0] == "2018_T"
     shown = cells.set_index("address")
     assert len(set(cells["row_id"])) == 15
     sectors = past[past["economic_activity"] != "_T"]

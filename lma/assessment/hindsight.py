@@ -47,7 +47,8 @@ def hindsight_table(ref_area: str, past: pd.DataFrame, lineage: Lineage) -> pd.D
         _fill(table, row, "no employment of the country reaches back to an origin")
     for origin, rows in mine.groupby("origin_date", sort=True):
         sectors = rows[(rows["economic_activity"] != TOTAL) & rows["realised_gap_pc"].notna()]
-        for record in rows.to_dict("records"):
+        first = rows.sort_values("economic_activity", key=lambda codes: codes != TOTAL, kind="stable")
+        for record in first.to_dict("records"):
             _add_row(table, str(origin), record, sectors)
     return table.frame()
 
