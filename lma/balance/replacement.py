@@ -198,16 +198,28 @@ def _weigh_components(
     return Replacement(rates, method, reasons, [*ages.ids, *ids])
 
 
-def draw_replacement(employment: Array, replacement: Replacement, refill: Array) -> dict[str, Array]:
-    """Measure -> (draws, units, years): each component, their sum raw, and what of it is refilled.
+EXITS = tuple(name for name in COMPONENTS if name != "TRANSFER")
+"""Components that leave work altogether; they sum to REPLACEMENT_RAW."""
 
-    ``employment``: (draws, units, base year and balance years). ``refill``: (draws,) share refilled. Parts are
-    in steps of 1/1024 and sum to REPLACEMENT_RAW exactly.
+
+def draw_replacement(
+    workers: Array, replacement: Replacement, refill: Array, postponed: Array | None = None
+) -> dict[str, Array]:
+    """Measure -> (draws, units, years): each component of exits, their sum raw, what of it is refilled, transfers.
+
+    ``workers``: (draws, units, years) at the start of each year. ``refill``: (draws,) share refilled.
+    ``postponed``: (draws,) share of retirements that a scenario puts off. Parts are in steps of 1/1024 and sum to
+    REPLACEMENT_RAW exactly. TRANSFERS_OUT (only where known) are openings beside it, with ``receive_transfers``
+    as their seekers.
     """
-    before = employment[:, :, :-1]
-    parts = {f"REPLACEMENT_{name}": quantise(before * rate) for name, rate in replacement.rates.items()}
-    raw = np.sum(list(parts.values()), axis=0)
-    return {**parts, "REPLACEMENT_RAW": raw, "REPLACEMENT": quantise(refill[:, None, None] * raw)}
+    parts = {}
+    for name, rate in replacement.rates.items():
+        held = 1.0 if postponed is None or name != "RETIREMENT" else 1 - postponed[:, None, None]
+        parts[name] = quantise(workers * rate * held)
+    exits = {f"REPLACEMENT_{name}": parts[name] for name in EXITS if name in parts}
+    raw = np.sum(list(exits.values()), axis=0)
+    moved = {"TRANSFERS_OUT": parts["TRANSFER"]} if "TRANSFER" in parts else {}
+    return {**exits, "REPLACEMENT_RAW": raw, "REPLACEMENT": quantise(refill[:, None, None] * raw), **moved}
 
 
 def receive_transfers(transfers: Array, shares: Array) -> Array:
