@@ -52,10 +52,14 @@ def select_figures(
     Projections stay out, because a test of today's need must not rest on a forecast made elsewhere; only
     population may be one, where the newest census is far away.
     """
-    wanted = {"indicator": indicator, "ref_area": ref_area, **_TOTALS, **dimensions}
+    # Those that leave the fewest rows come first.
+    wanted = {"indicator": indicator, "ref_area": ref_area, **dimensions}
+    wanted |= {column: code for column, code in _TOTALS.items() if column not in dimensions}
     rows = observations
     for column, code in wanted.items():  # one column after the other: each look at fewer rows than the last
         rows = rows[rows[column] == code]
+        if rows.empty:
+            return rows
     rows = rows[rows["obs_value"].notna()]
     if indicator != "POP":
         rows = rows[rows["basis"] != "projection"]
@@ -64,6 +68,8 @@ def select_figures(
 
 def order_newest_first(rows: pd.DataFrame) -> pd.DataFrame:
     """Newest period first, reported before modelled, ids last, so that the input's order never matters."""
+    if len(rows) < 2:
+        return rows
     keyed = rows.assign(_basis=rows["basis"].map(BASIS_ORDER.index), _year=rows["time_period"].str[:4])
     ordered = keyed.sort_values(
         ["_year", "time_period", "_basis", "observation_id"], ascending=[False, False, True, True]
