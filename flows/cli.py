@@ -746,6 +746,89 @@ def new_source(
     new_source(file, source_id, take_guesses=yes, console=out)
 
 
+# ---------------------------------------------------------------- records of persons
+
+
+records_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="""Unit-level permit records: count them without showing any, or make synthetic ones.
+
+    Example: lma records synthetic permits.csv --n 1000""",
+)
+app.add_typer(records_app, name="records")
+
+
+@records_app.command("synthetic")
+def make_synthetic_records(
+    path: Annotated[Path, typer.Argument(metavar="OUT", help="File to write, .csv.")],
+    n: Annotated[int, typer.Option("--n", min=0, help="Number of permits.")] = 10_000,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same file.")] = 1,
+) -> None:
+    """Write synthetic permit records, marked as such: to try the path of a ministry's own file.
+
+    Example: lma records synthetic permits.csv --n 45000 --seed 7
+    """
+    from flows.records import make_synthetic
+
+    make_synthetic(path, n, seed, out)
+
+
+@records_app.command("count")
+def count_permit_records(
+    table: Annotated[Path, typer.Argument(metavar="IN", help="File of records, .csv.")],
+    result: OutTable,
+    years: Annotated[str, typer.Option("--years", help="Counted on 31 December, joined by commas.")],
+    store: Annotated[Path, typer.Option("--store", help="Folder that only you may read.")],
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--key",
+            help="File with the secret key (default: the variable LMA_PSEUDONYM_KEY).",
+            show_default=False,
+        ),
+    ] = None,
+    n_min: Annotated[
+        int | None,
+        typer.Option(
+            "--n-min", min=2, help="Smallest count shown (default: 10, from the rules).", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Count persons with a valid permit by citizenship, sex and activity; small cells are withheld.
+
+    Columns: person_id, birth_date, sex, citizenship, occupation, economic_activity, permit_type, valid_from,
+    valid_to, employer_id. No row, name or number of a person is ever shown.
+
+    Example: lma records count in.csv out.csv --years 2024 --store private
+    """
+    from flows.records import count_records
+
+    count_records(table, result, store, key, _read_years(years), n_min, out)
+
+
+@records_app.command("purge")
+def purge_permit_records(
+    store: Annotated[Path, typer.Argument(help="Folder given as --store.")],
+) -> None:
+    """Remove the pseudonymised records that counting left in the store.
+
+    Example: lma records purge private
+    """
+    from flows.records import purge_records
+
+    purge_records(store, out)
+
+
+def _read_years(text: str) -> list[int]:
+    """Years joined by commas."""
+    parts = [part.strip() for part in text.split(",")]
+    wrong = [part for part in parts if not (part.isdigit() and len(part) == 4)]
+    if wrong:
+        raise UsageError(f"--years {text}: {wrong[0]!r} is no year; write for example 2023,2024.")
+    return sorted({int(part) for part in parts})
+
+
 # ---------------------------------------------------------------- quarantine
 
 

@@ -19,7 +19,7 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -307,45 +307,46 @@ def _hash_file(path: Path) -> str:
 # ---------------------------------------------------------------- synthetic records
 
 
-# Shares after the public totals of a small island economy with recruited workers: three quarters in
-# manufacturing and construction, nine of ten men, four countries of origin for most.
-_CITIZENSHIP = {
-    "IND": 36,
-    "NPL": 22,
-    "BGD": 18,
-    "MDG": 17,
-    "CHN": 3,
-    "LKA": 2,
-    "FRA": 1,
-    "ZAF": 0.6,
-    "PHL": 0.4,
-}
+# After the public totals of a small island economy with recruited workers: three quarters in manufacturing and
+# construction, nearly nine of ten men, four countries of origin for most. Within an activity the origins, the
+# occupations and the share of women are invented, but differ as such records do.
 _ACTIVITY = {"C": 50, "F": 25, "I": 9, "G": 6, "LMN": 4, "HJ": 3, "Q": 1.5, "P": 1, "K": 0.5}
-_OCCUPATION = {
-    "C": "8153",
-    "F": "7112",
-    "I": "5131",
-    "G": "5223",
-    "LMN": "2411",
-    "HJ": "8332",
-    "Q": "2221",
-    "P": "2320",
-    "K": "3312",
+_CITIZENSHIP = {
+    "C": {"IND": 25, "BGD": 28, "MDG": 25, "NPL": 16, "CHN": 3, "LKA": 3},
+    "F": {"IND": 50, "NPL": 26, "BGD": 14, "CHN": 9, "MDG": 1},
+    "_T": {"IND": 44, "NPL": 24, "MDG": 15, "BGD": 6, "LKA": 3, "FRA": 3, "ZAF": 2, "PHL": 2, "CHN": 1},
 }
+_OCCUPATION = {
+    "C": {"8153": 55, "8160": 15, "9329": 15, "7531": 10, "3122": 5},
+    "F": {"7112": 40, "7114": 20, "7115": 15, "9313": 20, "3123": 5},
+    "I": {"5131": 40, "5120": 35, "9412": 20, "1411": 5},
+    "G": {"5223": 50, "7512": 40, "1420": 10},
+    "LMN": {"2411": 30, "5414": 50, "9112": 20},
+    "HJ": {"8332": 60, "2512": 40},
+    "Q": {"2221": 60, "2211": 20, "5322": 20},
+    "P": {"2320": 50, "2310": 50},
+    "K": {"3312": 50, "2413": 50},
+}
+_WOMEN = {"C": 0.14, "F": 0.01, "I": 0.2, "G": 0.08, "LMN": 0.1, "HJ": 0.04, "Q": 0.5, "P": 0.4, "K": 0.3}
 _PERMIT = {"WORK": 88, "OCCUPATION": 9, "SEASONAL": 3}
+# Days in fours from 2018-01-01; few permits begin while the borders are closed.
+_FIRST_DAY, _N_STARTS, _CLOSED, _CLOSED_WEIGHT = "2018-01-01", 640, slice(205, 340), 0.15
 
 
 def generate_records(n: int, seed: int) -> pd.DataFrame:
-    """``n`` synthetic permit records with COLUMNS, same for the same seed; identifiers start with SYN."""
+    """``n`` synthetic permit records with COLUMNS, same for the same seed; identifiers start with SYN.
+
+    A person keeps sex, citizenship and activity over several permits.
+    """
     if n < 0:
         raise UsageError(f"{n} records cannot be made: give zero or more.")
     rng = np.random.default_rng(seed)
     people = max(1, round(0.9 * n))
     person = np.sort(np.concatenate([np.arange(min(n, people)), rng.integers(0, people, max(0, n - people))]))
-    activity = _draw(rng, _ACTIVITY, n)
-    days = 4 * rng.integers(0, 640, n) + np.arange(n) % 4  # two permits of one person never begin together
-    start = np.datetime64("2018-01-01") + days.astype("timedelta64[D]")
-    length = rng.choice([365, 730, 1095, 1460], n, p=[0.2, 0.35, 0.3, 0.15]).astype("timedelta64[D]")
+    activities = _draw(rng, _ACTIVITY, people)
+    women = rng.random(people) < np.array([_WOMEN[code] for code in activities])
+    activity = activities[person]
+    start, length = _draw_validity(rng, n)
     born = rng.normal(1990, 8, people).clip(1962, 2002).astype(int)
     birthday = rng.integers(0, 365, people).astype("timedelta64[D]")
     birth = (born.astype(str).astype("datetime64[Y]").astype("datetime64[D]") + birthday)[person]
@@ -354,9 +355,9 @@ def generate_records(n: int, seed: int) -> pd.DataFrame:
         {
             "person_id": [f"SYN-P{number:08d}" for number in person],
             "birth_date": birth.astype(str),
-            "sex": _draw(rng, {"M": 88, "F": 12}, people)[person],
-            "citizenship": _draw(rng, _CITIZENSHIP, people)[person],
-            "occupation": [_OCCUPATION[code] for code in activity],
+            "sex": np.where(women, "F", "M")[person],
+            "citizenship": _draw_within(rng, _CITIZENSHIP, activities)[person],
+            "occupation": _draw_within(rng, _OCCUPATION, activity),
             "economic_activity": activity,
             "permit_type": _draw(rng, _PERMIT, n),
             "valid_from": start.astype(str),
@@ -364,6 +365,28 @@ def generate_records(n: int, seed: int) -> pd.DataFrame:
             "employer_id": [f"SYN-E{number:06d}" for number in employer],
         }
     )[list(COLUMNS)]
+
+
+def _draw_validity(rng: np.random.Generator, n: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """First day and length of each permit."""
+    weights = np.ones(_N_STARTS)
+    weights[_CLOSED] = _CLOSED_WEIGHT
+    chosen = rng.choice(_N_STARTS, n, p=weights / weights.sum())
+    days = 4 * chosen + np.arange(n) % 4  # two permits of one person never begin together
+    start = np.datetime64(_FIRST_DAY) + days.astype("timedelta64[D]")
+    length = rng.choice([365, 730, 1095, 1460], n, p=[0.2, 0.35, 0.3, 0.15]).astype("timedelta64[D]")
+    return start, length
+
+
+def _draw_within(
+    rng: np.random.Generator, weights: Mapping[str, Mapping[str, float]], activity: npt.NDArray[np.str_]
+) -> npt.NDArray[np.str_]:
+    """One code for each activity, by the weights of that activity, else by those of ``_T``."""
+    found = np.full(len(activity), "", dtype="U8")
+    for code in _ACTIVITY:
+        chosen = activity == code
+        found[chosen] = _draw(rng, weights.get(code) or weights["_T"], int(chosen.sum()))
+    return found
 
 
 def _draw(rng: np.random.Generator, weights: Mapping[str, float], n: int) -> npt.NDArray[np.str_]:
@@ -375,4 +398,17 @@ def _draw(rng: np.random.Generator, weights: Mapping[str, float], n: int) -> npt
 def write_synthetic(path: Path, n: int, seed: int) -> None:
     """A file of synthetic records whose first line says that it is synthetic."""
     body = generate_records(n, seed).to_csv(index=False, lineterminator="\n")
-    path.write_text(f"{SYNTHETIC_NOTE}\n{body}", encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{SYNTHETIC_NOTE}\n{body}", encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror
+    else:
+        return
+    raise OutputError(f"{path} cannot be written: {reason}. Name another place.")
+
+
+def is_synthetic(path: Path) -> bool:
+    """True for a file that write_synthetic made: counts of it must say so."""
+    with path.open("rb") as file:
+        return file.read(4) == b"#SYN"

@@ -37,7 +37,7 @@ ROOT = Path(__file__).parent.parent
 COMMANDS = {
     "run", "refresh", "ingest", "check", "forecast", "forecast-panel", "backtest", "rate", "assess", "scenario", "compare",
     "protect", "convert", "audit", "trace", "sources", "quarantine", "docs", "doctor",
-    "news", "revisions", "withdraw", "evaluate",
+    "news", "revisions", "withdraw", "evaluate", "records", "coverage",
 }  # fmt: skip
 HEAVY = ("pandas", "duckdb", "great_expectations", "sklearn", "statsforecast", "prefect", "pyarrow", "numpy")
 CASES = ROOT / "tests" / "cases" / "shortages"

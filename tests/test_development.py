@@ -324,3 +324,8 @@ def test_assumed_returns_are_in_order_and_each_has_a_reference() -> None:
     assert all(
         threshold.reference and threshold.minimum is not None for threshold in RULES.thresholds.values()
     )
+
+
+def test_what_could_not_be_rated_is_not_counted_as_assessed() -> None:
+    folder = next(one for one in CASES if one.name.startswith("17_"))
+    assert "of 4 assessed" in run_case(folder)["SHORT_AT_HOME"].step

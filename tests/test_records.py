@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from world_builder import run_lma
 
 import lma.records as records
 from lma.disclosure import audit, protect
@@ -23,6 +24,7 @@ from lma.records import (
     STORED_COLUMNS,
     aggregate_records,
     generate_records,
+    is_synthetic,
     load_key,
     process_records,
     pseudonymise,
@@ -331,3 +333,93 @@ def test_synthetic_files_of_any_size_can_be_read_back(n: int, tmp_path: Path) ->
     assert len(read_records(path)) == n
     with pytest.raises(UsageError):
         generate_records(-1, 5)
+
+
+def test_synthetic_records_differ_by_activity_as_such_records_do() -> None:
+    frame = generate_records(20_000, 1)
+    women = (frame["sex"] == "F").groupby(frame["economic_activity"]).mean()
+    assert women["F"] < 0.05 < women["C"] < women["Q"]
+    citizens = frame.groupby("economic_activity")["citizenship"].value_counts(normalize=True)
+    assert citizens["F", "IND"] > citizens["C", "IND"] and citizens["C", "MDG"] > 0.2
+    assert frame.groupby("economic_activity")["occupation"].nunique().min() >= 2
+    by_year = frame["valid_from"].str[:4].value_counts()
+    assert by_year["2020"] < by_year["2019"] / 2 < by_year["2023"]
+    per_person = frame.groupby("person_id")[["economic_activity", "sex", "citizenship"]].nunique()
+    assert (per_person == 1).all(axis=None)
+
+
+def test_synthetic_files_are_told_from_others(tmp_path: Path) -> None:
+    made, other = tmp_path / "made.csv", tmp_path / "other.csv"
+    write_synthetic(made, 3, 1)
+    build(GOOD).to_csv(other, index=False)
+    assert is_synthetic(made) and not is_synthetic(other)
+    with pytest.raises(OutputError, match="Name another place"):
+        write_synthetic(other / "below.csv", 3, 1)
+
+
+# ---------------------------------------------------------------- the commands
+
+
+@pytest.fixture
+def permits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with 3,000 synthetic permits, and a key."""
+    monkeypatch.setenv("LMA_PSEUDONYM_KEY", KEY.decode())
+    outcome = run_lma("records", "synthetic", "permits.csv", "--n", 3000, "--seed", 3, folder=tmp_path)
+    assert outcome.code == 0 and "synthetic" in outcome.out, outcome.err
+    return tmp_path
+
+
+def count_permits(folder: Path, *more: object) -> object:
+    words = ("permits.csv", "counts.csv", "--years", "2022,2023", "--store", "private", *more)
+    return run_lma("records", "count", *words, folder=folder)
+
+
+def test_counts_of_the_command_are_protected_rounded_and_marked(permits: Path) -> None:
+    outcome = count_permits(permits)
+    assert outcome.code == 0, outcome.err
+    counts = pd.read_csv(permits / "counts.csv", dtype=str)
+    assert list(counts.columns) == [*COUNT_COLUMNS, "note"]
+    assert counts["note"].str.startswith("synthetic").all()
+    shown = counts.loc[counts["persons"] != "[c]", "persons"].astype(int)
+    assert shown.min() >= 10 and (shown % 5 == 0).all() and len(shown) < len(counts)
+    assert audit([counts[list(COUNT_COLUMNS)]], list(COUNT_COLUMNS[:-1]), "persons", n_min=10).empty
+    exact = aggregate_records(pseudonymise(generate_records(3000, 3), KEY), [2022, 2023])
+    both = counts.merge(exact, on=list(COUNT_COLUMNS[:-1]), suffixes=("", "_exact"))
+    near = both[both["persons"] != "[c]"]
+    assert ((near["persons"].astype(int) - near["persons_exact"]).abs() < 5).all() and len(both) == len(exact)
+
+
+def test_commands_show_no_record_and_leave_none_behind_after_a_purge(permits: Path) -> None:
+    said = count_permits(permits)
+    shown = said.out + said.err + (permits / "counts.csv").read_text()
+    assert "SYN-P" not in shown and "SYN-E" not in shown
+    (stored,) = (permits / "private").iterdir()
+    assert stat.S_IMODE(stored.stat().st_mode) == 0o600 and "SYN-P" not in stored.read_text()
+    outcome = run_lma("records", "purge", "private", folder=permits)
+    assert "1 files of records removed" in outcome.out and list((permits / "private").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("records", "synthetic", "permits.csv"), "exists: real records could be lost"),
+        (("records", "count", "permits.csv", "permits.csv", "--years", "2023", "--store", "s"), "another name"),
+        (("records", "count", "absent.csv", "c.csv", "--years", "2023", "--store", "s"), "does not exist"),
+        (("records", "count", "permits.csv", "c.csv", "--years", "23", "--store", "s"), "no year"),
+        (("records", "count", "permits.csv", "c.csv", "--years", "2023", "--store", "s", "--key", "k"), "make one of"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_counted_is_refused_in_words(permits: Path, words: tuple[str, ...], said: str) -> None:
+    outcome = run_lma(*words, folder=permits)
+    assert outcome.code != 0 and said in outcome.err and "Traceback" not in outcome.err
+    assert not (permits / "c.csv").exists()
+
+
+def test_broken_rows_are_told_by_column_and_rule_only(permits: Path) -> None:
+    frame = generate_records(40, 3)
+    frame.loc[0, "sex"] = "Zzcanary"
+    frame.to_csv(permits / "permits.csv", index=False)
+    outcome = count_permits(permits)
+    assert "1 rows: sex UNKNOWN_CODE" in outcome.out and "39 of 40 records counted" in outcome.out
+    assert "Zzcanary" not in outcome.out + outcome.err
+    assert "note" not in pd.read_csv(permits / "counts.csv").columns
