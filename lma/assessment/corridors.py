@@ -77,9 +77,9 @@ COMPUTED = (
         ("match", "smallest of safe pool, need and quota"),
     ) for end in ("low", "high")),
 )  # fmt: skip
+NOT_LOADED = "no loaded source has this figure for the corridor"
+NOT_BY_ACTIVITY = "not published by activity: see the row of the whole corridor"
 ABSENT = {
-    "share": "no activity of the migrants is published: see the row of the whole corridor",
-    "remittances": "no loaded source has this figure for the corridor",
     "wage_ratio": "no loaded source has earnings of both countries in years that fit",
     "emigration_rate": "no loaded source counts emigrants and residents by education",
     "affinity": "too few parts are known (min_parts in rules/corridors.yaml)",
@@ -160,23 +160,18 @@ def _add_corridor(
     for column, decimals, unit, indicators, words in PUBLISHED:
         found = _find_inputs(record, figures, indicators)
         if pd.isna(record[column]) or found.empty:
-            absent = "no loaded source has this figure for the corridor"
-            table.empty(
-                row,
-                column,
-                "[z]" if column == "share" and activity != "_T" else "[x]",
-                _why(column, activity, absent),
-            )
+            table.empty(row, column, *_say_why(column, activity))
         else:
             _add_published(table, row, column, float(record[column]), decimals, unit, found, words)
     _add_women(table, row, record, figures)
     _add_words(table, row, record, inputs)
 
 
-def _why(column: str, activity: str, absent: str) -> str:
+def _say_why(column: str, activity: str) -> tuple[str, str]:
+    """Symbol and reason of an empty figure."""
     if column in ("share", "remittances") and activity != "_T":
-        return ABSENT["share"]
-    return ABSENT.get(column, absent) if column != "share" else absent
+        return "[z]", NOT_BY_ACTIVITY
+    return "[x]", ABSENT.get(column, NOT_LOADED)
 
 
 def _find_inputs(record: Mapping[Any, Any], figures: pd.DataFrame, indicators: Sequence[str]) -> pd.DataFrame:

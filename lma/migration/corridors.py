@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,11 +106,16 @@ def list_corridors(
     return rank_corridors(conform_corridors(rows))
 
 
-def conform_corridors(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-    """Rows with the columns of marts.corridors; columns of numbers are numbers even where all are unknown."""
+def conform_corridors(rows: Sequence[Mapping[Any, object]]) -> pd.DataFrame:
+    """Rows with the columns of marts.corridors; a column keeps its kind even where all of it is unknown."""
     contract = table_contract("marts.corridors")
-    numbers = [column.name for column in contract.columns if column.physical_type == "DOUBLE"]
-    return conform_frame(rows, contract.column_names).astype(dict.fromkeys(numbers, float))
+    kinds = {column.name: column.physical_type for column in contract.columns}
+    frame = conform_frame(
+        [{str(key): value for key, value in row.items()} for row in rows], contract.column_names
+    )
+    words = [name for name, kind in kinds.items() if kind == "VARCHAR"]
+    frame[words] = frame[words].astype(object).where(frame[words].notna(), None)
+    return frame.astype({name: float for name, kind in kinds.items() if kind == "DOUBLE"})
 
 
 def rank_corridors(corridors: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from lma.contracts import RuleSet, rule_set
+from lma.migration.corridors import conform_corridors
 from lma.migration.gaps import Gap, read_gaps
 from lma.migration.safeguards import SHORT
 
@@ -81,8 +82,7 @@ def match_corridors(
         )
         for row in corridors.to_dict("records")
     ]
-    matched = pd.DataFrame(rows, columns=corridors.columns)
-    return matched.astype(corridors.dtypes.to_dict())
+    return conform_corridors(rows).astype({"rank": "Int64"})
 
 
 def find_pool(balances: pd.DataFrame, origin: str, activity: str, safe_share: float) -> Amount:
