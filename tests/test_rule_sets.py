@@ -243,6 +243,24 @@ def test_a_negative_ratio_is_no_shortage() -> None:
     )
 
 
+def test_figures_of_another_time_are_shown_without_points() -> None:
+    rows = [
+        (u, i, y, v + k)
+        for k, u in enumerate("abcd")
+        for i, y, v in (("UNE_RT", "2025", 4), ("EXIT_RATE", "2022-Q3", 9), ("VACANCY_TIME", "2021", 50))
+    ]
+    rated = rate("ba", pd.DataFrame(rows, columns=["unit", "indicator", "time_period", "value"])).query(
+        "occupation == 'b'"
+    )
+    found = rated.set_index("indicator")
+    assert (
+        found.loc["VACANCY_TIME", "reason"]
+        == "OUT_OF_STEP: 2021 is 4 years before the newest indicator, more than 3"
+    )
+    assert found.loc["VACANCY_TIME", "value"] == 51 and np.isnan(found.loc["VACANCY_TIME", "points"])
+    assert found.loc[["UNE_RT", "EXIT_RATE"], "points"].notna().all() and found.loc["_SCORE", "rating"] == "N"
+
+
 # ---------------------------------------------------------------- properties
 
 

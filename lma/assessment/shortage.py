@@ -111,8 +111,9 @@ def _add_final(table: TableCells, row: Key, ratings: pd.DataFrame) -> None:
 
 
 def name_codes(text: str) -> str:
-    """A text with the names of indicators and rule sets in place of their codes."""
-    words = {name: told[0].lower() + told[1:] for (_, name), told in indicator_names().items()}
+    """A text with short names of indicators and rule sets in place of their codes."""
+    short = {name: told.split(", ")[0] for (_, name), told in indicator_names().items()}
+    words = {name: told[0].lower() + told[1:] for name, told in short.items()}
     named = re.sub(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", lambda m: words.get(m.group(), m.group()), text)
     codes = "|".join(method for method, _ in METHODS)
     return re.sub(rf"(?<=[(, ])({codes})(?=[,):;]|$)", lambda m: dict(METHODS)[m.group()], named)

@@ -41,15 +41,31 @@ def list_units(indicators: pd.DataFrame) -> pd.DataFrame:
     return units[~is_economy(units)]
 
 
+def _years_behind(newest: pd.DataFrame, rows: pd.DataFrame, rules: RuleSet) -> str | None:
+    """Why an indicator is too old to stand beside the others of the rule set; None where it is not, or has no year."""
+    named = rows["indicator"].isin([i.id for i in rules.indicators if i.weight > 0])
+    years, mine = (
+        pd.to_numeric(found["time_period"].astype(str).str.extract(r"^(\d{4})")[0]).max()
+        for found in (rows[rows["value"].notna() & named], newest)
+    )
+    apart, allowed = years - mine, rules.threshold("maximum_years_apart")
+    if not apart > allowed:
+        return None
+    return f"OUT_OF_STEP: {mine:.0f} is {apart:.0f} years before the newest indicator, more than {allowed:g}"
+
+
 def _mark_indicator(
     rows: pd.DataFrame, units: pd.DataFrame, indicator: RuleIndicator, rules: RuleSet, mark: Marker
 ) -> pd.DataFrame:
     """One row per unit: with a figure and its points, or missing."""
     newest = take_newest(rows[rows["indicator"] == indicator.id])
+    behind = _years_behind(newest, rows, rules)
     economy = newest[is_economy(newest)].assign(
         threshold=np.nan, points=np.nan, reason=None, step="the whole economy: the reference, not rated"
     )
     marked = mark(newest, indicator, rules) if len(newest[~is_economy(newest)]) else newest.iloc[:0]
+    if behind is not None:
+        marked = refuse_marks(newest[~is_economy(newest)], behind)
     absent = units.merge(marked[UNIT], how="left", indicator="found").query("found == 'left_only'")[UNIT]
     no_inputs: list[Any] = [[] for _ in range(len(absent))]
     empty = absent.assign(

@@ -202,10 +202,12 @@ def vary_country(shortages: pd.DataFrame, balances: pd.DataFrame, scenario: str 
 
 
 def summarise(variants: pd.DataFrame) -> pd.DataFrame:
-    """One row per unit and rule set: rating, variants tried, how many keep it, how many leave none, and the others in words."""
+    """One row per unit and rule set: rating, variants tried, how many keep it, how many leave none, and in words those
+    that change it.
+    """
     rows = []
     for (area, activity, occupation, method), tried in variants.groupby([*UNIT_KEY, "method"], sort=True):
-        other = tried[~tried["is_same"].astype(bool)]
+        other = tried[~tried["is_same"].astype(bool) & (tried["rating"] != "N")]
         changes = "; ".join(f"{v}: {r}" for v, r in zip(other["variant"], other["rating"], strict=True))
         rows.append({
             "ref_area": area, "economic_activity": activity, "occupation": occupation, "method": method,
