@@ -396,8 +396,8 @@ def test_silence_about_a_flag_is_no_clearance() -> None:
         "none raised of those checked; not checked for lack of figures: SKILLED_DRAIN"
     )
     assert "ORIGIN_SHORTAGE" in cells.loc["T8.NPL-MUS-C.flags", "text"]
-    assert cells.loc["T8.NPL-MUS-C.origin_rating", "reason"] == "NPL was not rated: `lma run NPL` rates it"
-    assert "lma run IND" in cells.loc["T8.IND-MUS-C.match_reason", "text"]
+    assert cells.loc["T8.NPL-MUS-C.origin_rating", "reason"] == "NPL was not rated: `lma coverage coverage.csv NPL` rates it"
+    assert "coverage.csv IND" in cells.loc["T8.IND-MUS-C.match_reason", "text"]
     assert "2019-06-11" in cells.loc["T8.NPL-MUS.agreement", "text"]
     assert "protocol on free movement not in force" in cells.loc["T8.MDG-MUS.agreement", "text"]
 

@@ -26,6 +26,7 @@ CORRIDOR_COLUMNS = tuple(
         ("activity", "Economic activity"),
         ("rank", "Rank within the activity"),
         ("affinity", "Affinity, 0 to 100"),
+        ("n_parts", "Parts of the affinity that are known, of 8"),
         *((f"part_{name}", f"Part: {PART_LABELS[name]}, 0 to 1") for name in PARTS),
         ("safe_pool_low", "Workers the origin could spare, lower end"),
         ("safe_pool_high", "Workers the origin could spare, upper end"),
@@ -69,6 +70,7 @@ PUBLISHED = (
 )  # fmt: skip
 COMPUTED = (
     ("rank", 0, "NR", "place within the activity: cleared, unknown, refused; then by affinity"),
+    ("n_parts", 0, "NR", "number of parts of the affinity that are known"),
     ("affinity", 1, "IX", "100 x weighted mean of the known parts (weights: rules/corridors.yaml)"),
     *((f"part_{name}", 2, "IX", f"part of the affinity: {PART_LABELS[name]}") for name in PARTS),
     *((f"{name}_{end}", 0, "PS", words) for name, words in (
@@ -228,7 +230,8 @@ def _add_computed(
     if column.startswith("part_"):
         reason = "unknown: it takes no part in the affinity"
     elif column.startswith(("safe_pool", "need", "match")):
-        reason = str(record["match_reason"] or "not matched")
+        name = column.removeprefix("safe_").split("_")[0]
+        reason = str(record[f"{name}_reason"] or "not matched")
     else:
         reason = ABSENT.get(column, "not computed")
     whole = record["economic_activity"] == "_T" and column.startswith(("safe_pool", "need", "match"))
@@ -251,7 +254,7 @@ def _add_words(table: TableCells, row: Key, record: Mapping[Any, Any], inputs: l
         if rating:
             table.text(row, f"{side}_rating", rating, inputs)
         else:
-            reason = f"{record[side]} was not rated: `lma run {record[side]}` rates it"
+            reason = f"{record[side]} was not rated: `lma coverage coverage.csv {record[side]}` rates it"
             table.empty(row, f"{side}_rating", "[x]", reason)
     table.text(row, "match_reason", record["match_reason"] or "not matched", inputs)
     table.text(row, "flags", describe_flags(record), inputs)

@@ -90,7 +90,7 @@ def find_pool(balances: pd.DataFrame, origin: str, activity: str, safe_share: fl
     gaps = read_gaps(balances, origin, activity, "_T")
     if not gaps:
         return Amount(
-            text=f"the balance of {origin} in this activity is not in the warehouse: `lma run {origin}` makes one"
+            text=f"the balance of {origin} in this activity is not in the warehouse: `lma coverage coverage.csv {origin}` makes one"
         )
     gap = gaps[-1]
     words = f"safe pool {safe_share:g} x surplus of {origin} {gap.time_period}: {gap.text}"
@@ -103,7 +103,9 @@ def find_need(decisions: pd.DataFrame, destination: str, activity: str) -> Amoun
     mine = mine[mine["occupation"] == "_T"]
     result = mine[mine["step_id"] == "RESULT"]
     if result.empty:
-        return Amount(text=f"the need of {destination} was not decided: `lma run {destination}` decides it")
+        return Amount(
+            text=f"the need of {destination} was not decided: `lma coverage coverage.csv {destination}` decides it"
+        )
     row = result.iloc[0]
     if pd.isna(row["value_high"]):
         return Amount(text=f"the decision gives no number of persons: {row['reason_code']}")
@@ -117,7 +119,8 @@ def find_need(decisions: pd.DataFrame, destination: str, activity: str) -> Amoun
 
 def _match_row(row: Mapping[Hashable, Any], pool: Amount, need: Amount) -> dict[Hashable, Any]:
     if row["economic_activity"] == "_T":
-        return {**row, "match_reason": "a match is made by activity, never for all at once"}
+        never = "a match is made by activity, never for all at once"
+        return {**row, "pool_reason": never, "need_reason": never, "match_reason": never}
     if row["origin_rating"] in SHORT:
         pool = Amount(
             0.0, 0.0, 0.0, pool.ids, pool.years, "safe pool none: the origin itself is short in this activity"
@@ -133,7 +136,8 @@ def _match_row(row: Mapping[Hashable, Any], pool: Amount, need: Amount) -> dict[
         **columns,
         **{"match_size" if name == "match" else name: value for name, value in size.items()},
     }
-    return {**row, **columns, "match_reason": reason, "inputs": ids, "step": words}
+    reasons = {"pool_reason": pool.text, "need_reason": need.text, "match_reason": reason}
+    return {**row, **columns, **reasons, "inputs": ids, "step": words}
 
 
 def size_match(pool: Amount, need: Amount, quota: float | None, recommended: str) -> tuple[Amount, str]:
