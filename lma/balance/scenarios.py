@@ -7,7 +7,7 @@ elasticities have random numbers of their own, so that a scenario and the baseli
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -57,12 +57,13 @@ def draw_elasticities(
 # ---------------------------------------------------------------- activities
 
 
-def find_activity(code: str, known: Collection[str]) -> str | None:
+def find_activity(code: str, known: Iterable[str]) -> str | None:
     """The code itself, or the one of ``known`` with the same sections of ISIC Rev. 4 (MAN for C)."""
-    if code in known or code == EVERY:
+    listed = list(known)
+    if code in listed or code == EVERY:
         return code
     sections = _sections_of(code)
-    return next((one for one in known if sections and _sections_of(one) == sections), None)
+    return next((one for one in listed if sections and _sections_of(one) == sections), None)
 
 
 def _sections_of(code: str) -> tuple[str, ...]:
@@ -210,20 +211,27 @@ def count_returnees(scenario: Scenario, n_years: int, elasticities: Elasticities
 
 
 def read_limits(
-    scenario: Scenario, activity: str, counted: Collection[str]
+    scenario: Scenario, activity: str, counted: Collection[str], sector: str | None = None
 ) -> tuple[float | None, float | None]:
-    """Persons that may be recruited a year, and the ceiling on the foreign share; ``None`` is no limit."""
+    """Persons that may be recruited a year, and the ceiling on the foreign share; ``None`` is no limit.
 
-    def own(code: str) -> bool:
-        return code == EVERY or find_activity(code, counted) == activity
+    What is asked of the activity itself goes before what is asked of the ``sector`` it lies within, and that
+    before what is asked of all.
+    """
 
-    if any(own(code) for code in scenario.recruitment_stop):
+    def rank(code: str) -> int:
+        if find_activity(code, counted) == activity and code != EVERY:
+            return 0
+        inside = sector is not None and code != EVERY and find_activity(code, (sector,)) == sector
+        return 1 if inside else 2 if code == EVERY else 3
+
+    def choose(figures: Mapping[str, float]) -> float | None:
+        ranked = sorted((rank(code), figure) for code, figure in figures.items() if rank(code) < 3)
+        return ranked[0][1] if ranked else None
+
+    if any(rank(code) < 3 for code in scenario.recruitment_stop):
         return 0.0, None
-    limits = []
-    for figures in (scenario.recruitment_quota, scenario.foreign_ceiling):
-        named = [figure for code, figure in figures.items() if code != EVERY and own(code)]
-        limits.append(named[0] if named else figures.get(EVERY))
-    return limits[0], limits[1]
+    return choose(scenario.recruitment_quota), choose(scenario.foreign_ceiling)
 
 
 def recruit(
@@ -252,27 +260,49 @@ def recruit(
     return recruited, ending
 
 
-def find_obstacles(scenario: Scenario, counted: Collection[str], abroad: float | None) -> dict[str, str]:
+def find_obstacles(
+    scenario: Scenario, counted: Mapping[str, str], abroad: float | None, reasons: Mapping[str, str]
+) -> dict[str, str]:
     """Key of the scenario -> why the country's data cannot answer it.
 
-    ``counted``: activities whose foreign workers are counted. ``abroad``: migrants of the country's origin.
+    ``counted``: activities whose foreign workers are counted, and the sector each lies within; ``reasons``: why
+    a count cannot be used, by activity or sector. ``abroad``: migrants of the country's origin.
     """
     found = {}
     for key in BY_FOREIGN_WORKERS:
-        asked = [str(code) for code in getattr(scenario, key)]
-        lacking = [code for code in asked if not _is_counted(code, counted)]
-        if asked and len(lacking) == len(asked):
-            where = "any activity" if EVERY in lacking else ", ".join(lacking)
-            found[key] = f"NO_FOREIGN_WORKERS: no loaded source counts foreign workers in {where}" + (
-                f"; they are counted in {', '.join(sorted(counted))}" if counted else ""
-            )
+        lacking = [str(code) for code in getattr(scenario, key) if not _is_counted(code, counted)]
+        if lacking:
+            found[key] = _explain_uncounted(lacking, counted, reasons)
     if scenario.return_pc and abroad is None:
         found["return_pc"] = "NO_STOCK_ABROAD: no loaded source counts the country's migrants abroad"
     return found
 
 
-def _is_counted(code: str, counted: Collection[str]) -> bool:
-    return bool(counted) if code == EVERY else find_activity(code, counted) is not None
+def _is_counted(code: str, counted: Mapping[str, str]) -> bool:
+    if code == EVERY:
+        return bool(counted)
+    return find_activity(code, counted) is not None or find_activity(code, counted.values()) is not None
+
+
+def _explain_uncounted(asked: Sequence[str], counted: Mapping[str, str], reasons: Mapping[str, str]) -> str:
+    given = [reasons[code] for code in (reasons if EVERY in asked else asked) if code in reasons]
+    if given:
+        return given[0]
+    where = "any activity" if EVERY in asked else ", ".join(asked)
+    others = f"; they are counted in {', '.join(sorted(counted))}" if counted else ""
+    return f"NO_FOREIGN_WORKERS: no loaded source counts foreign workers in {where}{others}"
+
+
+def keep_answerable(scenario: Scenario, counted: Mapping[str, str], abroad: float | None) -> Scenario:
+    """The scenario without what `find_obstacles` names."""
+    kept: dict[str, object] = {}
+    for key in BY_FOREIGN_WORKERS:
+        asked = getattr(scenario, key)
+        codes = [code for code in asked if _is_counted(code, counted)]
+        kept[key] = {code: asked[code] for code in codes} if isinstance(asked, dict) else codes
+    if abroad is None:
+        kept["return_pc"] = 0.0
+    return scenario.model_copy(update=kept)
 
 
 def settle_returns(scenario: Scenario, abroad: float | None) -> Scenario:
@@ -295,11 +325,3 @@ def measure_abroad(observations: pd.DataFrame, ref_area: str, as_of_year: int) -
     world = newest[newest["ref_area"] == WORLD]
     counted = world.head(1) if len(world) else newest.drop_duplicates("ref_area")
     return float(counted["obs_value"].sum())
-
-
-def find_counted(observations: pd.DataFrame, ref_area: str) -> tuple[str, ...]:
-    """Activities of a country whose foreign workers are counted, in order."""
-    o = observations
-    rows = o[(o["ref_area"] == ref_area) & (o["indicator"] == "EMP") & (o["citizenship"] == "FOR")]
-    rows = rows[rows["obs_value"].notna() & (rows["economic_activity"] != EVERY)]
-    return tuple(sorted(rows["economic_activity"].unique()))
