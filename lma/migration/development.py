@@ -58,7 +58,8 @@ def list_development(
     rules = rules or rule_set("development")
     code, frame = country.ref_area, evidence.observations
     wanted = frame["indicator"].isin(INDICATORS) | frame["indicator"].str.startswith(INDICATORS[-1])
-    observations = frame[wanted]
+    # Every figure here is the country's own or stands beside it: the rest of the world only costs time.
+    observations = frame[wanted & ((frame["ref_area"] == code) | (frame["counterpart_area"] == code))]
     received = list_money(observations, code, as_of_year, RECEIVED, rules)
     received += list_revisions(evidence.vintages, code, as_of_year, rules)
     sent = list_money(observations, code, as_of_year, SENT, rules)

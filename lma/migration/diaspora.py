@@ -39,9 +39,8 @@ def list_stock(
     if total["_T"] is None:
         reason = "no loaded source has the migrant stock of this country"
         return [Line(f"{prefix}_T", topic, label, "PS", "as published", code="NO_STOCK", reason=reason)]
-    partners = _read_partners(observations, ref_area, topic, total["_T"])
     most = int(rules.threshold("top_partners"))
-    listed = dict(list(partners.items())[:most])
+    listed = _read_partners(observations, ref_area, topic, total["_T"], most)
     names, word = area_names(), "Emigrants in" if topic == ABROAD else "Immigrants from"
     share = take_share(total["_T"], _count_all(observations, ref_area, as_of_year))
     lines = [
@@ -117,8 +116,10 @@ def _read_sexes(observations: pd.DataFrame, home: str, origin: str, row: pd.Seri
     return {sex: found.get(sex) for sex in SEXES}
 
 
-def _read_partners(observations: pd.DataFrame, ref_area: str, topic: str, total: Figure) -> dict[str, BySex]:
-    """Partner -> figures by sex at the date of the total, largest first."""
+def _read_partners(
+    observations: pd.DataFrame, ref_area: str, topic: str, total: Figure, most: int | None = None
+) -> dict[str, BySex]:
+    """Partner -> figures by sex at the date of the total, largest first, ``most`` of them or all."""
     side = {"origin": ref_area} if topic == ABROAD else {"destination": ref_area}
     stocks = select_stocks(observations, year_of(total.time_period), **side)
     stocks = stocks[(stocks["time_period"] == total.time_period) & (stocks["obs_value"] > 0)]
@@ -126,7 +127,7 @@ def _read_partners(observations: pd.DataFrame, ref_area: str, topic: str, total:
     stocks = stocks.sort_values(["obs_value", partner], ascending=[False, True], kind="stable")
     return {
         str(row[partner]): _read_sexes(observations, str(row["ref_area"]), str(row["counterpart_area"]), row)
-        for _, row in stocks.iterrows()
+        for _, row in stocks.head(len(stocks) if most is None else most).iterrows()
     }
 
 
