@@ -4,11 +4,14 @@ openings = expansion + shrunk replacement + released (what a shrinking sector do
 seekers = the needed kinds + the added kinds; gap = openings - seekers (positive = shortage); sectors sum to the
 country. Added kinds stand where their figures are known (`ADDED_OPENINGS`, `ADDED_SEEKERS`) and count as none,
 with a reason, where they are not. reference/methods 4.2 to 4.5.
+
+The labour force closes: exits that vacate no post (EXITS_NO_POST) are taken off the seekers, so that replacement
+is shrunk without people appearing from nowhere. For the country, in every draw, with all released workers
+looking for work, gap = change of employment - change of the labour force (five-year flows) - usable unemployed.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,27 +19,37 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lma.balance.demand import Demand, draw_employment, quantise
+from lma.balance.demand import Demand, choose_sectors, draw_employment, quantise, select_sectors
+from lma.balance.recruitment import NONE_COUNTED, Recruitment, recruit_abroad
+from lma.balance.replacement import (
+    EXITS,
+    Replacement,
+    draw_replacement,
+    estimate_replacement,
+    receive_transfers,
+)
 from lma.balance.scenarios import (
     BASELINE,
-    Elasticities,
     add_participants,
     attract_by_wages,
     change_employment,
     check_activities,
     count_returnees,
-    draw_elasticities,
     postpone_retirement,
 )
 from lma.balance.seekers import (
+    Destinations,
     count_seekers,
+    count_silent_exits,
     draw_participation,
     draw_unemployed,
-    find_shares,
-    spread_seekers,
+    find_destinations,
+    move_between_sectors,
     spread_to_sectors,
 )
+from lma.balance.setting import Setting
 from lma.balance.supply import Supply, estimate_supply
+from lma.balance.vacancies import Vacancies, estimate_vacancies, offer_vacancies
 from lma.contracts import Country, RuleSet, Scenario
 from lma.errors import UsageError
 from lma.levels import find_main_level
@@ -45,13 +58,25 @@ Array = npt.NDArray[np.float64]
 Draws = dict[str, Array]
 """Measure -> (draws, sectors, balance years), persons in steps of 1/1024."""
 
-ADDED_OPENINGS = ("UNFILLED_VACANCIES", "CONTRACT_EXPIRY")
+ADDED_OPENINGS = ("UNFILLED_VACANCIES", "CONTRACT_EXPIRY", "TRANSFERS_OUT")
 OPENING_KINDS = ("EXPANSION", "REPLACEMENT", "RELEASED", *ADDED_OPENINGS)
-NEEDED_SEEKERS = ("ENTRANTS", "REENTRANTS", "PARTICIPATION", "UNEMPLOYED_USABLE", "DISPLACED", "IMMIGRATION")
-ADDED_SEEKERS = ("RECRUITED", "RETURNS")
+NEWCOMERS = ("ENTRANTS", "REENTRANTS", "IMMIGRATION", "PARTICIPATION")
+NEEDED_SEEKERS = (
+    "ENTRANTS",
+    "REENTRANTS",
+    "IMMIGRATION",
+    "PARTICIPATION",
+    "EXITS_NO_POST",
+    "UNEMPLOYED_USABLE",
+    "DISPLACED",
+)
+ADDED_SEEKERS = ("RECRUITED", "TRANSFERS_IN", "RETURNS")
+LEAVING = tuple(f"REPLACEMENT_{name}" for name in EXITS)
+"""Parts of raw replacement."""
 SEEKER_KINDS = (*NEEDED_SEEKERS, *ADDED_SEEKERS)
 FLOWS = (
     "EXPANSION",
+    *LEAVING,
     "REPLACEMENT_RAW",
     "REPLACEMENT",
     "RELEASED",
@@ -63,38 +88,8 @@ FLOWS = (
 )
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What every part of one simulation shares.
-
-    ``seed_of(part)``: a stream of random numbers of its own for each country and part, so that the order of
-    countries, an added part or a scenario changes no other part's numbers.
-    """
-
-    ref_area: str
-    first_year: int
-    last_year: int
-    n_draws: int
-    seed: int
-    rules: RuleSet
-    country: Country
-    scenario: Scenario = BASELINE
-    sectors: tuple[str, ...] = ()
-
-    @property
-    def years(self) -> tuple[int, ...]:
-        """Balance years."""
-        return tuple(range(self.first_year, self.last_year + 1))
-
-    def seed_of(self, part: str) -> np.random.Generator:
-        """The stream of one part."""
-        names = [zlib.crc32(name.encode()) for name in (self.ref_area, part)]
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, *names])))
-
-    @property
-    def elasticities(self) -> Elasticities:
-        """How strongly people and employers answer a scenario, in every draw."""
-        return draw_elasticities(self.n_draws, self.seed_of)
+NO_VACANCIES = "NO_VACANCIES: no loaded source counts vacant posts of this country; counted as none"
+NO_TRANSFERS = "NO_TRANSFERS: no loaded source tells who moves between sectors; counted as none on both sides"
 
 
 @dataclass(frozen=True)
@@ -114,6 +109,10 @@ class Simulation:
     demand: Demand
     supply: Supply
     reasons: dict[str, str]
+    destinations: Destinations
+    recruitment: Recruitment
+    replacement: Replacement | None
+    vacancies: Vacancies
 
     def total(self, measure: str) -> Array:
         """(draws, years) of the country: the sum of its sectors."""
@@ -156,67 +155,124 @@ def draw_refill(n_draws: int, generator: np.random.Generator, rules: RuleSet) ->
     return refill
 
 
-def find_exit_rate(supply: Supply, setting: Setting) -> Array:
-    """Exit rate (draws or 1, 1, years), less the retirements that a higher retirement age puts off."""
-    rate = np.zeros(len(setting.years)) if supply.exit_rate is None else supply.exit_rate
+def find_postponed(setting: Setting) -> Array | None:
+    """Share (draws,) of retirements that a higher retirement age puts off; ``None`` where it stays."""
     if not setting.scenario.retirement_age_years:
-        return rate[None, None, :]
-    postponed = postpone_retirement(setting.scenario, len(setting.years), setting.elasticities)
-    retiring = rate  # the net method counts cohorts of 55 and over alone
-    if supply.flows is not None and supply.labour_force is not None:
-        retiring = supply.flows.retirement / supply.labour_force[:-1]
-    return rate - postponed[:, None, None] * retiring
+        return None
+    return postpone_retirement(setting.scenario, len(setting.years), setting.elasticities)
 
 
-def simulate_openings(employment: Array, supply: Supply, setting: Setting) -> Draws:
-    """Employment and the needed openings: expansion, replacement raw and shrunk, released.
+def find_exits(supply: Supply, labour_force: Array, setting: Setting) -> Array:
+    """Persons who leave the labour force of the country (draws or 1, years), less the retirements put off."""
+    rate = np.zeros(len(setting.years)) if supply.exit_rate is None else supply.exit_rate
+    postponed, retiring = find_postponed(setting), supply.exit_parts.get("retirement", rate)
+    kept = 0.0 if postponed is None else postponed[:, None] * retiring
+    exits: Array = labour_force[:-1] * (rate - kept)
+    return np.atleast_2d(exits)
 
-    ``employment``: (draws, sectors, base year and balance years). Without an exit rate, expansion alone.
+
+def count_exits_without_post(openings: Draws, exits: Array, base: Array, to: Destinations) -> Array:
+    """Minus the exits that vacate no post (draws, sectors, years), so that the labour force ends at its trend.
+
+    Those of people without work, by employment, and in its own sector the part of replacement that is shrunk away
+    or belongs to workers beyond those of the base year.
+    """
+    raw, before = openings["REPLACEMENT_RAW"], np.concatenate([base[:, :, None], openings["EMP"]], axis=2)
+    today = np.divide(
+        base[:, :, None], before[:, :, :-1], out=np.zeros_like(raw), where=before[:, :, :-1] > 0
+    )
+    of_today = quantise(raw * today)
+    silent = spread_to_sectors(count_silent_exits(exits, of_today), to.employment[None, :])
+    beyond: Array = silent + (raw - of_today) - (raw - openings["REPLACEMENT"])
+    return beyond
+
+
+def simulate_openings(
+    employment: Array, supply: Supply, replacement: Replacement | None, contracts: Array, setting: Setting
+) -> Draws:
+    """Employment and the needed openings: expansion, replacement by component, raw and shrunk, released.
+
+    ``employment``: (draws, sectors, base year and balance years); ``contracts``: (sectors,) workers who leave by
+    the end of a contract instead. Without an exit rate, expansion alone.
     """
     draws = {"EMP": employment[:, :, 1:], "EXPANSION": np.diff(employment, axis=2)}
-    if supply.exit_rate is None:
+    if replacement is None:
         return draws
     refill = draw_refill(setting.n_draws, setting.seed_of("refill"), setting.rules)
-    raw = quantise(employment[:, :, :-1] * find_exit_rate(supply, setting))
-    shrunk = quantise(refill[:, None, None] * raw)
-    released = compute_released(draws["EXPANSION"], shrunk)
-    return {**draws, "REPLACEMENT_RAW": raw, "REPLACEMENT": shrunk, "RELEASED": released}
+    settled = np.maximum(employment[:, :, :-1] - contracts[None, :, None], 0.0)
+    left = draw_replacement(settled, replacement, refill, find_postponed(setting))
+    released = compute_released(draws["EXPANSION"], left["REPLACEMENT"])
+    return {**draws, **left, "RELEASED": released}
 
 
-def add_openings(employment: Array, supply: Supply, setting: Setting) -> Added:
-    """Openings where their figures are known (`ADDED_OPENINGS`): (draws, sectors, years) each, or the reason."""
-    return Added()
+def add_vacancies(vacancies: Vacancies, setting: Setting) -> Added:
+    """Vacant posts beyond the normal level, where they are counted for at least one sector."""
+    if len(vacancies.reasons) == len(setting.sectors):
+        why = next(iter(vacancies.reasons.values()), NO_VACANCIES)
+        return Added(reasons={"UNFILLED_VACANCIES": why})
+    n_years = len(setting.years)
+    return Added({"UNFILLED_VACANCIES": offer_vacancies(vacancies, setting.n_draws, n_years, setting.rules)})
 
 
-def simulate_seekers(
-    employment: Array, openings: Draws, supply: Supply, total: float, setting: Setting
-) -> Draws:
-    """The needed kinds of seekers of every sector. ``total``: employment of all sectors, not a number if unknown."""
-    rules, base, n_years = setting.rules, employment[:, :, 0], len(setting.years)
-    participation = draw_participation(supply, setting.n_draws, setting.seed_of("participation"))
+def add_transfers(openings: Draws, to: Destinations) -> Added:
+    """Where workers who moved to another sector look for work, where such moves are known."""
+    if "TRANSFERS_OUT" not in openings:
+        return Added(reasons=dict.fromkeys(("TRANSFERS_OUT", "TRANSFERS_IN"), NO_TRANSFERS))
+    return Added({"TRANSFERS_IN": receive_transfers(openings["TRANSFERS_OUT"], to.employment)})
+
+
+def count_national(supply: Supply, total: float, setting: Setting) -> Draws:
+    """Kind of seeker -> persons of the country (draws, years). ``total``: employment, not a number if unknown."""
+    participation = draw_participation(
+        supply, setting.n_draws, setting.seed_of("participation"), setting.rules
+    )
     if participation is not None and supply.adults is not None:
         participation = participation + add_participants(supply.adults[0, 1:], setting.scenario)
     unemployed = draw_unemployed(
-        supply, total, setting.n_draws, n_years, setting.seed_of("unemployed"), rules
+        supply, total, setting.n_draws, len(setting.years), setting.seed_of("unemployed"), setting.rules
     )
-    national = count_seekers(supply, participation, unemployed, setting.n_draws)
-    shares = dict.fromkeys(national, find_shares(base)[None, :])
-    spread = spread_seekers(national, shares)
+    return count_seekers(supply, participation, unemployed, setting.n_draws)
+
+
+def simulate_seekers(
+    employment: Array, openings: Draws, supply: Supply, total: float, to: Destinations, setting: Setting
+) -> Draws:
+    """The needed kinds of seekers of every sector. ``total``: employment of all sectors, not a number if unknown."""
+    national = count_national(supply, total, setting)
+    spread = {kind: spread_to_sectors(national[kind], to.entry) for kind in NEWCOMERS if kind in national}
+    if "UNEMPLOYED_USABLE" in national:
+        worked = spread_to_sectors(national["UNEMPLOYED_USABLE"], to.previous[None, :])
+        spread["UNEMPLOYED_USABLE"] = move_between_sectors(worked, to.entry, to.stay)
     if setting.scenario.wage_growth_points and "PARTICIPATION" in spread:
-        joined = attract_by_wages(base, setting.scenario, setting.sectors, n_years, setting.elasticities)
+        joined = attract_by_wages(
+            employment[:, :, 0], setting.scenario, setting.sectors, len(setting.years), setting.elasticities
+        )
         spread["PARTICIPATION"] = spread["PARTICIPATION"] + quantise(joined)
     if "RELEASED" not in openings:
         return spread
-    displaced = compute_displaced(openings["RELEASED"], rules.threshold("displaced_share"))
-    return {**spread, "DISPLACED": displaced}
+    displaced = compute_displaced(openings["RELEASED"], setting.rules.threshold("displaced_share"))
+    spread["DISPLACED"] = move_between_sectors(displaced, to.entry, to.stay)
+    if supply.labour_force is not None:
+        exits = find_exits(supply, supply.labour_force, setting)
+        spread["EXITS_NO_POST"] = count_exits_without_post(openings, exits, employment[:, :, 0], to)
+    return spread
 
 
-def add_seekers(employment: Array, supply: Supply, setting: Setting) -> Added:
+def add_contracts(recruitment: Recruitment, setting: Setting) -> tuple[Added, Added]:
+    """Ending contracts and recruitment of the sectors where foreign workers are counted; elsewhere none."""
+    if not recruitment.counted:
+        why = next(iter(recruitment.reasons.values()), NONE_COUNTED)
+        return Added(reasons={"CONTRACT_EXPIRY": why}), Added(reasons={"RECRUITED": why})
+    expiry, recruited = quantise(recruitment.expiry), quantise(recruitment.recruited)
+    return Added({"CONTRACT_EXPIRY": expiry}), Added({"RECRUITED": recruited})
+
+
+def add_seekers(employment: Array, supply: Supply, to: Destinations, setting: Setting) -> Added:
     """Seekers where their figures are known (`ADDED_SEEKERS`): (draws, sectors, years) each, or the reason."""
     returnees = count_returnees(setting.scenario, len(setting.years), setting.elasticities)
     if returnees is None:
         return Added()
-    return Added({"RETURNS": spread_to_sectors(returnees, find_shares(employment[:, :, 0])[None, :])})
+    return Added({"RETURNS": spread_to_sectors(returnees, to.employment[None, :])})
 
 
 def close_balance(openings: Mapping[str, Array], seekers: Mapping[str, Array]) -> Draws:
@@ -242,10 +298,11 @@ def _explain_measures(supply: Supply, added: Mapping[str, str]) -> dict[str, str
         "REENTRANTS": ages,
         "PARTICIPATION": ages,
         "IMMIGRATION": ages,
+        "EXITS_NO_POST": ages or exits,
         "UNEMPLOYED_USABLE": jobless,
     }
     demand = dict.fromkeys(
-        ("REPLACEMENT_RAW", "REPLACEMENT", "RELEASED", "OPENINGS", "DISPLACED", "EXIT_RATE"), exits
+        (*LEAVING, "REPLACEMENT_RAW", "REPLACEMENT", "RELEASED", "OPENINGS", "DISPLACED", "EXIT_RATE"), exits
     )
     balance = dict.fromkeys(("SEEKERS", "GAP", "GAP_PC", "OPENINGS_PC_SEEKERS"), ages or exits or jobless)
     country = dict.fromkeys(("LABOUR_FORCE", "RETIREMENT", "WITHDRAWAL", "MORTALITY"), ages)
@@ -255,9 +312,6 @@ def _explain_measures(supply: Supply, added: Mapping[str, str]) -> dict[str, str
 
 
 NOT_KNOWN = {
-    "UNFILLED_VACANCIES": "NO_VACANCIES: no loaded source counts vacant posts of this country; counted as none",
-    "CONTRACT_EXPIRY": "NO_FOREIGN_WORKERS: no loaded source counts foreign workers by activity; counted as none",
-    "RECRUITED": "NO_FOREIGN_WORKERS: no loaded source counts foreign workers by activity; counted as none",
     "RETURNS": "NO_RETURNS: no loaded source counts returning nationals; they are inside the net migration of the "
     "population projection; counted as none",
 }
@@ -296,12 +350,29 @@ def simulate_balance(
     employment = quantise(changed)
     total = float(employment[:, :, 0].mean(axis=0).sum()) if not demand.reasons else float("nan")
     supply = estimate_supply(observations, area, first_year, last_year, total, rules)
-    openings = simulate_openings(employment, supply, setting)
-    seekers = simulate_seekers(employment, openings, supply, total, setting)
-    more, others = add_openings(employment, supply, setting), add_seekers(employment, supply, setting)
-    draws = close_balance({**openings, **more.draws}, {**seekers, **others.draws})
-    added = {m: r for m, r in {**NOT_KNOWN, **more.reasons, **others.reasons}.items() if m not in draws}
-    reasons = _explain_measures(supply, added)
-    return Simulation(
-        area, scenario, demand.sectors, setting.years, employment[:, :, 0], draws, demand, supply, reasons
+    history = select_sectors(observations, area, choose_sectors(forecasts, area, level)[1])
+    to = find_destinations(observations, history, supply, employment[:, :, 0], setting)
+    recruitment = recruit_abroad(
+        observations, country, demand.sectors, employment, first_year, rules, scenario
     )
+    replacement = estimate_replacement(observations, area, demand.sectors, supply, first_year, last_year)
+    openings = simulate_openings(employment, supply, replacement, recruitment.stock, setting)
+    seekers = simulate_seekers(employment, openings, supply, total, to, setting)
+    base = employment[:, :, 0].mean(axis=0)
+    vacancies = estimate_vacancies(observations, area, demand.sectors, history, base, first_year - 1, rules)
+    added = (
+        add_vacancies(vacancies, setting),
+        add_transfers(openings, to),
+        add_seekers(employment, supply, to, setting),
+        *add_contracts(recruitment, setting),
+    )
+    known = {measure: drawn for one in added for measure, drawn in one.draws.items()}
+    lacking = {**NOT_KNOWN, **{measure: why for one in added for measure, why in one.reasons.items()}}
+    if replacement is not None:
+        lacking |= {f"REPLACEMENT_{name}": why for name, why in replacement.reasons.items()}
+    draws = close_balance({**openings, **known}, {**seekers, **known})
+    reasons = _explain_measures(supply, {m: r for m, r in lacking.items() if m not in draws})
+    return Simulation(
+        area, scenario, demand.sectors, setting.years, employment[:, :, 0], draws, demand, supply, reasons, to,
+        recruitment, replacement, vacancies,
+    )  # fmt: skip

@@ -11,6 +11,7 @@ import pandas as pd
 from lma.balance.gap import (
     ADDED_OPENINGS,
     FLOWS,
+    LEAVING,
     OPENING_KINDS,
     SEEKER_KINDS,
     Simulation,
@@ -25,6 +26,8 @@ Array = npt.NDArray[np.float64]
 LEVELS = (0.1, 0.5, 0.9)
 OUTPUTS = [("quantile", "0.1"), ("quantile", "0.5"), ("quantile", "0.9"), ("mean", "_Z")]
 ANNUAL = ("EMP", *FLOWS)
+WITHOUT_SEEKERS = 1e12
+"""Openings per 100 seekers in a draw without seekers: above any ratio; a quantile that meets it is not shown."""
 SHARES = ("GAP_PC", "OPENINGS_PC_SEEKERS")
 NATIONAL = (
     "LABOUR_FORCE",
@@ -36,6 +39,7 @@ NATIONAL = (
     "POTENTIAL_WOMEN",
 )
 LOCAL = (
+    *LEAVING,
     "EMP",
     "EXPANSION",
     "REPLACEMENT_RAW",
@@ -62,44 +66,61 @@ def describe_steps(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
 
 
 def _describe_demand(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
-    t, method = rules.threshold, simulation.supply.exit_method or "not known"
+    t, known = rules.threshold, simulation.replacement
+    ways = "not known" if known is None else known.method
     added = ", ".join(f"{k} {v:g}" for k, v in sorted(simulation.scenario.demand_growth_points.items()))
     scenario = f"; scenario adds to yearly growth, percentage points: {added}" if added else ""
     return {
         "EMP": "drawn from the published quantiles of the champion forecast; sectors correlated "
         f"as their past yearly changes (Ledoit-Wolf){scenario}",
         "EXPANSION": "employment less employment of the year before, in every draw",
-        "REPLACEMENT_RAW": f"employment of the year before x national exit rate ({method}); "
-        "assumption: the same rate in all sectors, for want of figures by sector and age",
+        "REPLACEMENT_RAW": f"sum of retirement, inactivity, deaths and net emigration of workers; {ways}",
+        **dict.fromkeys(
+            LEAVING,
+            f"employment of the year before, without foreign workers on contracts, x exit rate; {ways}",
+        ),
+        "TRANSFERS_OUT": "workers whose cohorts move to another sector",
         "REPLACEMENT": "raw replacement x share refilled, drawn evenly "
         f"from {t('shrinkage_low'):g} to {t('shrinkage_high'):g}",
         "RELEASED": "-(expansion + shrunk replacement) where that is above zero: separations that a shrinking "
         "sector does not refill",
-        "UNFILLED_VACANCIES": "vacant posts where they are counted",
-        "CONTRACT_EXPIRY": "contracts of foreign workers that end, where foreign workers are counted",
+        "UNFILLED_VACANCIES": f"vacant posts of {simulation.vacancies.period or 'no year'} beyond the normal level, once "
+        f"over {t('vacancy_years'):g} years",
+        "CONTRACT_EXPIRY": "contracts of foreign workers that end, whose posts open; "
+        + _describe_contracts(rules, simulation),
         "OPENINGS": "expansion + shrunk replacement + released (so that openings do not fall below zero) + "
         "unfilled vacancies and ending contracts where known",
     }
 
 
+def _describe_contracts(rules: RuleSet, simulation: Simulation) -> str:
+    counted = simulation.recruitment.words_of() or "no foreign workers counted"
+    return f"contracts of {rules.threshold('contract_years'):g} years, as many ending each year (assumption): {counted}"
+
+
 def _describe_supply(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
     t, supply = rules.threshold, simulation.supply
-    share = "; spread to sectors by share of employment in the base year (assumption: no figures by sector)"
-    rate = f"{supply.unemployment_rate} per cent ({supply.unemployment_year})"
+    to, rate = simulation.destinations, f"{supply.unemployment_rate} per cent ({supply.unemployment_year})"
+    share = f"; to sectors: {to.words['entry']}"
     window = f"{FLOW_WINDOW}, not simulated{share}"
+    moved = f"{to.stay:g} look for work in the sector they worked in, the others where newcomers go"
     points = simulation.scenario.participation_points
     return {
         "ENTRANTS": f"cohorts under {t('entrant_age'):g} joining the labour force: {window}",
         "REENTRANTS": f"cohorts of {t('entrant_age'):g} and over joining the labour force: {window}",
         "IMMIGRATION": "net immigration that the population projection itself assumes (cohorts that grow); "
         f"nothing is added, for want of other data: {window}",
-        "PARTICIPATION": "yearly change of the labour force as participation drifts around its trend, and "
-        f"{points:g} points more women by the last year{share}",
+        "PARTICIPATION": "yearly change of the labour force as participation drifts around its trend (women and men "
+        f"correlated {t('participation_sex_correlation'):g}, growing with years to the power "
+        f"{t('participation_sd_power'):g}), and {points:g} points more women by the last year{share}",
+        "EXITS_NO_POST": "- (exits of the labour force - shrunk replacement): exits of people without work, by "
+        "employment, and the part of replacement that is shrunk away, in its own sector; so the labour force ends "
+        "where its trend does",
         "UNEMPLOYED_USABLE": f"unemployment rate {rate} less {t('frictional_share'):g} of employment as "
-        f"frictional; the stock counted once, over {t('unemployed_years'):g} years{share}",
-        "DISPLACED": f"{t('displaced_share'):g} x workers released beyond shrunk replacement; "
-        "seekers of their own sector",
-        "RECRUITED": "foreign workers recruited so that today's number stays, where foreign workers are counted",
+        f"frictional; the stock counted once, over {t('unemployed_years'):g} years; {to.words['previous']}; {moved}",
+        "DISPLACED": f"{t('displaced_share'):g} x workers released beyond shrunk replacement; {moved}",
+        "RECRUITED": f"recruitment abroad that keeps today's number of foreign workers; {_describe_contracts(rules, simulation)}",
+        "TRANSFERS_IN": "workers who left another sector, by employment",
         "RETURNS": "returning nationals, where they are counted",
         "SEEKERS": "entrants + re-entrants + participation + usable unemployed + displaced + baseline "
         "immigration + recruited and returning where known, in every draw",
@@ -141,13 +162,18 @@ def _find_inputs(simulation: Simulation, activity: str, year: int, measure: str)
     supply, demand = simulation.supply, simulation.demand
     base = [i for s in simulation.sectors for i in demand.inputs[(s, demand.base_year)]]
     here = demand.inputs.get((activity, demand.base_year), [])
+    leavers = [] if simulation.replacement is None else simulation.replacement.inputs
     before = here if year - 1 == demand.base_year else [at("EMP", when=year - 1)]
     if activity == "_T" and measure in LOCAL and "_T" not in simulation.demand.activities:
         return [at(measure, sector) for sector in simulation.sectors]
     table = {
         "EMP": demand.inputs.get((activity, year), []),
         "EXPANSION": [at("EMP"), *before],
-        "REPLACEMENT_RAW": [*before, at("EXIT_RATE", "_T")],
+        **dict.fromkeys(LEAVING, [*before, at("EXIT_RATE", "_T"), *leavers]),
+        "REPLACEMENT_RAW": [at(part) for part in LEAVING if part in simulation.draws] or before,
+        "TRANSFERS_OUT": [*before, *leavers],
+        "TRANSFERS_IN": [at("TRANSFERS_OUT", sector) for sector in simulation.sectors],
+        "UNFILLED_VACANCIES": [*simulation.vacancies.inputs.get(activity, []), *here] or base,
         "REPLACEMENT": [at("REPLACEMENT_RAW")],
         "RELEASED": [at("EXPANSION"), at("REPLACEMENT")],
         "OPENINGS": [at(kind) for kind in OPENING_KINDS if kind in simulation.draws],
@@ -158,9 +184,18 @@ def _find_inputs(simulation: Simulation, activity: str, year: int, measure: str)
         "EXIT_RATE": supply.inputs.get("exits", [])
         or [at(m) for m in ("RETIREMENT", "WITHDRAWAL", "MORTALITY", "LABOUR_FORCE")],
         "POTENTIAL_NEET": [*supply.inputs.get("potential_neet", []), at("LABOUR_FORCE")],
+        "EXITS_NO_POST": [
+            at("REPLACEMENT_RAW"),
+            at("REPLACEMENT"),
+            at("LABOUR_FORCE", "_T"),
+            at("EXIT_RATE", "_T"),
+        ],
         "UNEMPLOYED_USABLE": supply.inputs.get("unemployment", []) + base
         if activity == "_T"
-        else [at("UNEMPLOYED_USABLE", "_T"), *here],
+        else [at("UNEMPLOYED_USABLE", "_T"), *here, *simulation.destinations.ids],
+        "CONTRACT_EXPIRY": simulation.recruitment.ids_of(activity) or here or base,
+        "RECRUITED": simulation.recruitment.ids_of(activity) or here or base,
+        "RETURNS": here or base,
     }
     if measure in FROM_AGES and activity != "_T":
         return [at(measure, "_T"), *here]
@@ -213,14 +248,20 @@ def _cells(
 ) -> Iterator[Cell]:
     """One cell per output of a measure; without finite values the reason takes their place."""
     reason = _explain(simulation, activity, measure)
-    usable = reason is None and values is not None and bool(np.isfinite(values).all())
     decimals = 3 if measure in (*SHARES, "EXIT_RATE") else 1
-    why = None if usable else reason or f"NOT_COMPUTABLE: {measure} is not defined in every draw"
-    for output, value in zip(
-        OUTPUTS, values if usable and values is not None else [None] * len(OUTPUTS), strict=True
-    ):
-        number = None if value is None else round(float(value), decimals) + 0.0
+    for output, value in zip(OUTPUTS, [None] * len(OUTPUTS) if values is None else values, strict=True):
+        usable = reason is None and value is not None and bool(abs(value) < WITHOUT_SEEKERS / 1e5)
+        number = round(float(value), decimals) + 0.0 if usable and value is not None else None
+        why = None if usable else reason or _explain_undefined(measure)
         yield activity, period, measure, output, number, why, inputs
+
+
+def _explain_undefined(measure: str) -> str:
+    if measure == "OPENINGS_PC_SEEKERS":
+        return (
+            "NO_SEEKERS: nobody looks for work in too many draws, so this figure of the ratio is not defined"
+        )
+    return f"NO_EMPLOYMENT: {measure} is not defined where nobody works in the base year"
 
 
 def _walk_annual(simulation: Simulation, activities: list[str]) -> Iterator[Cell]:
@@ -269,7 +310,11 @@ def cumulate_draws(simulation: Simulation) -> dict[str, Array]:
     _, per_cent, ratio = compute_balance(
         summed["OPENINGS"], summed["SEEKERS"], np.broadcast_to(base, summed["GAP"].shape)
     )
-    return {**summed, "GAP_PC": per_cent, "OPENINGS_PC_SEEKERS": ratio}
+    return {
+        **summed,
+        "GAP_PC": per_cent,
+        "OPENINGS_PC_SEEKERS": np.where(summed["SEEKERS"] > 0, ratio, WITHOUT_SEEKERS),
+    }
 
 
 def _find_cumulated_inputs(simulation: Simulation, activity: str, upto: int, measure: str) -> list[str]:
