@@ -83,25 +83,47 @@ def _describe_coverage(cells: pd.DataFrame) -> tuple[str, list[str]]:
 
 
 def _describe_gap(country: Country, cells: pd.DataFrame) -> Sentence:
+    """The largest lack of persons among activities where one is likelier than not: probabilities alone name small ones."""
     gaps = select(cells, table_id="T3", column_id="p_shortage").dropna(subset=["value"])
-    gaps = gaps[gaps["row_id"] != "_T"].sort_values(
-        ["value", "row_order"], ascending=[False, True], kind="stable"
-    )
+    gaps = gaps[gaps["row_id"] != "_T"]
+    medians = [_cell_value(cells, f"T3.{row_id}.gap_q50") for row_id in gaps["row_id"]]
+    gaps = gaps.assign(median=pd.Series(medians, index=gaps.index, dtype=float)).dropna(subset=["median"])
     if gaps.empty:
         return ("No gap between demand and supply could be simulated with the loaded sources (T6).", [])
-    top = gaps.iloc[0]
-    low, mid, high = (
-        _cell_value(cells, f"T3.{top['row_id']}.{c}") for c in ("gap_q10", "gap_q50", "gap_q90")
+    likely = gaps[gaps["value"] > 50]
+    top = (
+        (likely if len(likely) else gaps)
+        .sort_values(
+            ["median", "row_order"] if len(likely) else ["value", "row_order"],
+            ascending=[False, True],
+            kind="stable",
+        )
+        .iloc[0]
     )
-    if low is None or mid is None or high is None:
-        return None
+    found, words = _describe_range(cells, top["row_id"])
+    whole, all_words = _describe_range(cells, "_T")
+    count = (
+        f"likelier than not in {len(likely)} of {len(gaps)} activities"
+        if len(likely)
+        else "likelier than not in no activity"
+    )
     text = (
-        f"The activity most likely to lack workers is {top['row_label']}: probability {top['value']:.0f} %, median gap {mid:,.0f} persons"
-        f" (80 % range {low:,.0f} to {high:,.0f}; positive means workers are lacking) over {top['time_period']} (T3.{top['row_id']}.gap_q50)."
+        f"A lack of workers over {top['time_period']} is {count}; {'largest' if len(likely) else 'most likely'} in {top['row_label']}: "
+        f"{words}{f'; in all activities together: {all_words}' if whole else ''} "
+        f"({', '.join(f'T3.{row}.gap_q50' for row in ([top['row_id'], '_T'] if whole else [top['row_id']]))})."
     )
-    return text, _inputs(
-        cells, *(f"T3.{top['row_id']}.{c}" for c in ("p_shortage", "gap_q10", "gap_q50", "gap_q90"))
-    )
+    return text, _inputs(cells, *found, *whole)
+
+
+def _describe_range(cells: pd.DataFrame, row_id: str) -> tuple[list[str], str]:
+    """Addresses of a gap and the gap in words; nothing where it is not known."""
+    addresses = [f"T3.{row_id}.{c}" for c in ("gap_q50", "gap_q10", "gap_q90", "p_shortage")]
+    values = [_cell_value(cells, address) for address in addresses]
+    if any(value is None for value in values):
+        return [], "range not known"
+    middle, low, high, probability = (float(value) for value in values if value is not None)
+    words = f"{middle:,.0f} persons (80 % range {low:,.0f} to {high:,.0f}, below zero a surplus), probability {probability:.0f} %"
+    return addresses, words
 
 
 def _describe_decision(country: Country, cells: pd.DataFrame) -> Sentence:
