@@ -308,6 +308,23 @@ def test_rate_says_what_its_table_lacks(tmp_path: Path) -> None:
     assert_refused(run_lma("rate", "ba", "in.csv", "out.csv", folder=tmp_path), 11, "'high'", "UNE_RT", "row")
 
 
+def test_rate_by_rules_of_ones_own_and_its_sensitivity(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("unit,JOBSEEKERS_PER_VACANCY\nwelders,1.2\ncooks,2\n", encoding="utf-8")
+    shipped = (ROOT / "data_contracts" / "rules" / "austria.yaml").read_text(encoding="utf-8")
+    (tmp_path / "own.yaml").write_text(shipped.replace("value: 1.5", "value: 2.0"), encoding="utf-8")
+    asked = ("rate", "austria", "in.csv", "out.csv", "--rules", "own.yaml", "--sensitivity", "variants.csv")
+    outcome = run_lma(*asked, folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert "2 of 2 units rated (SHORTAGE: 2;" in outcome.out and "1 change it" in outcome.out
+    variants = pd.read_csv(tmp_path / "variants.csv").set_index(["occupation", "variant"])["rating"]
+    assert variants["cooks", "ratio 1.8 instead of 2"] == "NONE"
+    (tmp_path / "own.yaml").write_text(shipped.replace("value: 1.5", "value: -1"), encoding="utf-8")
+    assert_refused(run_lma(*asked, folder=tmp_path), 10, "own.yaml", "ratio.value", "-1 is out of range")
+    assert_refused(
+        run_lma(*asked[:4], "--sensitivity", "out.csv", folder=tmp_path), 2, "out.csv", "another name"
+    )
+
+
 PERMITS = "sex,citizenship,permits\nM,IND,120\nM,BGD,3\nM,_T,123\nF,IND,80\nF,BGD,40\nF,_T,120\n_T,IND,200\n_T,BGD,43\n_T,_T,243\n"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
 import itertools
 from pathlib import Path
 
@@ -421,6 +423,7 @@ def make_indicators(values: dict[str, dict[str, float]]) -> pd.DataFrame:
     return frame[table_contract("marts.indicators").column_names]
 
 
+@functools.cache
 def rate_armenia() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Pay, employment and unemployment of five activities, and the balance above."""
     growth = dict(zip("ACFGH", [1.0, 2.0, 3.0, 7.0, 9.0], strict=True))
@@ -638,3 +641,136 @@ def test_every_threshold_of_these_rule_sets_has_a_range() -> None:
         for name, threshold in rule_set(method).thresholds.items():
             assert threshold.minimum is not None and threshold.maximum is not None, (method, name)
     assert set(MATRIX_ROW) == set(SCALE)
+
+
+# ---------------------------------------------------------------- the tables of an edition
+
+
+def lay_out(name: str, units: tuple[str, ...] = tuple("ACFGH")) -> pd.DataFrame:
+    """Cells of T3, T4 or T16 of the country above by address."""
+    from lma.assessment.cells import Lineage
+    from lma.assessment.sensitivity import sensitivity_table
+    from lma.assessment.shortage import indicator_table, shortage_table
+    from lma.levels import Detail, Level
+
+    rated, balances = rate_armenia()
+    behind = [*balances["balance_id"], *(f"I:{k}" for k in range(15))]
+    lineage = Lineage(
+        {node: ("survey", dt.date(2026, 1, 1)) for node in behind},
+        dict(zip(rated["shortage_id"], rated["inputs"], strict=True)),
+    )
+    level = Level(Detail("five", units, "five activities"), "reported", 2025)
+    made = {
+        "T3": lambda: shortage_table("ARM", rated, balances, "2026-2030", level, lineage),
+        "T4": lambda: indicator_table("ARM", rated, level, lineage),
+        "T16": lambda: sensitivity_table("ARM", rated, balances, level, lineage),
+    }
+    return made[name]().set_index("address")
+
+
+def test_t3_shows_every_vote_the_drivers_and_the_confidence() -> None:
+    cells = lay_out("T3")
+    said = {
+        c: cells.loc[f"T3.G.{c}", "text"]
+        for c in (
+            "final_rating",
+            "rating_now",
+            "n_rated",
+            "ba_rating",
+            "oecd_rating",
+            "cedefop_rating",
+            "confidence",
+        )
+    }
+    assert said == {
+        "final_rating": "SEVERE", "rating_now": "SHORTAGE", "n_rated": "1 of 4", "ba_rating": "N", "oecd_rating": "SHORTAGE",
+        "cedefop_rating": "SHORTAGE", "confidence": "B",
+    }  # fmt: skip
+    drivers = cells.loc["T3.G.drivers", "text"]
+    assert drivers.startswith(
+        "up: growth of (median) pay over one year (OECD-style), employment growth (OECD-style), unemployment rate of the unit (OECD-style); ahead,"
+    )
+    assert cells.loc["T3._T.oecd_rating", "symbol"] == cells.loc["T3._T.final_rating", "symbol"] == "[z]"
+    labels = dict(zip(cells["column_id"], cells["column_label"], strict=True))
+    assert labels["oecd_rating"].endswith(": vote") and labels["cedefop_rating"].endswith("no vote")
+
+
+def test_t4_shows_scores_and_says_once_what_no_activity_has() -> None:
+    cells = lay_out("T4")
+    assert cells.loc["T4.G-oecd-SCORE.note", "text"].startswith("SHORTAGE: weighted mean of 3 indicators")
+    assert cells.loc["T4.G-oecd-EMP_GROWTH_1Y.value", "value"] == 7
+    assert (
+        cells.loc["T4.ALL-ba-VACANCY_TIME.note", "text"]
+        == "no loaded source has this indicator for any activity"
+    )
+    assert cells.loc["T4.ALL-mac-SCORE.note", "text"].startswith("N for every activity")
+    assert not cells.index.str.contains(r"T4\.[A-H]-mac").any()
+
+
+def test_t16_counts_the_variants_that_keep_a_rating() -> None:
+    cells = lay_out("T16")
+    assert (
+        cells.loc["T16.A-rating.share_same", "value"] == 100
+        and cells.loc["T16.A-rating.changes", "text"] == "none"
+    )
+    assert cells.loc["T16.F-rating.changes", "text"].startswith(
+        "without OECD-style: SHORTAGE; present alone: SURPLUS"
+    )
+    found = cells.loc[[f"T16.H-oecd.{c}" for c in ("n_variants", "n_same", "n_not_rated")], "value"].tolist()
+    assert found == [6, 3, 3]
+    assert cells.loc["T16.ALL-mac.rating", "symbol"] == "[x]" and "T16.H-mac.rating" not in cells.index
+    assert "one indicator" in cells.loc["T16.ALL-austria.n_same", "reason"]
+
+
+def test_a_country_of_one_activity_has_its_tables() -> None:
+    rated = rate_country(
+        "ARM", make_indicators({"UNE_RT": {"_T": 9.0}}), make_balances({"_T": GAPS["G"]}), ("_T",)
+    )
+    scores = rated[rated["indicator"] == "_SCORE"]
+    assert scores["method"].tolist() == ["rating"] and scores["rating"].tolist() == ["SEVERE"]
+    assert not rated.duplicated(table_contract("marts.shortages").primary_key).any()
+
+
+# ---------------------------------------------------------------- from a source to a vote
+
+
+def test_signals_that_a_source_publishes_reach_the_rule_sets(tmp_path: Path) -> None:
+    from observation_builder import known_sources, observations
+
+    from lma.warehouse import open_for_writing
+
+    signals = {"VACANCY_TIME": 90.0, "JOBSEEKERS_PER_VACANCY": 1.0, "UNE_RT": 3.0}
+    rows = [
+        {
+            "ref_area": "ARM",
+            "indicator": i,
+            "economic_activity": a,
+            "obs_value": v * (1 + k) if i != "VACANCY_TIME" else v / (1 + k),
+            "unit_measure": "NR",
+        }
+        for i, v in signals.items()
+        for k, a in enumerate("ACFG")
+    ]
+    rows.append(
+        {
+            "ref_area": "MUS",
+            "indicator": "UNE_RT",
+            "economic_activity": "_T",
+            "activity_revision": "_Z",
+            "unit_measure": "PC",
+        }
+    )
+    with open_for_writing(tmp_path / "lma.duckdb") as opened:
+        opened.load_codelists(known_sources(), [])
+        opened.append_observations(observations(*rows))
+        opened.build_observations(None)
+        opened.run_indicators(["ARM", "MUS"])
+        indicators = opened.read("marts.indicators")
+    assert set(indicators.loc[indicators["indicator"].isin(list(signals)), "ref_area"]) == {"ARM"}
+    rated = rate_country("ARM", indicators, make_balances({}), tuple("ACFG"))
+    scores = rated[(rated["indicator"] == "_SCORE") & (rated["method"] == "ba")].set_index(
+        "economic_activity"
+    )["rating"]
+    assert scores.to_dict() == {"A": "SHORTAGE", "C": "SHORTAGE", "F": "NONE", "G": "NONE"}
+    known = rated[(rated["method"] == "ba") & rated["points"].notna() & (rated["indicator"] != "_SCORE")]
+    assert all(ids and ids[0].startswith("I:") for ids in known["inputs"])
