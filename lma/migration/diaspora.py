@@ -235,24 +235,27 @@ def _list_recruited(observations: pd.DataFrame, country: Country, as_of_year: in
     return [Line("RECRUITED", FLOWS, label, "PS", "as published", code="NO_FOREIGN_WORKERS", reason=reason)]
 
 
+def _read_departures(observations: pd.DataFrame, ref_area: str, as_of_year: int) -> BySex:
+    """Registered emigrants to all destinations by sex; both sexes added up where only they are published."""
+    found: BySex = dict.fromkeys(SEXES)
+    for area in ("_T", "_Z"):
+        for sex in SEXES:
+            figure = find_newest(
+                observations, as_of_year, "EMIGRANTS", ref_area, counterpart_area=area, sex=sex
+            )
+            found[sex] = found[sex] or figure
+    return found if found["_T"] is not None else found | {"_T": add_up([found["F"], found["M"]])}
+
+
 def _list_registered(observations: pd.DataFrame, ref_area: str, as_of_year: int) -> list[Line]:
     """Emigrants registered by the country, and those whom another country registered as leaving for it."""
     label = "Registered departures, a year"
-    total = find_newest(
-        observations, as_of_year, "EMIGRANTS", ref_area, counterpart_area="_T"
-    ) or find_newest(observations, as_of_year, "EMIGRANTS", ref_area)
-    sexes = [
-        find_newest(observations, as_of_year, "EMIGRANTS", ref_area, counterpart_area=area, sex=sex)
-        for sex in ("F", "M")
-        for area in ("_T", "_Z")
-    ]
-    women, men = sexes[0] or sexes[1], sexes[2] or sexes[3]
-    line = Line("DEPARTURES", FLOWS, label, "PS", "as published", total, women, men)
-    if total is None:
-        line = Line(
-            "DEPARTURES", FLOWS, label, "PS", "as published", code="NO_DEPARTURES",
-            reason="no loaded source registers the departures from this country",
-        )  # fmt: skip
+    by_sex = _read_departures(observations, ref_area, as_of_year)
+    step = "as published, or the sum of women and men"
+    line = Line("DEPARTURES", FLOWS, label, "PS", step, *in_order(by_sex))
+    if line.figure is None:
+        reason = "no loaded source registers the departures from this country"
+        line = replace(line, code="NO_DEPARTURES", reason=reason)
     mask = (observations["indicator"] == "EMIGRANTS") & (observations["counterpart_area"] == ref_area)
     mask &= observations["obs_value"].notna() & (observations["sex"] == "_T") & (observations["age"] == "_T")
     rows = order_newest_first(observations[mask]).drop_duplicates("ref_area")
