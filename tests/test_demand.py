@@ -519,7 +519,7 @@ def test_occupations_sum_to_activities_exactly(seed: int, n_sectors: int, n_occu
         generator.integers(0, 4, (n_sectors, n_occupations, 6)) * 1000.0
         + np.eye(n_sectors, n_occupations)[..., None]
     )
-    counts[:, 0] += 1
+    counts[:, -1] += 1
     pattern = staffing.Staffing(
         tuple(map(str, range(n_sectors))), tuple(map(str, range(n_occupations))), tuple(range(2015, 2021)),
         counts / counts.sum(axis=1, keepdims=True), [],
@@ -528,7 +528,7 @@ def test_occupations_sum_to_activities_exactly(seed: int, n_sectors: int, n_occu
     assert shares.sum(axis=1) == pytest.approx(np.ones((n_sectors, 5)))
     employment = demand.quantise(generator.gamma(1.0, 1e5, (8, n_sectors, 5)))
     found = staffing.staff_activities(employment, shares)
-    assert np.array_equal(found.sum(axis=1), employment.sum(axis=1))
+    assert np.array_equal(found.sum(axis=1), employment.sum(axis=1)) and (found >= 0).all()
     more = staffing.staff_activities(2 * employment, shares)
     assert (more >= found - 0.01).all()
 
@@ -547,3 +547,19 @@ def test_no_pattern_without_every_activity_and_codes_of_one_length() -> None:
     assert staffing.read_staffing(observations, "XXX", ("A", "B"), 2019) is None
     pattern = staffing.read_staffing(observations, "XXX", ("A", "B"), 2020)
     assert pattern is not None and pattern.occupations == ("OC1",)
+
+
+def test_pattern_of_the_publishers_layout_gives_occupations_that_sum() -> None:
+    """From the file of activity and occupation to demand by occupation: professionals gain the share they gained."""
+    from test_publishers import conform_specimens
+
+    rows = pd.concat([file.observations for file in conform_specimens("ilo_emp_activity_occupation")])
+    pattern = staffing.read_staffing(rows.assign(basis_kind="reported"), "CHL", GROUPS, 2020)
+    assert pattern is not None and pattern.years == (2019, 2020) and len(pattern.inputs) == 25
+    shares = staffing.project_shares(pattern, [2021], RULES)
+    employment = np.full((3, len(GROUPS), 1), 1000.0)
+    found = staffing.staff_activities(employment, shares)
+    assert (found.sum(axis=1) == 1000.0 * len(GROUPS)).all()
+    at = GROUPS.index("PUB"), pattern.occupations.index("2")
+    assert shares[at][0] > pattern.shares[(*at, 1)] > pattern.shares[(*at, 0)]
+    assert [code for code, n in zip(pattern.occupations, found[0, :, 0], strict=True) if n <= 0] == []

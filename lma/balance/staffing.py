@@ -56,7 +56,7 @@ def read_staffing(
         & (o["age"] == "_T")
         & (o["citizenship"] == "_T")
         & o["economic_activity"].isin(list(sectors))
-        & ~o["occupation"].isin(["_T", "X"])
+        & ~o["occupation"].isin(["_T", "_X"])
         & (o["obs_value"] >= 0)
     ]
     rows = rows.assign(year=rows["time_period"].astype(int), length=rows["occupation"].str.len())
