@@ -231,11 +231,7 @@ def assess(
     ]
     laid_out = pd.concat([cells for _, cells in parts if len(cells)], ignore_index=True)
     body = mark_suspected(laid_out, findings, derived, lineage)
-    # A headline may be words only: its columns of numbers are empty, but columns of numbers all the same.
-    headline = headline_table(country, body, lineage).astype(body.dtypes.to_dict())
-    changes = change_table(code, body, compared, lineage).astype(body.dtypes.to_dict())
-    statement = statement_table(code, body, lineage).astype(body.dtypes.to_dict())
-    cells = pd.concat([headline, body, changes, statement], ignore_index=True)
+    cells = add_words(country, body, compared, lineage)
     *main, detail = (spec for spec, _ in parts)
     specs = (HEADLINE_SPEC, *main, CHANGE_SPEC, STATEMENT_SPEC, detail)
     return Assessment(
@@ -246,6 +242,16 @@ def assess(
         LIMITS,
         marts.conflicts,
     )
+
+
+def add_words(country: Country, body: pd.DataFrame, compared: Comparison, lineage: Lineage) -> pd.DataFrame:
+    """The cells with the tables that speak of them: headline before, what changed and the statement after."""
+    # A headline may be words only: its columns of numbers are empty, but columns of numbers all the same.
+    kinds = body.dtypes.to_dict()
+    headline = headline_table(country, body, lineage).astype(kinds)
+    changes = change_table(country.ref_area, body, compared, lineage).astype(kinds)
+    statement = statement_table(country.ref_area, body, lineage).astype(kinds)
+    return pd.concat([headline, body, changes, statement], ignore_index=True)
 
 
 def forecast_years(ref_area: str, forecasts: pd.DataFrame, otherwise: int = dt.date.min.year) -> list[int]:
