@@ -41,32 +41,43 @@ def list_units(indicators: pd.DataFrame) -> pd.DataFrame:
     return units[~is_economy(units)]
 
 
-def _years_behind(newest: pd.DataFrame, rows: pd.DataFrame, rules: RuleSet) -> str | None:
-    """Why an indicator is too old to stand beside the others of the rule set; None where it is not, or has no year."""
-    named = rows["indicator"].isin([i.id for i in rules.indicators if i.weight > 0])
-    years, mine = (
-        pd.to_numeric(found["time_period"].astype(str).str.extract(r"^(\d{4})")[0]).max()
-        for found in (rows[rows["value"].notna() & named], newest)
-    )
-    apart, allowed = years - mine, rules.threshold("maximum_years_apart")
-    if not apart > allowed:
+def _newest_year(rows: pd.DataFrame) -> float:
+    """Year of the newest figure; NaN where none has a year."""
+    periods = rows.loc[rows["value"].notna(), "time_period"].astype(str)
+    years: float = pd.to_numeric(periods.drop_duplicates().str.extract(r"^(\d{4})")[0]).max()
+    return years
+
+
+def _say_behind(newest: pd.DataFrame, year: float, rules: RuleSet) -> str | None:
+    """Why an indicator is too old to stand beside the others of the rule set; None where it is not, or has no year.
+
+    ``year``: of the newest indicator of the rule set.
+    """
+    mine, allowed = _newest_year(newest), rules.threshold("maximum_years_apart")
+    if not year - mine > allowed:
         return None
-    return f"OUT_OF_STEP: {mine:.0f} is {apart:.0f} years before the newest indicator, more than {allowed:g}"
+    return f"OUT_OF_STEP: {mine:.0f} is {year - mine:.0f} years before the newest indicator, more than {allowed:g}"
 
 
 def _mark_indicator(
-    rows: pd.DataFrame, units: pd.DataFrame, indicator: RuleIndicator, rules: RuleSet, mark: Marker
+    rows: pd.DataFrame,
+    units: pd.DataFrame,
+    indicator: RuleIndicator,
+    rules: RuleSet,
+    mark: Marker,
+    year: float,
 ) -> pd.DataFrame:
     """One row per unit: with a figure and its points, or missing."""
     newest = take_newest(rows[rows["indicator"] == indicator.id])
-    behind = _years_behind(newest, rows, rules)
+    behind = _say_behind(newest, year, rules)
     economy = newest[is_economy(newest)].assign(
         threshold=np.nan, points=np.nan, reason=None, step="the whole economy: the reference, not rated"
     )
     marked = mark(newest, indicator, rules) if len(newest[~is_economy(newest)]) else newest.iloc[:0]
     if behind is not None:
         marked = refuse_marks(newest[~is_economy(newest)], behind)
-    absent = units.merge(marked[UNIT], how="left", indicator="found").query("found == 'left_only'")[UNIT]
+    has_mark = pd.MultiIndex.from_frame(units).isin(pd.MultiIndex.from_frame(marked[UNIT]))
+    absent = units[~has_mark]
     no_inputs: list[Any] = [[] for _ in range(len(absent))]
     empty = absent.assign(
         time_period="_Z",
@@ -130,8 +141,10 @@ def _rate_country(
     ref_area: str, rows: pd.DataFrame, rules: RuleSet, mark: Marker, classify: Classifier
 ) -> pd.DataFrame:
     units = list_units(rows)
+    counted = rows["indicator"].isin([i.id for i in rules.indicators if i.weight > 0])
+    year = _newest_year(rows[counted])
     marks = pd.concat(
-        [_mark_indicator(rows, units, indicator, rules, mark) for indicator in rules.indicators]
+        [_mark_indicator(rows, units, indicator, rules, mark, year) for indicator in rules.indicators]
     )
     scores = []
     for (activity, occupation), mine in marks[~is_economy(marks)].groupby(UNIT, sort=True):
