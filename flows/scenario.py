@@ -19,13 +19,6 @@ from lma.errors import InputError, OutputError, UsageError
 if TYPE_CHECKING:
     from lma.balance.gap import Simulation
 
-NOTHING = {
-    key: type(field.get_default(call_default_factory=True))()
-    for key, field in Scenario.model_fields.items()
-    if key in contracts.CHANGES
-}
-"""Key of a scenario -> what it is when nothing is asked."""
-
 
 def print_scenarios(
     request: RunRequest,
@@ -82,10 +75,9 @@ def answer_scenarios(request: RunRequest, country: Country, asked: Sequence[Scen
     from lma.balance.comparison import compare_scenarios
     from lma.balance.scenarios import BASELINE
 
-    simulate, counted, abroad = _read_country(request, country)
+    simulate, abroad = _read_country(request, country)
     baseline = simulate(BASELINE)
-    known = counted if "RECRUITED" in baseline.draws else ()
-    settled = {scenario.name: _settle(scenario, baseline, known, abroad) for scenario in asked}
+    settled = {scenario.name: _settle(scenario, baseline, abroad) for scenario in asked}
     obstacles = {name: found for name, (_, found) in settled.items() if found}
     possible = [scenario for scenario, _ in settled.values() if scenario.changes]
     if not possible:
@@ -108,12 +100,12 @@ def answer_scenarios(request: RunRequest, country: Country, asked: Sequence[Scen
 
 def _read_country(
     request: RunRequest, country: Country
-) -> tuple[Callable[[Scenario], Simulation], tuple[str, ...], float | None]:
-    """How to simulate one scenario, the activities whose foreign workers are counted, and migrants abroad."""
+) -> tuple[Callable[[Scenario], Simulation], float | None]:
+    """How to simulate one scenario of the country, and its migrants abroad."""
     from flows.assess import read_around
     from lma.assessment.country import forecast_years
     from lma.balance import simulate_balance
-    from lma.balance.scenarios import find_counted, measure_abroad
+    from lma.balance.scenarios import measure_abroad
 
     code, rules = country.ref_area, contracts.rule_set("balance")
     with warehouses.open_for_reading(request.warehouse) as warehouse:
@@ -128,18 +120,20 @@ def _read_country(
             own, forecasts, rules, country, years[0], years[-1], request.seed, scenario=scenario
         )
 
-    return simulate, find_counted(own, code), measure_abroad(around, code, int(request.edition[:4]))
+    return simulate, measure_abroad(around, code, int(request.edition[:4]))
 
 
 def _settle(
-    scenario: Scenario, baseline: Simulation, counted: Sequence[str], abroad: float | None
+    scenario: Scenario, baseline: Simulation, abroad: float | None
 ) -> tuple[Scenario, dict[str, str]]:
     """The part of a scenario that the data can answer, and why not the rest."""
-    from lma.balance.scenarios import check_activities, find_obstacles, settle_returns
+    from lma.balance.scenarios import check_activities, find_obstacles, keep_answerable, settle_returns
 
-    check_activities(scenario, baseline.demand.activities, counted)
-    obstacles = find_obstacles(scenario, counted, abroad)
-    answerable = scenario.model_copy(update={key: NOTHING[key] for key in obstacles})
+    recruitment = baseline.recruitment
+    counted = {one.activity: one.sector for one in recruitment.counted}
+    check_activities(scenario, baseline.demand.activities, [*counted, *recruitment.reasons])
+    obstacles = find_obstacles(scenario, counted, abroad, recruitment.reasons)
+    answerable = keep_answerable(scenario, counted, abroad)
     return settle_returns(answerable, abroad), obstacles
 
 

@@ -31,6 +31,7 @@ COLUMNS = (
 YEARLY = ("EMP", "OPENINGS", "SEEKERS", "GAP")
 CUMULATED = (*FLOWS, "GAP_PC")
 COUNTRY = "_T"
+NOTHING = (None,) * 5
 
 
 def compare_scenarios(baseline: Simulation, runs: Sequence[Simulation]) -> pd.DataFrame:
@@ -108,15 +109,18 @@ def _walk(
         values = draws.get((measure, period))
         if values is None and measure in (*ADDED_OPENINGS, *ADDED_SEEKERS) and period != f"{first}-{last}":
             continue  # once is enough to say why a kind is not counted
+        summary = None if values is None else _summarise(values, 3 if measure == "GAP_PC" else 1)
         for activity in activities:
             reason = explain(simulation, activity, measure) if values is None else None
             reason = reason or _explain_activity(simulation, activity)
             column = _column(simulation, activity)
-            found = (None,) * 5 if reason or column is None else _describe(values, column, measure)
-            if found[0] is None:
-                reason = reason or f"NOT_COMPUTABLE: {measure} is not defined in every draw"
+            known: Sequence[float | None] = NOTHING
+            if summary is not None and column is not None and not reason:
+                known = summary[column]
+            if None in known or not np.isfinite(np.array(known, dtype=float)).all():
+                known, reason = NOTHING, reason or f"NOT_COMPUTABLE: {measure} is not defined in every draw"
             key = (simulation.scenario.name, simulation.ref_area, activity, period, measure, figure)
-            yield *key, *found, reason
+            yield *key, *known, reason
 
 
 def _column(simulation: Simulation, activity: str) -> int | None:
@@ -125,12 +129,12 @@ def _column(simulation: Simulation, activity: str) -> int | None:
     return simulation.sectors.index(activity) if activity in simulation.sectors else None
 
 
-def _describe(values: Array | None, column: int, measure: str) -> tuple[float | None, ...]:
-    if values is None or not np.isfinite(values[:, column]).all():
-        return (None,) * 5
-    drawn, decimals = values[:, column], 3 if measure == "GAP_PC" else 1
-    figures = [*np.quantile(drawn, (0.1, 0.5, 0.9)), drawn.mean()]
-    return (*(round(float(f), decimals) + 0.0 for f in figures), round(float((drawn > 0).mean()), 4))
+def _summarise(draws: Array, decimals: int) -> list[list[float]]:
+    """Rows of q10, q50, q90, mean and share above zero from draws (draws, sectors and the country)."""
+    figures = [*np.quantile(draws, (0.1, 0.5, 0.9), axis=0), draws.mean(axis=0)]
+    rounded = [np.round(figure, decimals) + 0.0 for figure in figures]
+    summary: list[list[float]] = np.stack([*rounded, np.round((draws > 0).mean(axis=0), 4)], axis=1).tolist()
+    return summary
 
 
 def explain(simulation: Simulation, activity: str, measure: str) -> str:
