@@ -101,7 +101,7 @@ def judge(known: dict[str, Any]) -> list[Outcome]:
         check_data(known.get("data", NO_DATA), 2026, RULES),
         check_shortage(known.get("rating")),
         check_persistence(gap, known.get("rating"), (), "2026-11", RULES),
-        check_decent_work(known.get("pay", Pay()), RULES),
+        check_decent_work(known.get("pay", Pay()), 2026, RULES),
         check_domestic_capacity(alternatives, gap),
         check_technology(known.get("exposure"), None, RULES),
         check_time(gaps, find_training("C", None, RULES), 2026),
@@ -188,6 +188,20 @@ def test_frames_that_lack_anything_give_reasons(national: bool) -> None:
             assert by_step[code, needs[name]] != "PASS", (code, name)
         if national and "gap" in present:
             assert by_step[code, "D4"] == "PASS", code
+
+
+def test_figures_out_of_date_decide_nothing() -> None:
+    old = [Figure(one.value, "2020", one.basis, one.ids) for one in (figure(80), figure(8), figure(4))]
+    assert check_decent_work(Pay(*old), 2023, RULES).outcome == "PASS"
+    late = check_decent_work(Pay(*old), 2024, RULES)
+    assert (late.outcome, "out of date" in late.text) == ("NOT_ASSESSED", True)
+    counted, mix = (
+        pair_counts(figure(1000, "2020"), figure(100, "2020")),
+        Concentration(0.2, "2024", (), "reported"),
+    )
+    assert check_dependency(counted, None, 0.5, mix, 2025, RULES).outcome == "PASS"
+    assert check_dependency(counted, None, 0.5, mix, 2026, RULES).outcome == "NOT_ASSESSED"
+    assert check_dependency(pair_counts(figure(10), figure(9)), None, 0.5, mix, 2026, RULES).outcome == "FAIL"
 
 
 def test_negative_and_zero_counts_stand_for_nothing() -> None:

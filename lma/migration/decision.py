@@ -164,7 +164,7 @@ def _decide_unit(room: _Room, activity: str, occupation: str) -> list[dict[str, 
         check_data(_count_current_data(room, activity, occupation), room.as_of_year, rules),
         check_shortage(rating),
         check_persistence(gap, rating, room.earlier.get(activity, ()), room.edition, rules),
-        check_decent_work(_find_pay(room, activity, occupation), rules),
+        check_decent_work(_find_pay(room, activity, occupation), room.as_of_year, rules),
         check_domestic_capacity(alternatives, gap, describe_match(alternatives, unit)),
         check_technology(*_find_technology(room, activity), rules),
         check_time(gaps, training, room.as_of_year),
@@ -175,7 +175,7 @@ def _decide_unit(room: _Room, activity: str, occupation: str) -> list[dict[str, 
             _find_concentration(room, activity),
             room.as_of_year,
             rules,
-            explain_no_share(room.observations, area, activity, room.as_of_year),
+            _explain_no_share(room, activity),
         ),
         check_origin_safety(_select_corridors(room, activity), rules),
     ]
@@ -240,6 +240,19 @@ def _find_dependency(room: _Room, activity: str) -> Dependency | None:
         int(room.rules.threshold("change_years")),
     )
     return published or pair_counts(room.given("WORKERS", activity), room.given("FOREIGN_WORKERS", activity))
+
+
+def _explain_no_share(room: _Room, activity: str) -> str:
+    """Why the activity has no foreign share; a zone inside it that has one gives the least there is."""
+    why = explain_no_share(room.observations, room.country.ref_area, activity, room.as_of_year)
+    inside = [zone for zone in room.country.zones if zone.within == activity]
+    counted = [(zone, _find_dependency(room, zone.economic_activity)) for zone in inside]
+    named = [
+        f"{zone.label} inside it has {one.foreign.value:,.0f} ({one.foreign.time_period})"
+        for zone, one in counted
+        if one is not None
+    ]
+    return "; ".join([why, *named])
 
 
 def _find_headroom(room: _Room, dependency: Dependency | None) -> float | None:

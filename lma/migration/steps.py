@@ -76,6 +76,11 @@ class Pay:
     real: Figure | None = None
     is_median: bool = False
 
+    @property
+    def figures(self) -> list[Figure]:
+        """Those that are known."""
+        return [one for one in (self.relative, self.growth, self.inflation, self.real) if one is not None]
+
 
 CODES = {
     "D0": "INSUFFICIENT_DATA",
@@ -193,10 +198,10 @@ def count_months(first: str, last: str) -> int:
     return 12 * (int(last[:4]) - int(first[:4])) + int(last[5:7]) - int(first[5:7])
 
 
-def check_decent_work(pay: Pay, rules: RuleSet) -> Outcome:
+def check_decent_work(pay: Pay, as_of_year: int, rules: RuleSet) -> Outcome:
     """D3: pay at the configured share of the national median (else mean) or above, and real pay not falling.
 
-    A ratio below the threshold fails at once; passing needs both figures.
+    A ratio below the threshold fails at once; passing needs both figures. Figures out of date decide nothing.
     """
     floor, least = rules.threshold("min_wage_ratio"), rules.threshold("min_real_wage_growth")
     real = compute_real_growth(pay)
@@ -210,7 +215,7 @@ def check_decent_work(pay: Pay, rules: RuleSet) -> Outcome:
         f"{describe(f'{kind} earnings over the national {kind.lower()}', pay.relative, 1, '%')}, at least "
         f"{floor:g} % needed; {_describe_real(pay, real)}, at least {least:g} % needed.{stands}"
     )
-    figures = [one for one in (pay.relative, pay.growth, pay.inflation, pay.real) if one is not None]
+    figures = pay.figures
     base = Outcome(
         "D3",
         "Pay is decent and not falling in real terms",
@@ -222,6 +227,8 @@ def check_decent_work(pay: Pay, rules: RuleSet) -> Outcome:
         basis=weakest_basis(figure.basis for figure in figures),
         ids=join_ids(figures),
     )
+    if any(as_of_year - year_of(one.time_period) > rules.threshold("max_age") for one in figures):
+        return _leave_open(base, "figures of pay are out of date")
     too_low = pay.relative is not None and pay.relative.value < floor
     if too_low or (real is not None and real < least):
         return _settle(base, passed=False)
@@ -346,7 +353,7 @@ def check_dependency(
 ) -> Outcome:
     """D7: the foreign share after admissions stays at the ceiling or below, and no origin dominates.
 
-    A mix of origins that is out of date decides nothing.
+    Counts and a mix of origins that are out of date decide nothing.
     """
     name = "Foreign share stays under the ceiling, origins are mixed"
     base = Outcome("D7", name, "", "", "PC", threshold=100 * ceiling)
@@ -363,6 +370,8 @@ def check_dependency(
     ids = dependency.ids + (() if concentration is None else concentration.ids)
     basis = weakest_basis([dependency.basis, *([] if concentration is None else [concentration.basis])])
     filled = replace(base, text=text, value=100 * after, ids=ids, basis=basis)
+    if as_of_year - year_of(dependency.total.time_period) > rules.threshold("max_stock_age"):
+        return _leave_open(filled, "the counts of foreign workers are out of date")
     if headroom <= 0:
         return _settle(filled, passed=False)
     if concentration is None:
