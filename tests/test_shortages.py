@@ -201,6 +201,22 @@ def test_insufficient_indicators_are_named() -> None:
         ({"unit": ["a", "a"], "UNE_RT": ["1", "2"]}, "'a' has UNE_RT twice - rows 1, 2"),
         ({"unit": ["a", ""], "UNE_RT": ["1", "2"]}, "no name - row 2"),
         (
+            {"unit": ["a", "b"], "UNE_RT": ["1", "1e300"]},
+            "'1e300' is no value of an indicator - indicator UNE_RT, row 2",
+        ),
+        (
+            {"unit": ["a"], "UNE_RT": ["1"], "time_period": ["soon"]},
+            "'soon' is no time_period - row 1: write 2024",
+        ),
+        (
+            {"unit": ["a", "b"], "UNE_RT": ["1", "2"], "time_period": [2024, None]},
+            "'' is no time_period - row 2",
+        ),
+        (
+            {"unit": ["a"], "UNE_RT": ["1"], "basis": ["guess"]},
+            "'guess' is no basis - row 1: write one of reported",
+        ),
+        (
             {"unit": ["a"], "indicator": ["UNEMPLOYMENT"], "value": ["1"]},
             "Found: UNEMPLOYMENT. Expected some of: VACANCY_TIME",
         ),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from lma.contracts import RuleSet, rule_sets
+from lma.contracts import BASIS_ORDER, RuleSet, rule_sets
 from lma.errors import InputError
 
 COLUMNS = [
@@ -27,6 +27,7 @@ UNIT_COLUMNS = ("unit", "economic_activity", "occupation")
 KEY_COLUMNS = (*UNIT_COLUMNS, "ref_area", "time_period", "unit_measure", "basis")
 NO_AREA = "XXX"
 RATIO, COUNTS = "JOBSEEKERS_PER_VACANCY", ("JOBSEEKERS", "VACANCIES")
+LARGEST = 1e15
 MISSING_TEXT = ("", "x", "z", "c", ":", "..", "na", "n/a", "nan", "none")
 
 
@@ -81,6 +82,10 @@ def _read_number(cell: object, row: int, indicator: str) -> float:
             f"{text!r} is not a finite number - indicator {indicator}, row {row}: where something was divided by "
             "zero there is no figure, so leave the cell empty."
         )
+    if abs(number) > LARGEST:
+        raise InputError(
+            f"{text!r} is no value of an indicator - indicator {indicator}, row {row}: at most {LARGEST:g} to either side."
+        )
     return number
 
 
@@ -115,6 +120,10 @@ def read_indicator_table(frame: pd.DataFrame, rules: RuleSet) -> pd.DataFrame:
             f"Add a column {', '.join(UNIT_COLUMNS[:-1])} or {UNIT_COLUMNS[-1]}; "
             "write _T for the whole economy."
         )
+    if {"unit", "occupation"} <= set(frame.columns):
+        raise InputError("columns unit and occupation both name the unit: keep one of them.")
+    if frame.empty:
+        raise InputError("the table has a header and no rows: add one row per unit.")
     frame = frame.reset_index(drop=True)
     frame.index += 1
     if {"indicator", "value"}.issubset(frame.columns):
@@ -145,10 +154,28 @@ def _fill_columns(table: pd.DataFrame) -> pd.DataFrame:
     missing = {name: value for name, value in defaults.items() if name not in filled.columns}
     no_inputs: list[Any] = [[] for _ in range(len(filled))]
     filled = filled.assign(**missing, inputs=no_inputs)
-    return filled.assign(**{c: filled[c].fillna("").astype(str).str.strip() for c in defaults})
+    texts = {
+        c: filled[c].astype(object).where(filled[c].notna(), "").astype(str).str.strip() for c in defaults
+    }
+    # A column of years with an empty cell is read as numbers with a fraction.
+    years = texts["time_period"].str.replace(r"^(\d{4})\.0$", r"\1", regex=True)
+    return filled.assign(**{**texts, "time_period": years})
+
+
+def _check_words(table: pd.DataFrame) -> None:
+    """Periods that begin with a year and bases of the list, or what to write."""
+    for column, pattern, remedy in (
+        ("time_period", r"_Z|\d{4}(\D.*)?", "write 2024, 2024-Q3 or 2024-05, or leave the column out"),
+        ("basis", "|".join(BASIS_ORDER), f"write one of {', '.join(BASIS_ORDER)}, or leave the column out"),
+    ):
+        wrong = table[~table[column].str.fullmatch(pattern)]
+        if len(wrong):
+            first = wrong.iloc[0]
+            raise InputError(f"{first[column]!r} is no {column} - row {first['row']}: {remedy}.")
 
 
 def _check_units(table: pd.DataFrame) -> pd.DataFrame:
+    _check_words(table)
     unnamed = table[(table["economic_activity"] == "") | (table["occupation"] == "")]
     if len(unnamed):
         raise InputError(
