@@ -93,6 +93,7 @@ def build_balances(case: dict[str, str]) -> pd.DataFrame:
 def build_decisions(case: dict[str, str]) -> pd.DataFrame:
     steps = [
         {"step_id": "D4", "inputs": ["B:MUS:C", "0123456789ab:7"], "reason_code": None},
+        {"step_id": "D7", "inputs": ["C:MUS:MDG:MUS:C"], "reason_code": None},
         {"step_id": "D8", "inputs": ["C:MUS:IND:MUS:C"], "reason_code": None},
         {
             "step_id": "RESULT", "inputs": ["D:MUS:C:D4"], "reason_code": None if case["need"] else "ACTIVATE_TRAIN",
@@ -396,7 +397,10 @@ def test_silence_about_a_flag_is_no_clearance() -> None:
         "none raised of those checked; not checked for lack of figures: SKILLED_DRAIN"
     )
     assert "ORIGIN_SHORTAGE" in cells.loc["T8.NPL-MUS-C.flags", "text"]
-    assert cells.loc["T8.NPL-MUS-C.origin_rating", "reason"] == "NPL was not rated: `lma coverage coverage.csv NPL` rates it"
+    assert (
+        cells.loc["T8.NPL-MUS-C.origin_rating", "reason"]
+        == "NPL was not rated: `lma coverage coverage.csv NPL` rates it"
+    )
     assert "coverage.csv IND" in cells.loc["T8.IND-MUS-C.match_reason", "text"]
     assert "2019-06-11" in cells.loc["T8.NPL-MUS.agreement", "text"]
     assert "protocol on free movement not in force" in cells.loc["T8.MDG-MUS.agreement", "text"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -155,17 +155,18 @@ def _add_corridor(
     table: TableCells, row: Key, record: Mapping[Any, Any], figures: pd.DataFrame, labels: Mapping[str, str]
 ) -> None:
     inputs = [record["corridor_id"]]
+    own = figures[figures.index.isin(list(record["inputs"]))]
     activity = record["economic_activity"]
     table.text(row, "activity", labels.get(activity, activity) if activity != "_T" else "all", inputs)
     for column, decimals, unit, words in COMPUTED:
         _add_computed(table, row, record, column, decimals, unit, words)
     for column, decimals, unit, indicators, words in PUBLISHED:
-        found = _find_inputs(record, figures, indicators)
+        found = own[own["indicator"].isin(indicators) & (own["sex"] == "_T")]
         if pd.isna(record[column]) or found.empty:
             table.empty(row, column, *_say_why(column, activity))
         else:
             _add_published(table, row, column, float(record[column]), decimals, unit, found, words)
-    _add_women(table, row, record, figures)
+    _add_women(table, row, record, own)
     _add_words(table, row, record, inputs)
 
 
@@ -174,12 +175,6 @@ def _say_why(column: str, activity: str) -> tuple[str, str]:
     if column in ("share", "remittances") and activity != "_T":
         return "[z]", NOT_BY_ACTIVITY
     return "[x]", ABSENT.get(column, NOT_LOADED)
-
-
-def _find_inputs(record: Mapping[Any, Any], figures: pd.DataFrame, indicators: Sequence[str]) -> pd.DataFrame:
-    """The published figures of some indicators that a corridor rests on; of migrants those of both sexes."""
-    mine = figures[figures.index.isin(list(record["inputs"]))]
-    return mine[mine["indicator"].isin(indicators) & (mine["sex"] == "_T")]
 
 
 def _add_published(
@@ -201,16 +196,13 @@ def _add_published(
     )  # fmt: skip
 
 
-def _add_women(table: TableCells, row: Key, record: Mapping[Any, Any], figures: pd.DataFrame) -> None:
+def _add_women(table: TableCells, row: Key, record: Mapping[Any, Any], own: pd.DataFrame) -> None:
     women, stock = record["stock_women"], record["stock"]
     if pd.isna(women) or pd.isna(stock) or stock <= 0:
         table.empty(row, "women_share", "[x]", "no loaded source has the migrants of this corridor by sex")
         return
-    mine = figures[figures.index.isin(list(record["inputs"])) & (figures["indicator"] == "MIG_STOCK")]
-    both = mine[
-        ((mine["sex"] == "F") & (mine["obs_value"] == women))
-        | ((mine["sex"] == "_T") & (mine["obs_value"] == stock))
-    ]
+    wanted = pd.Series({"F": women, "_T": stock})
+    both = own[(own["indicator"] == "MIG_STOCK") & (own["obs_value"] == own["sex"].map(wanted))]
     table.number(
         row, "women_share", 100 * women / stock, "PC", weakest_basis(both["basis"].astype(str)),
         list(both.index.astype(str)), "100 x women / both sexes of the same period", period=record["stock_period"],

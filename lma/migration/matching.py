@@ -136,7 +136,11 @@ def _match_row(row: Mapping[Hashable, Any], pool: Amount, need: Amount) -> dict[
         **columns,
         **{"match_size" if name == "match" else name: value for name, value in size.items()},
     }
-    reasons = {"pool_reason": pool.text, "need_reason": need.text, "match_reason": reason}
+    reasons: dict[Hashable, Any] = {
+        "pool_reason": pool.text,
+        "need_reason": need.text,
+        "match_reason": reason,
+    }
     return {**row, **columns, **reasons, "inputs": ids, "step": words}
 
 
