@@ -260,11 +260,24 @@ def _correlate_forecast_years(quantiles: pd.DataFrame, sectors: Sequence[str], y
 
 @dataclass(frozen=True)
 class _Total:
-    """Published forecast of the total that the sectors are to sum to, on their level (``ratio``)."""
+    """Published total that the sectors are to sum to, on their level (``ratio``): forecast, or already observed."""
 
     quantiles: pd.DataFrame
+    observed: pd.DataFrame
     ratio: float = 1.0
     reason: str = ""
+
+    def read(self, year: int) -> tuple[Array, Array, list[str]]:
+        """Levels and values of the quantile function of one year, and its ids; a single value where observed."""
+        known, rows = (
+            self.observed[self.observed["year"] == year],
+            self.quantiles[self.quantiles["year"] == year],
+        )
+        if len(known):
+            value = self.ratio * known["obs_value"].to_numpy(dtype=float)[[0, 0]]
+            return np.array([0.25, 0.75]), value, known["observation_id"].astype(str).tolist()[:1]
+        values = self.ratio * rows["value"].to_numpy(dtype=float)
+        return rows["level"].to_numpy(dtype=float), values, rows["forecast_id"].tolist()
 
 
 COVERED = (0.9, 1.02)
@@ -279,34 +292,41 @@ def _find_total(
     n_asked: int,
 ) -> _Total:
     rows = quantiles[quantiles["economic_activity"] == TOTAL]
-    if TOTAL in present or len(present) < n_asked:
-        return _Total(
-            rows, reason="not all activities have a forecast" if TOTAL not in present else "is the total"
-        )
-    if _explain_missing(TOTAL, years[1:], rows, employment[:0]) is not None:
-        return _Total(rows, reason="the total has no forecast for these years")
+    known = employment[employment["economic_activity"] == TOTAL]
+    if TOTAL in present:
+        return _Total(rows, known, reason="the economy is drawn as one")
+    if len(present) < n_asked:
+        return _Total(rows, known, reason="not all activities have a forecast")
+    if any(_explain_missing(TOTAL, [year], rows, known) for year in years):
+        return _Total(rows, known, reason="the total has no forecast for these years")
     wide = employment.pivot(index="year", columns="economic_activity", values="obs_value")
     whole = wide.reindex(columns=[TOTAL, *present]).dropna()
     whole = whole[whole[TOTAL] > 0]
     ratio = 1.0 if whole.empty else float(whole[list(present)].iloc[-1].sum() / whole[TOTAL].iloc[-1])
     if not COVERED[0] <= ratio <= COVERED[1]:
-        return _Total(rows, ratio, f"the activities sum to {ratio:.2f} of the published total")
-    return _Total(rows, ratio)
+        return _Total(rows, known, ratio, f"the activities sum to {ratio:.2f} of the published total")
+    return _Total(rows, known, ratio)
 
 
 def _agree(
-    drawn: Array, total: _Total, years: Sequence[int]
+    drawn: Array, total: _Total, years: Sequence[int], in_time: Array
 ) -> tuple[Array, dict[tuple[str, int], list[str]]]:
-    """Employment (draws, sectors, years) that sums to draws of the published total; ids of the total."""
+    """Employment (draws, sectors, years) that sums to draws of the published total; ids of the total.
+
+    ``in_time``: correlation of the sectors' scores between years. The total keeps its own: it is often known
+    for later years than the sectors.
+    """
     agreed, inputs = drawn.copy(), {}
+    scores = np.stack([totals.order_scores(drawn[:, :, k].sum(axis=1)) for k in range(len(years))], axis=1)
+    own = _correlate_forecast_years(total.quantiles, [TOTAL], years)
+    scores = spread_scores(
+        totals.accumulate_anew(scores, factor_correlation(in_time), factor_correlation(own))
+    )
     for k, year in enumerate(years):
-        rows = total.quantiles[total.quantiles["year"] == year]
-        if not len(rows) or not drawn[:, :, k].std(axis=0).any():
+        if not drawn[:, :, k].std(axis=0).any():
             continue
-        levels, values = rows["level"].to_numpy(), total.ratio * rows["value"].to_numpy()
-        scores = totals.order_scores(drawn[:, :, k].sum(axis=1))
-        agreed[:, :, k] = totals.fit_total(drawn[:, :, k], read_quantiles(levels, values, scores))
-        inputs[(TOTAL, year)] = rows["forecast_id"].tolist()
+        levels, values, inputs[(TOTAL, year)] = total.read(year)
+        agreed[:, :, k] = totals.fit_total(drawn[:, :, k], read_quantiles(levels, values, scores[:, k]))
     return agreed, inputs
 
 
@@ -343,15 +363,16 @@ def draw_employment(
         correlation = totals.raise_correlation(
             correlation, totals.find_common_weight(correlation, spreads[:, 1:], width[1:])
         )
-    scores = draw_scores(
-        correlation, _correlate_forecast_years(quantiles, sectors, years), n_draws, generator
+    in_time = _correlate_forecast_years(
+        quantiles[quantiles["economic_activity"].isin(sectors)], sectors, years
     )
+    scores = draw_scores(correlation, in_time, n_draws, generator)
     drawn, inputs = np.zeros((n_draws, len(present), len(years))), {}
     for i, sector in enumerate(present):
         drawn[:, i, :], ids = _draw_sector(years, *parts[sector], scores[:, list(sectors).index(sector)])
         inputs.update({(sector, year): ids[k] for k, year in enumerate(years)})
     if not total.reason:
-        drawn, ids_of_total = _agree(drawn, total, years)
+        drawn, ids_of_total = _agree(drawn, total, years, in_time)
         inputs.update(ids_of_total)
     return Demand(
         present,

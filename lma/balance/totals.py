@@ -49,6 +49,20 @@ def order_scores(values: Array) -> Array:
     return scores
 
 
+def accumulate_anew(scores: Array, factor: Array, own_factor: Array) -> Array:
+    """Scores (draws, years) whose yearly surprises accumulate by ``own_factor`` instead of ``factor``.
+
+    Both are lower Cholesky factors (years, years) of correlations between years. The surprises behind the scores
+    stay the same, so the result moves with the scores as closely as the two correlations allow.
+    """
+    surprises = np.zeros_like(scores)
+    for k in range(scores.shape[1]):
+        rest = scores[:, k] - np.einsum("dj,j->d", surprises[:, :k], factor[k, :k])
+        surprises[:, k] = rest / factor[k, k]
+    anew: Array = np.einsum("dj,kj->dk", surprises, own_factor)
+    return anew
+
+
 def find_loadings(drawn: Array) -> Array:
     """Share of each sector in a change of the sum: its regression on the sum; not negative, sums to one.
 
