@@ -75,7 +75,7 @@ def answer_scenarios(request: RunRequest, country: Country, asked: Sequence[Scen
     from lma.balance.comparison import compare_scenarios
     from lma.balance.scenarios import BASELINE
 
-    simulate, abroad = _read_country(request, country)
+    simulate, abroad, known_until = _read_country(request, country)
     baseline = simulate(BASELINE)
     settled = {scenario.name: _settle(scenario, baseline, abroad) for scenario in asked}
     obstacles = {name: found for name, (_, found) in settled.items() if found}
@@ -95,13 +95,24 @@ def answer_scenarios(request: RunRequest, country: Country, asked: Sequence[Scen
         obstacles,
         _read_labels(),
         contracts.rule_set("scenarios"),
+        known_until,
+        _say_counts(baseline, abroad),
     )
+
+
+def _say_counts(baseline: Simulation, abroad: float | None) -> dict[str, str]:
+    """Key of a scenario -> the counts it starts from, in words."""
+    from lma.balance.scenarios import BY_FOREIGN_WORKERS
+
+    counts = dict.fromkeys(BY_FOREIGN_WORKERS, baseline.recruitment.words_of())
+    counts["return_pc"] = "" if abroad is None else f"{abroad:,.0f} migrants of this origin abroad"
+    return {key: words for key, words in counts.items() if words}
 
 
 def _read_country(
     request: RunRequest, country: Country
-) -> tuple[Callable[[Scenario], Simulation], float | None]:
-    """How to simulate one scenario of the country, and its migrants abroad."""
+) -> tuple[Callable[[Scenario], Simulation], float | None, str]:
+    """How to simulate one scenario of the country, its migrants abroad, and the period forecasts start from."""
     from flows.assess import read_around
     from lma.assessment.country import forecast_years
     from lma.balance import simulate_balance
@@ -120,21 +131,22 @@ def _read_country(
             own, forecasts, rules, country, years[0], years[-1], request.seed, scenario=scenario
         )
 
-    return simulate, measure_abroad(around, code, int(request.edition[:4]))
+    abroad = measure_abroad(around, code, int(request.edition[:4]))
+    return simulate, abroad, str(forecasts["origin_date"].max())
 
 
 def _settle(
     scenario: Scenario, baseline: Simulation, abroad: float | None
 ) -> tuple[Scenario, dict[str, str]]:
     """The part of a scenario that the data can answer, and why not the rest."""
-    from lma.balance.scenarios import check_activities, find_obstacles, keep_answerable, settle_returns
+    from lma.balance.scenarios import Ground, check_activities, find_obstacles, keep_answerable
 
-    recruitment = baseline.recruitment
+    recruitment, sectors = baseline.recruitment, baseline.demand.activities
     counted = {one.activity: one.sector for one in recruitment.counted}
-    check_activities(scenario, baseline.demand.activities, [*counted, *recruitment.reasons])
-    obstacles = find_obstacles(scenario, counted, abroad, recruitment.reasons)
-    answerable = keep_answerable(scenario, counted, abroad)
-    return settle_returns(answerable, abroad), obstacles
+    ground = Ground(sectors, counted, recruitment.reasons, abroad)
+    answerable = keep_answerable(scenario, ground)
+    check_activities(answerable, sectors, [*counted, *recruitment.reasons])
+    return answerable, find_obstacles(scenario, ground)
 
 
 def _read_labels() -> dict[str, str]:

@@ -1223,7 +1223,8 @@ class ScenarioResults:
 
     ``scenarios``: those asked for, in order. ``figures``: rows of balance.comparison; a scenario that the
     country's data cannot answer has none. ``obstacles``: scenario -> key of it -> reason. ``labels``: words of
-    activities and measures by code. ``elasticities``: rule set ``scenarios``.
+    activities and measures by code. ``elasticities``: rule set ``scenarios``. ``known_until``: last figure the
+    forecasts start from. ``counts``: key of a scenario -> today's counts it starts from, in words.
     """
 
     ref_area: str
@@ -1235,6 +1236,8 @@ class ScenarioResults:
     obstacles: dict[str, dict[str, str]]
     labels: dict[str, str]
     elasticities: RuleSet
+    known_until: str = ""
+    counts: dict[str, str] = field(default_factory=dict)
 
     @property
     def span(self) -> str:

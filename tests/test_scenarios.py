@@ -340,17 +340,33 @@ def test_ready_scenarios_say_what_they_rest_on() -> None:
         contracts.scenario("more_woman")
 
 
+def ground(counted: dict[str, str] | None = None, reasons: dict[str, str] | None = None) -> scenarios.Ground:
+    return scenarios.Ground(SECTORS, counted or {}, reasons or {}, None)
+
+
 def test_what_a_country_lacks_is_an_obstacle() -> None:
     stop, wave, in_c = ask(recruitment_stop=["_T"]), ask(return_pc=5.0), ask(recruitment_stop=["C"])
-    key, find = "recruitment_stop", scenarios.find_obstacles
-    assert "NO_FOREIGN_WORKERS" in find(stop, {}, None, {})[key]
-    assert "counted in EOE" in find(ask(recruitment_stop=["F"]), {"EOE": "C"}, None, {})[key]
-    assert find(in_c, {}, None, {"C": "FOREIGN_ABOVE_TOTAL: 5 of 4"})[key] == "FOREIGN_ABOVE_TOTAL: 5 of 4"
-    assert find(stop, {"EOE": "C"}, None, {}) == find(in_c, {"EOE": "C"}, None, {}) == {}
-    both = ask(recruitment_stop=["EOE", "F"], foreign_ceiling={"G": 0.2}, return_pc=1.0)
-    assert find(both, {"EOE": "C"}, None, {}).keys() == {key, "foreign_ceiling", "return_pc"}
-    assert scenarios.keep_answerable(both, {"EOE": "C"}, None).changes == {key: ["EOE"]}
-    assert "NO_STOCK_ABROAD" in find(wave, {}, None, {})["return_pc"]
+    key, none, zone = "recruitment_stop", ground(), ground({"EOE": "C"})
+    find = scenarios.find_obstacles
+    assert (
+        "NO_FOREIGN_WORKERS" in find(stop, none)[key] and "NO_STOCK_ABROAD" in find(wave, none)["return_pc"]
+    )
+    assert "counted in EOE" in find(ask(recruitment_stop=["F"]), zone)[key]
+    assert (
+        find(in_c, ground(reasons={"C": "FOREIGN_ABOVE_TOTAL: 5 of 4"}))[key] == "FOREIGN_ABOVE_TOTAL: 5 of 4"
+    )
+    assert find(stop, zone) == find(in_c, zone) == {}
+    mixed = ask(
+        recruitment_stop=["EOE", "F"],
+        foreign_ceiling={"G": 0.2},
+        return_pc=1.0,
+        automation_pc={"H": 5, "A": 5},
+    )
+    assert find(mixed, zone).keys() == {key, "foreign_ceiling", "return_pc", "automation_pc"}
+    assert "NO_SECTOR: H is no sector" in find(mixed, zone)["automation_pc"]
+    assert scenarios.keep_answerable(mixed, zone).changes == {key: ["EOE"], "automation_pc": {"A": 5.0}}
+    typing_error = ask(recruitment_stop=["Z9"])
+    assert find(typing_error, zone) == {} and scenarios.keep_answerable(typing_error, zone) == typing_error
     assert scenarios.settle_returns(wave, 2_000.0).return_persons == 100.0
 
 
@@ -372,6 +388,7 @@ def make_results(description: str = "A question") -> ScenarioResults:
     return ScenarioResults(
         "ARM", "Testland", (2026, 2027, 2028, 2029, 2030), 200, (asked, lacking), figures,
         {"stop": {"recruitment_stop": "NO_FOREIGN_WORKERS: none counted"}}, {"F": "Construction"}, rule_set("scenarios"),
+        "2025", {"demand_growth_points": "five of ten"},
     )  # fmt: skip
 
 

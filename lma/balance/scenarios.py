@@ -260,31 +260,55 @@ def recruit(
     return recruited, ending
 
 
-def find_obstacles(
-    scenario: Scenario, counted: Mapping[str, str], abroad: float | None, reasons: Mapping[str, str]
-) -> dict[str, str]:
-    """Key of the scenario -> why the country's data cannot answer it.
+@dataclass(frozen=True)
+class Ground:
+    """What the data of a country can answer.
 
-    ``counted``: activities whose foreign workers are counted, and the sector each lies within; ``reasons``: why
-    a count cannot be used, by activity or sector. ``abroad``: migrants of the country's origin.
+    ``sectors``: of its balance. ``counted``: activities whose foreign workers are counted, and the sector each
+    lies within. ``reasons``: why a count cannot be used, by activity or sector. ``abroad``: migrants of the
+    country's origin.
     """
+
+    sectors: tuple[str, ...]
+    counted: Mapping[str, str]
+    reasons: Mapping[str, str]
+    abroad: float | None
+
+    def lacks(self, key: str, code: str) -> bool:
+        """Whether ``code`` is an activity, but not one that this key can be answered for."""
+        if key in BY_SECTOR:
+            return find_activity(code, self.sectors) is None and _is_listed(code)
+        if code == EVERY:
+            return not self.counted
+        known = [*self.counted, *self.counted.values()]
+        return find_activity(code, known) is None and (_is_listed(code) or code in self.sectors)
+
+
+def _is_listed(code: str) -> bool:
+    return code in set(codelist("economic_activities")["code"])
+
+
+def find_obstacles(scenario: Scenario, ground: Ground) -> dict[str, str]:
+    """Key of the scenario -> why the country's data cannot answer it, or a part of it."""
     found = {}
-    for key in BY_FOREIGN_WORKERS:
-        lacking = [str(code) for code in getattr(scenario, key) if not _is_counted(code, counted)]
+    for key in (*BY_SECTOR, *BY_FOREIGN_WORKERS):
+        lacking = [str(code) for code in getattr(scenario, key) if ground.lacks(key, code)]
         if lacking:
-            found[key] = _explain_uncounted(lacking, counted, reasons)
-    if scenario.return_pc and abroad is None:
+            explain = _explain_no_sector if key in BY_SECTOR else _explain_uncounted
+            found[key] = explain(lacking, ground)
+    if scenario.return_pc and ground.abroad is None:
         found["return_pc"] = "NO_STOCK_ABROAD: no loaded source counts the country's migrants abroad"
     return found
 
 
-def _is_counted(code: str, counted: Mapping[str, str]) -> bool:
-    if code == EVERY:
-        return bool(counted)
-    return find_activity(code, counted) is not None or find_activity(code, counted.values()) is not None
+def _explain_no_sector(asked: Sequence[str], ground: Ground) -> str:
+    return (
+        f"NO_SECTOR: {', '.join(asked)} is no sector of this balance, which has {', '.join(ground.sectors)}"
+    )
 
 
-def _explain_uncounted(asked: Sequence[str], counted: Mapping[str, str], reasons: Mapping[str, str]) -> str:
+def _explain_uncounted(asked: Sequence[str], ground: Ground) -> str:
+    reasons, counted = ground.reasons, ground.counted
     given = [reasons[code] for code in (reasons if EVERY in asked else asked) if code in reasons]
     if given:
         return given[0]
@@ -293,16 +317,16 @@ def _explain_uncounted(asked: Sequence[str], counted: Mapping[str, str], reasons
     return f"NO_FOREIGN_WORKERS: no loaded source counts foreign workers in {where}{others}"
 
 
-def keep_answerable(scenario: Scenario, counted: Mapping[str, str], abroad: float | None) -> Scenario:
-    """The scenario without what `find_obstacles` names."""
+def keep_answerable(scenario: Scenario, ground: Ground) -> Scenario:
+    """The scenario without what `find_obstacles` names; its return wave in persons."""
     kept: dict[str, object] = {}
-    for key in BY_FOREIGN_WORKERS:
+    for key in (*BY_SECTOR, *BY_FOREIGN_WORKERS):
         asked = getattr(scenario, key)
-        codes = [code for code in asked if _is_counted(code, counted)]
+        codes = [code for code in asked if not ground.lacks(key, code)]
         kept[key] = {code: asked[code] for code in codes} if isinstance(asked, dict) else codes
-    if abroad is None:
+    if ground.abroad is None:
         kept["return_pc"] = 0.0
-    return scenario.model_copy(update=kept)
+    return settle_returns(scenario.model_copy(update=kept), ground.abroad)
 
 
 def settle_returns(scenario: Scenario, abroad: float | None) -> Scenario:

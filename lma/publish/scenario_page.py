@@ -85,6 +85,7 @@ def _about(results: ScenarioResults) -> str:
     return (
         f"Gap: job openings less job seekers, persons, {results.span}; above zero workers are lacking. "
         f"{results.n_draws:,} draws, the same random numbers in the baseline and in every scenario."
+        + (f" Forecasts start from figures up to {results.known_until}." if results.known_until else "")
     )
 
 
@@ -163,9 +164,11 @@ def _facts(results: ScenarioResults, scenario: Scenario) -> list[str]:
     """What is changed, on which assumption, from where, and what the data could not answer."""
     changed = [f"Changed: {describe_change(key, value, results)}." for key, value in scenario.changes.items()]
     lacking = results.obstacles.get(scenario.name, {})
+    counts = dict.fromkeys(results.counts[key] for key in scenario.changes if key in results.counts)
     words = [("Assumption", scenario.assumption), ("Reference", scenario.reference)]
     return [
         *changed,
+        *(f"Counted today: {count}." for count in counts),
         *(f"Not answered, {UNITS[key]}: {reason}." for key, reason in lacking.items()),
         *(f"{name}: {text}" for name, text in words if text),
     ]
