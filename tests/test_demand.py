@@ -153,6 +153,52 @@ def test_a_total_of_other_people_is_not_fitted() -> None:
     assert "activities sum to 0.50 of the published total" in draw(observations).agreement
 
 
+def observe_late(is_break: bool = False) -> pd.DataFrame:
+    """Groups known to 2023, the total to 2026, above what the groups come to."""
+    groups = EMPLOYMENT[(EMPLOYMENT["economic_activity"] != "_T") & (EMPLOYMENT["time_period"] <= "2023")]
+    whole = EMPLOYMENT[EMPLOYMENT["economic_activity"] == "_T"]
+    later = {"economic_activity": "_T", "time_period": "2026", "obs_value": 240_000.0, "is_break": is_break}
+    return pd.concat([groups, whole, observe([later])], ignore_index=True)
+
+
+def forecast_late() -> pd.DataFrame:
+    groups = forecast(LEVELS_OF, None)
+    earlier = groups.assign(
+        target_period=(groups["target_period"].astype(int) - 2).astype(str), origin_date="2023"
+    )
+    rest = forecast(LEVELS_OF, 0.03)
+    rest = rest[(rest["economic_activity"] == "_T") | (rest["target_period"] > "2028")]
+    rest = rest.assign(origin_date=rest["origin_date"].where(rest["economic_activity"] == "_T", "2023"))
+    return pd.concat([earlier, rest], ignore_index=True)
+
+
+def test_a_total_already_observed_binds_the_sectors_in_that_year() -> None:
+    observations = observe_late()
+    known = observations[observations["economic_activity"] == "_T"].set_index("time_period")["obs_value"]
+    found = draw(observations, forecast_late())
+    summed = found.employment.sum(axis=1)
+    assert summed[:, 0] == pytest.approx(np.full(2000, known["2025"]), abs=0.01)
+    assert summed[:, 1] == pytest.approx(np.full(2000, 240_000.0), abs=0.01)
+    assert summed[:, 2].std() > 1000 and found.employment[:, 0, 0].std() > 100
+
+
+def test_no_growth_is_taken_across_a_break_of_the_total() -> None:
+    found = draw(observe_late(is_break=True), forecast_late())
+    assert found.agreement.endswith("the total has a break in 2026, within the balance")
+
+
+def test_total_keeps_its_own_surprises_where_the_sectors_are_older() -> None:
+    """Oracle: horizons 4 to 6 of a random walk against 1 to 3; the correlation asked for is that of 1 to 3."""
+    generator = np.random.default_rng(5)
+    sectors = demand.correlate_years(0.5, np.array([4, 5, 6]))
+    own = demand.correlate_years(0.5, np.array([1, 2, 3]))
+    factor, own_factor = np.linalg.cholesky(sectors), np.linalg.cholesky(own)
+    scores = generator.standard_normal((20_000, 3)) @ factor.T
+    anew = totals.accumulate_anew(scores, factor, own_factor)
+    np.testing.assert_allclose(np.corrcoef(anew.T), own, atol=0.02)
+    np.testing.assert_allclose(totals.accumulate_anew(scores, factor, factor), scores, atol=1e-9)
+
+
 @QUICK
 @given(st.integers(1, 5), st.integers(2, 30), st.integers(0, 1000), st.floats(0, 3))
 def test_fitted_sectors_sum_to_the_total_and_are_never_negative(

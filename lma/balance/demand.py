@@ -299,6 +299,9 @@ def _find_total(
         return _Total(rows, known, reason="not all activities have a forecast")
     if any(_explain_missing(TOTAL, [year], rows, known) for year in years):
         return _Total(rows, known, reason="the total has no forecast for these years")
+    broken = known.loc[known["is_break"].astype(bool) & (known["year"] > years[0]), "year"]
+    if len(broken):
+        return _Total(rows, known, reason=f"the total has a break in {broken.max()}, within the balance")
     wide = employment.pivot(index="year", columns="economic_activity", values="obs_value")
     whole = wide.reindex(columns=[TOTAL, *present]).dropna()
     whole = whole[whole[TOTAL] > 0]
