@@ -107,12 +107,12 @@ def move_threshold(rules: RuleSet, name: str, value: float) -> RuleSet | None:
 def vary_thresholds(
     indicators: pd.DataFrame, rules: RuleSet, rate: Rater, percent: float = 10
 ) -> pd.DataFrame:
-    """Every unit rated again with each threshold so many per cent lower and higher (COLUMNS); minimum numbers are left."""
+    """Every unit rated again with each threshold so many per cent lower and higher (COLUMNS); least and most counts are left."""
     rated = rate(indicators, rules)
     base = rated[rated["indicator"] == "_SCORE"].set_index(UNIT_KEY)["rating"]
     rows: list[dict[str, Any]] = []
     for name, threshold in rules.thresholds.items():
-        for sign in (-1, 1) if not name.startswith("minimum_") else ():
+        for sign in (-1, 1) if not name.startswith(("minimum_", "maximum_")) else ():
             moved = move_threshold(rules, name, threshold.value * (1 + sign * percent / 100))
             if moved is None:
                 continue
