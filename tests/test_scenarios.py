@@ -149,6 +149,17 @@ def test_wage_rise_agrees_with_a_second_computation() -> None:
     assert np.array_equal(before.draws["EMP"][:, others], after.draws["EMP"][:, others])
 
 
+def test_later_retirement_keeps_as_many_as_do_not_retire() -> None:
+    """The labour force is larger by the retirements put off, whoever's posts they hold: the gap falls by them."""
+    before, after = run(), run(scenario=ask(retirement_age_years=1.0))
+    force, parts = before.supply.labour_force, before.supply.exit_parts
+    assert force is not None
+    rules, retiring = rule_set("scenarios"), float((force[:-1] * parts["retirement"]).sum())
+    low, high = rules.threshold("retirement_low"), rules.threshold("retirement_high")
+    shares = (low + (high - low) * (np.arange(200) + 0.5) / 200) / 5
+    np.testing.assert_allclose(np.sort(gap_of(before) - gap_of(after)), shares * retiring, rtol=1e-3)
+
+
 def test_identities_hold_in_every_draw_of_every_ready_scenario() -> None:
     for asked in contracts.scenarios().values():
         found = run(scenario=scenarios.settle_returns(asked, 100_000), n_draws=20)
