@@ -79,7 +79,7 @@ NOTES = {
     "N_HINDSIGHT": "Nobody observes a gap. The realised gap is the same accounting with the employment and the labour force that came; the naive one "
     "leaves employment as it was. All three share the rules on replacement and on the unemployed. Unemployment is the judge outside the accounting.",
     "N_GAP": "Openings minus seekers; positive means workers are lacking. Joint simulation with a fixed seed.",
-    "N_REPLACEMENT": "Replacement demand is systematically overestimated in past evaluations: it is shown raw and shrunk.",
+    "N_REPLACEMENT": "Replacement demand is systematically overestimated in past evaluations: it is shown raw and shrunk. What is shrunk away is taken off the seekers as well (exits that vacate no post), so that the labour force ends at its trend.",
     "N_SEEKERS": "Entrants and unemployed are spread over activities by stated shares, because no transitions are published.",
     "N_RATING": "Rule sets named '-style' follow a published idea with details of our own; N means not assessable.",
     "N_VOTE": "Each rule set on the present has a vote, N has none, and the middle vote counts, the milder of two. Rule sets on the years "
@@ -208,7 +208,7 @@ def assess(
             projection_spec(years[0], years[-1]),
             projection_table(code, years, observed, marts.forecasts, marts.forecast_scores, lineage),
         ),
-        (balance_spec(span), balance_table(code, marts.balances, span, level, lineage)),
+        (balance_spec(code, marts.balances, span), balance_table(code, marts.balances, span, level, lineage)),
         (DEPENDENCY_SPEC, dependency_table(country, observed, derived, lineage)),
         (corridor_spec(country), corridor_table(country, marts.corridors, marts.observations, lineage)),
         (OPTION_SPEC, option_table(code, marts.decisions, lineage)),

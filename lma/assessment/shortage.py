@@ -282,34 +282,56 @@ def _add_indicator_row(
 BALANCE_NOTES = ("N_LEVEL", "N_GAP", "N_REPLACEMENT", "N_SEEKERS")
 
 
-def balance_spec(span: str) -> TableSpec:
-    """Heading of T6 for the cumulated period."""
+SEXES = {"F": "women", "M": "men"}
+PARTS_OF_REPLACEMENT = "REPLACEMENT_"
+
+
+def find_not_known(balances: pd.DataFrame, ref_area: str, span: str) -> dict[str, str]:
+    """Terms that no activity has a figure of, although the gap has one: measure -> reason. They count as none."""
+    mine = select(balances, ref_area=ref_area, occupation="_T", time_period=span, scenario="baseline")
+    gap = select(mine, measure="GAP", economic_activity="_T")
+    if not gap["value"].notna().any():
+        return {}
+    known = mine.groupby("measure")["value"].transform("count")
+    lacking = mine[(known == 0) & (mine["economic_activity"] == "_T")].drop_duplicates("measure")
+    return dict(zip(lacking["measure"], lacking["reason"], strict=True))
+
+
+def balance_spec(ref_area: str, balances: pd.DataFrame, span: str) -> TableSpec:
+    """Heading of T6 for the cumulated period; names the terms that no source counts."""
+    labels = codelist("balance_measures").set_index("measure")["label_en"]
+    lacking = [str(labels[measure]).lower() for measure in find_not_known(balances, ref_area, span)]
+    none = f" No loaded source counts, and the gap holds as none: {', '.join(lacking)}." if lacking else ""
     return TableSpec(
         "T6",
         f"Demand and supply, {span} cumulated",
         "Medians of the joint simulation, persons; the gap with its 80 % range. Medians of terms or of sectors need not add up: the "
-        "identities hold in every draw. Intervals of sectors reach further up than down, so the median of their sum, and with it the "
-        "expansion of all activities, is usually above the growth of the total in T5; its range comes from the sectors, not from the interval "
-        "of the total there.",
+        "identities hold in every draw, and sectors sum in every draw to the published forecast of the total (T5) where it covers the same "
+        f"people.{none}",
         "Economic activity",
         BALANCE_NOTES,
     )
 
 
-def balance_columns(present: set[str]) -> list[Key]:
-    """Columns of T6: every term that is cumulated, then the gap's quantiles and probability."""
+def balance_columns(present: set[str], lacking: set[str]) -> list[Key]:
+    """Columns of T6: every term that is cumulated and known, then the gap's quantiles and probability.
+
+    Parts of raw replacement and the sexes stand in marts.balances and not in columns of their own.
+    """
     measures = codelist("balance_measures")
     labels = zip(measures["measure"], measures["label_en"], strict=True)
-    terms = [Key(measure, label) for measure, label in labels if measure in present - {"GAP", "GAP_PC"}]
-    return [*terms, *GAP_COLUMNS]
+    hidden = {m for m in present if m.startswith(PARTS_OF_REPLACEMENT) and m != "REPLACEMENT_RAW"}
+    hidden |= {m for m in present if m[-2:] in {f"_{sex}" for sex in SEXES}}
+    shown = present - hidden - lacking - {"GAP", "GAP_PC"}
+    return [*(Key(measure, label) for measure, label in labels if measure in shown), *GAP_COLUMNS]
 
 
 def balance_table(
     ref_area: str, balances: pd.DataFrame, span: str, level: Level, lineage: Lineage
 ) -> pd.DataFrame:
-    """Cells of T6 for the cumulated period."""
+    """Cells of T6 for the cumulated period: activities, then women and men of the country where told apart."""
     mine = select(balances, ref_area=ref_area, occupation="_T", time_period=span, scenario="baseline")
-    columns = balance_columns(set(mine["measure"]))
+    columns = balance_columns(set(mine["measure"]), set(find_not_known(balances, ref_area, span)))
     table = TableCells(ref_area, "T6", columns, lineage)
     gap_ids = {cell[0] for cell in GAP_CELLS}
     for row in level_rows(level):
@@ -318,7 +340,21 @@ def balance_table(
             if column.id not in gap_ids:
                 _add_term(table, row, column.id, select(rows, measure=column.id))
         _add_gaps(table, row, rows)
+    for sex, word in SEXES.items():
+        _add_sex(table, Key(f"SEX_{sex}", f"All activities: {word}"), columns, mine, sex)
     return table.frame()
+
+
+def _add_sex(table: TableCells, row: Key, columns: list[Key], mine: pd.DataFrame, sex: str) -> None:
+    """Seekers of one sex; the terms that no source tells apart by sex say so."""
+    if not select(mine, measure=f"ENTRANTS_{sex}")["value"].notna().any():
+        return
+    for column in columns:
+        rows = select(mine, measure=f"{column.id}_{sex}", economic_activity="_T")
+        if len(rows):
+            _add_term(table, row, column.id, rows)
+        else:
+            table.empty(row, column.id, "[x]", "NOT_BY_SEX: not told apart by sex")
 
 
 def _add_term(table: TableCells, row: Key, column_id: str, rows: pd.DataFrame) -> None:

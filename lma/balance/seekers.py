@@ -217,8 +217,8 @@ def spread_to_sectors(national: Array, shares: Array) -> Array:
     In steps of 1/1024; the largest sector takes what rounding leaves, so that sectors sum to the country.
     """
     spread = quantise(national[:, None, :] * shares[:, :, None])
-    largest = int(shares.mean(axis=0).argmax())
     if shares.any():
+        largest = int(shares.mean(axis=0).argmax())
         spread[:, largest] += quantise(national) - spread.sum(axis=1)
     return spread
 

@@ -75,7 +75,9 @@ class Supply:
     exit_parts: dict[str, Array] = field(default_factory=dict)
     exit_ages: dict[str, Array] = field(default_factory=dict)
     flows: Flows | None = None
+    flows_by_sex: dict[str, Flows] = field(default_factory=dict)
     labour_force: Array | None = None
+    labour_force_by_sex: dict[str, Array] = field(default_factory=dict)
     adults: Array | None = None
     rates: Array | None = None
     drift_sd: Array | None = None
@@ -503,6 +505,15 @@ def _project_workers(
     return population, workers, measure_drift(force.values[..., recent], past[..., recent], rules)
 
 
+def _split_sexes(people: Array, workers: Array, ratio: float, rules: RuleSet) -> dict[str, Flows]:
+    """Yearly flows of women and of men, on the level of the employment series; they sum to those of both."""
+    n_years = people.shape[-1] - BACK - AHEAD
+    return {
+        sex: measure_flows(people[[i]], workers[[i]], n_years, rules).scale(ratio)
+        for i, sex in enumerate(SEXES)
+    }
+
+
 def _combine(
     observations: pd.DataFrame,
     ref_area: str,
@@ -537,6 +548,10 @@ def _combine(
         ),
         exit_method="cohort-component over five years of the labour force by sex and age",
         flows=None if ratio is None else flows.scale(ratio),
+        flows_by_sex={} if ratio is None else _split_sexes(population, workers, ratio, rules),
+        labour_force_by_sex={}
+        if ratio is None
+        else {sex: ratio * now_workers[i].sum(axis=0) for i, sex in enumerate(SEXES)},
         labour_force=None if ratio is None else ratio * totals,
         adults=adults,
         rates=now_workers.sum(axis=1) / adults,

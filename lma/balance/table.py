@@ -19,6 +19,7 @@ from lma.balance.gap import (
     simulate_balance,
 )
 from lma.balance.scenarios import BASELINE
+from lma.balance.supply import SEXES, Supply
 from lma.contracts import Country, RuleSet, Scenario, codelist, table_contract
 
 Array = npt.NDArray[np.float64]
@@ -38,6 +39,20 @@ NATIONAL = (
     "POTENTIAL_NEET",
     "POTENTIAL_WOMEN",
 )
+BY_SEX = tuple(
+    f"{measure}_{sex}"
+    for measure in (
+        "ENTRANTS",
+        "REENTRANTS",
+        "IMMIGRATION",
+        "RETIREMENT",
+        "WITHDRAWAL",
+        "MORTALITY",
+        "LABOUR_FORCE",
+    )
+    for sex in SEXES
+)
+"""Measures of women and of men, of the country; those of both sexes are their sum."""
 LOCAL = (
     *LEAVING,
     "EMP",
@@ -55,10 +70,14 @@ FROM_AGES = ("ENTRANTS", "REENTRANTS", "IMMIGRATION", "PARTICIPATION")
 
 def describe_steps(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
     """How each measure is computed, in words, with the numbers of its assumptions."""
+    country = _describe_country(rules, simulation)
+    flows = f"{FLOW_WINDOW}, not simulated, by the ages of that sex"
     return {
+        **dict.fromkeys(BY_SEX, flows),
+        **{f"LABOUR_FORCE_{sex}": country["LABOUR_FORCE"] for sex in SEXES},
         **_describe_demand(rules, simulation),
         **_describe_supply(rules, simulation),
-        **_describe_country(rules, simulation),
+        **country,
         "GAP": "openings - seekers in every draw; transfers between sectors taken as zero (no data)",
         "GAP_PC": "100 x gap since the first year / employment in the base year, in every draw",
         "OPENINGS_PC_SEEKERS": "100 x openings / seekers since the first year, in every draw",
@@ -199,6 +218,8 @@ def _find_inputs(simulation: Simulation, activity: str, year: int, measure: str)
     }
     if measure in FROM_AGES and activity != "_T":
         return [at(measure, "_T"), *here]
+    if measure.startswith("LABOUR_FORCE_"):
+        return table["LABOUR_FORCE"]
     return table.get(measure, [at("LABOUR_FORCE", "_T")])
 
 
@@ -220,6 +241,8 @@ def _find_draws(simulation: Simulation, measure: str) -> Array | None:
 def _national_values(simulation: Simulation, measure: str) -> Array | None:
     """(years,) of a measure that only the country has."""
     supply = simulation.supply
+    if measure in BY_SEX:
+        return _values_of_sex(supply, *measure.rsplit("_", 1))
     if measure == "EXIT_RATE":
         return None if supply.exit_rate is None else 100 * supply.exit_rate
     if measure == "LABOUR_FORCE":
@@ -230,14 +253,24 @@ def _national_values(simulation: Simulation, measure: str) -> Array | None:
     return None if supply.flows is None else getattr(supply.flows, measure.lower())
 
 
+def _values_of_sex(supply: Supply, measure: str, sex: str) -> Array | None:
+    if sex not in supply.flows_by_sex:
+        return None
+    if measure == "LABOUR_FORCE":
+        return supply.labour_force_by_sex[sex][1:]
+    found: Array = getattr(supply.flows_by_sex[sex], measure.lower())
+    return found
+
+
 def _explain(simulation: Simulation, activity: str, measure: str) -> str | None:
     """Why a cell has no value; ``None`` when it should have one."""
     lacking = simulation.demand.reasons
     if activity in lacking:
         return lacking[activity]
-    if activity == "_T" and lacking and measure not in NATIONAL:
+    if activity == "_T" and lacking and measure not in (*NATIONAL, *BY_SEX):
         return f"MISSING_SECTORS: no forecast for {', '.join(lacking)}"
-    return simulation.reasons.get(measure)
+    whole = measure.rsplit("_", 1)[0] if measure in BY_SEX else measure
+    return simulation.reasons.get(whole)
 
 
 Cell = tuple[str, str, str, tuple[str, str], float | None, str | None, list[str]]
@@ -250,10 +283,15 @@ def _cells(
     reason = _explain(simulation, activity, measure)
     decimals = 3 if measure in (*SHARES, "EXIT_RATE") else 1
     for output, value in zip(OUTPUTS, [None] * len(OUTPUTS) if values is None else values, strict=True):
-        usable = reason is None and value is not None and bool(abs(value) < WITHOUT_SEEKERS / 1e5)
+        usable = reason is None and value is not None and _is_defined(measure, value)
         number = round(float(value), decimals) + 0.0 if usable and value is not None else None
         why = None if usable else reason or _explain_undefined(measure)
         yield activity, period, measure, output, number, why, inputs
+
+
+def _is_defined(measure: str, value: float) -> bool:
+    """Whether a figure is a number that no draw without seekers has entered."""
+    return bool(np.isfinite(value)) and (measure != "OPENINGS_PC_SEEKERS" or value < WITHOUT_SEEKERS / 1e5)
 
 
 def _explain_undefined(measure: str) -> str:
@@ -283,13 +321,24 @@ def _walk_annual(simulation: Simulation, activities: list[str]) -> Iterator[Cell
 
 
 def _walk_national(simulation: Simulation) -> Iterator[Cell]:
-    for measure in NATIONAL:
+    for measure in (*NATIONAL, *BY_SEX):
         found = _national_values(simulation, measure)
         for k, year in enumerate(simulation.years):
             values = None if found is None else np.full(len(OUTPUTS), found[k])
             yield from _cells(
                 simulation, "_T", str(year), measure, values, _find_inputs(simulation, "_T", year, measure)
             )
+        if measure in BY_SEX and measure.rsplit("_", 1)[0] in FLOWS:
+            yield from _cumulate_national(simulation, measure, found)
+
+
+def _cumulate_national(simulation: Simulation, measure: str, found: Array | None) -> Iterator[Cell]:
+    """A kind of seekers of one sex since the first year."""
+    summed = None if found is None else np.cumsum(found)
+    for k, year in enumerate(simulation.years):
+        values = None if summed is None else np.full(len(OUTPUTS), summed[k])
+        inputs = [name_row(simulation, "_T", str(one), measure) for one in simulation.years[: k + 1]]
+        yield from _cells(simulation, "_T", f"{simulation.years[0]}-{year}", measure, values, inputs)
 
 
 def _column(simulation: Simulation, activity: str) -> int | None:
