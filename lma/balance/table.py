@@ -91,7 +91,7 @@ def _describe_demand(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
     scenario = f"; scenario adds to yearly growth, percentage points: {added}" if added else ""
     return {
         "EMP": "drawn from the published quantiles of the champion forecast; sectors correlated "
-        f"as their past yearly changes (Ledoit-Wolf){scenario}",
+        f"as their past yearly changes (Ledoit-Wolf); {simulation.demand.agreement}{scenario}",
         "EXPANSION": "employment less employment of the year before, in every draw",
         "REPLACEMENT_RAW": f"sum of retirement, inactivity, deaths and net emigration of workers; {ways}",
         **dict.fromkeys(
@@ -184,9 +184,12 @@ def _find_inputs(simulation: Simulation, activity: str, year: int, measure: str)
     leavers = [] if simulation.replacement is None else simulation.replacement.inputs
     before = here if year - 1 == demand.base_year else [at("EMP", when=year - 1)]
     if activity == "_T" and measure in LOCAL and "_T" not in simulation.demand.activities:
-        return [at(measure, sector) for sector in simulation.sectors]
+        fitted = demand.inputs.get(("_T", year), []) if measure == "EMP" else []
+        return [*(at(measure, sector) for sector in simulation.sectors), *fitted]
     table = {
-        "EMP": demand.inputs.get((activity, year), []),
+        "EMP": list(
+            dict.fromkeys(demand.inputs.get((activity, year), []) + demand.inputs.get(("_T", year), []))
+        ),
         "EXPANSION": [at("EMP"), *before],
         **dict.fromkeys(LEAVING, [*before, at("EXIT_RATE", "_T"), *leavers]),
         "REPLACEMENT_RAW": [at(part) for part in LEAVING if part in simulation.draws] or before,
