@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +20,7 @@ from flows.refresh import Run, check_table, check_whole_table
 from flows.request import RunRequest
 from flows.trace import find_path
 from lma import contracts, validation
-from lma.contracts import Country, Edition, Scenario
+from lma.contracts import Country, Edition
 from lma.errors import InputError
 from lma.warehouse import Warehouse
 
@@ -52,33 +52,28 @@ def balance_country(run: Run, country: Country) -> int:
     return run.warehouse.replace("marts.balances", balances, country.ref_area)
 
 
-def simulate_gap(
-    warehouse: Warehouse, request: RunRequest, country: Country, scenario: Scenario | None = None
-) -> pd.DataFrame:
-    """Rows of marts.balances from what the warehouse holds, under the baseline or a scenario."""
-    from lma.assessment.country import forecast_years
+def simulate_gap(warehouse: Warehouse, request: RunRequest, country: Country) -> pd.DataFrame:
+    """Rows of marts.balances from what the warehouse holds."""
     from lma.balance import estimate_balance
-    from lma.balance.scenarios import BASELINE
 
+    observations, forecasts, years = read_balance_inputs(warehouse, country)
+    rules = contracts.rule_set("balance")
+    return estimate_balance(observations, forecasts, rules, country, years[0], years[-1], request.seed)
+
+
+def read_balance_inputs(
+    warehouse: Warehouse, country: Country
+) -> tuple[pd.DataFrame, pd.DataFrame, Sequence[int]]:
+    """Observations, forecasts and balance years of one country; ``InputError`` before its first forecast."""
+    from lma.assessment.country import forecast_years
+
+    code = country.ref_area
     observations, forecasts = (
-        warehouse.read("marts.observations", country.ref_area),
-        warehouse.read("marts.forecasts", country.ref_area),
+        warehouse.read(f"marts.{name}", code) for name in ("observations", "forecasts")
     )
     if forecasts.empty:
-        raise InputError(
-            f"the warehouse holds no forecast of {country.ref_area}: run `lma run {country.ref_area}` first."
-        )
-    years, rules = forecast_years(country.ref_area, forecasts), contracts.rule_set("balance")
-    return estimate_balance(
-        observations,
-        forecasts,
-        rules,
-        country,
-        years[0],
-        years[-1],
-        request.seed,
-        scenario=scenario or BASELINE,
-    )
+        raise InputError(f"the warehouse holds no forecast of {code}: run `lma run {code}` first.")
+    return observations, forecasts, forecast_years(code, forecasts)
 
 
 def rate_shortages(run: Run, country: Country) -> int:

@@ -113,18 +113,14 @@ def _read_country(
     request: RunRequest, country: Country
 ) -> tuple[Callable[[Scenario], Simulation], float | None, str]:
     """How to simulate one scenario of the country, its migrants abroad, and the period forecasts start from."""
-    from flows.assess import read_around
-    from lma.assessment.country import forecast_years
+    from flows.assess import read_around, read_balance_inputs
     from lma.balance import simulate_balance
     from lma.balance.scenarios import measure_abroad
 
     code, rules = country.ref_area, contracts.rule_set("balance")
     with warehouses.open_for_reading(request.warehouse) as warehouse:
-        own, around = warehouse.read("marts.observations", code), read_around(warehouse, code)
-        forecasts = warehouse.read("marts.forecasts", code)
-    if forecasts.empty:
-        raise InputError(f"the warehouse holds no forecast of {code}: run `lma run {code}` first.")
-    years = forecast_years(code, forecasts)
+        own, forecasts, years = read_balance_inputs(warehouse, country)
+        around = read_around(warehouse, code)
 
     def simulate(scenario: Scenario) -> Simulation:
         return simulate_balance(
