@@ -120,7 +120,7 @@ def test_points_follow_the_order_of_values(values: list[float], side: str) -> No
     assert (np.diff(ordered) >= 0).all() and set(points) <= {0.0, 1.0, 2.0, 3.0}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     st.lists(st.integers(-50, 50), min_size=3, max_size=12, unique=True),
     st.integers(-20, 20),
