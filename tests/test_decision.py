@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,16 @@ from flows.request import RunRequest
 from lma.assessment.cells import Lineage
 from lma.assessment.migration import decision_table, dependency_table
 from lma.assessment.options import option_table
-from lma.contracts import EVIDENCE_CODES, Country, Evidence, Zone, codelist, rule_set, table_contract
+from lma.contracts import (
+    EVIDENCE_CODES,
+    Country,
+    Evidence,
+    Zone,
+    codelist,
+    read_yaml,
+    rule_set,
+    table_contract,
+)
 from lma.migration.alternatives import Alternative, Span, list_alternatives, total_alternatives
 from lma.migration.decision import decide
 from lma.migration.dependency import Concentration, pair_counts
@@ -379,6 +389,14 @@ def evidence(**fields: object) -> Evidence:
 def test_evidence_that_cannot_stand_is_refused(fields: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         evidence(**fields)
+
+
+def test_example_of_the_documentation_is_evidence(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "decision.md").read_text(encoding="utf-8")
+    shown = page[page.index("    evidence:") : page.index("\nIt fills gaps only")]
+    (tmp_path / "evidence.yaml").write_text(textwrap.dedent(shown), encoding="utf-8")
+    given = [Evidence.model_validate(one) for one in read_yaml(tmp_path / "evidence.yaml")["evidence"]]
+    assert [one.figure for one in given] == ["AUTOMATION_RISK", "ORIGIN_RATING"]
 
 
 def test_evidence_of_an_unknown_activity_is_refused() -> None:
