@@ -70,6 +70,11 @@ class Run:
         """The history of each target in words."""
         return [_describe_history(self, place) for place in range(len(self.result.targets))]
 
+    @cached_property
+    def structures(self) -> list[tuple[dict[Key, Member], list[Judged]]]:
+        """Of each kind: the targets by (sex, activity), and the sums among them."""
+        return [(_members(self, kind), _judged(self, kind)) for kind in self.sectors]
+
 
 @dataclass(frozen=True)
 class World:
@@ -224,8 +229,7 @@ def reconciled_paths(run: Run, models: list[str]) -> list[Path]:
     """Path of every target by the given models; sectors, sexes and totals reconciled where possible."""
     result = run.result
     paths = [Path(result.mean(p, m), result.raw_quantiles(p, m)) for p, m in enumerate(models)]
-    for kind in run.sectors:
-        members, judged = _members(run, kind), _judged(run, kind)
+    for members, judged in run.structures:
         for place, path in reconcile_members(members, judged, paths, result.backtest, models).items():
             paths[place] = path
     return [replace(p, quantiles=tidy_quantiles(p.quantiles, not_negative=True)) for p in paths]

@@ -147,9 +147,10 @@ def _reconcile_connected(
     places = [member.place for member in group]
     errors = one_step_errors(backtest, places, models)
     means = _reconcile_years(group, sums, [paths[p].mean for p in places], shrink_covariance(errors))
-    words = _describe(len(errors), group)
+    words, later = _describe(len(errors), group), _list_later_ids(group)
     return {
-        m.place: _obey(paths[m.place], mean, words, group, m) for m, mean in zip(group, means, strict=True)
+        m.place: _obey(paths[m.place], mean, words, later[m.series.end])
+        for m, mean in zip(group, means, strict=True)
     }
 
 
@@ -168,11 +169,16 @@ def _with_obstacles(path: Path, key: Key, judged: Sequence[Judged]) -> Path:
     return Path(path.mean, path.quantiles, "; ".join([*said, *dict.fromkeys(found)]), path.borrowed)
 
 
-def _obey(path: Path, mean: Floats, words: str, group: Sequence[Member], mine: Member) -> Path:
+def _list_later_ids(group: Sequence[Member]) -> dict[int, tuple[str, ...]]:
+    """Ids of the figures of the group after each year in which a series of it ends."""
+    known = pd.concat([m.rows[m.rows["y"].notna()][["ds", "observation_id"]] for m in group])
+    ends = {m.series.end for m in group}
+    return {end: tuple(map(str, known.loc[known["ds"] > end, "observation_id"])) for end in ends}
+
+
+def _obey(path: Path, mean: Floats, words: str, borrowed: tuple[str, ...]) -> Path:
     """Quantiles move with their mean, by as many persons, and stay ordered and above zero."""
     moved = (mean - path.mean)[:, None]
-    later = [m.rows[(m.rows["ds"] > mine.series.end) & m.rows["y"].notna()] for m in group]
-    borrowed = tuple(str(identifier) for rows in later for identifier in rows["observation_id"])
     return Path(mean, tidy_quantiles(path.quantiles + moved, not_negative=True), words, borrowed)
 
 
