@@ -320,6 +320,21 @@ def test_an_origin_sees_what_it_has_too_many_for_and_who_is_short() -> None:
     }
 
 
+def test_countries_at_another_level_of_detail_are_compared_by_sections() -> None:
+    ratings = {"MUS_A": "SHORTAGE", "MUS_B": "SHORTAGE", "MUS_I": "SHORTAGE"}
+    partner = {"IND_AGR": "SURPLUS", "IND_MEL": "BALANCE", "IND_MKT": "SEVERE"}
+    found = list_for(MAURITIUS, observe(ROWS), **ratings, **partner)
+    india = found[found["origin"] == "IND"].set_index("economic_activity")
+    assert india.loc["A", ["origin_rating", "recommended"]].tolist() == ["SURPLUS", "CANDIDATE"]
+    assert india.loc["B", "recommended"] == "NOT_ASSESSED"  # mining is only a part of what is in balance
+    assert india.loc["I", "flags"] == ["ORIGIN_SHORTAGE"]  # hotels may be short where all market services are
+    armenia = Country(ref_area="ARM", label="Armenia", role="origin", partners=["DEU"])
+    stocks = [("MIG_STOCK", "DEU", "ARM", "_T", "2019", 50.0)]
+    found = list_for(armenia, observe(stocks), ARM_A="SURPLUS", DEU_AGR="SHORTAGE", DEU_MKT="SHORTAGE")
+    assert found.set_index("economic_activity").loc["A", "recommended"] == "CANDIDATE"
+    assert list(found["economic_activity"]) == ["_T", "A", "MKT", "Q"]
+
+
 def test_no_partner_no_rating_no_stock_is_a_row_without_numbers() -> None:
     found = list_for(MAURITIUS, observe(ROWS).iloc[:0])
     assert len(found) == 6

@@ -30,6 +30,8 @@ from lma.migration.evidence import (
 from lma.migration.safeguards import (
     SHORT,
     compute_emigration_rate,
+    find_same_activity,
+    find_wider_activity,
     grade_drain,
     judge_corridor,
     list_flags,
@@ -163,18 +165,35 @@ def _choose_partners(country: Country, stocks: pd.DataFrame, top: int) -> list[s
     return ranked + [partner for partner in country.partners if partner not in ranked]
 
 
+def find_rating(ratings: Ratings, area: str, activity: str, cautious: bool) -> tuple[str, str, str] | None:
+    """Rating of an activity in a country, also where the country is assessed at another level of detail.
+
+    Only a unit of the very same sections speaks for it. ``cautious``: a wider unit that is short is taken too, because
+    then the part may be short as well; that a wider unit is not short clears nobody.
+    """
+    codes = {code for one, code in ratings if one == area}
+    same = find_same_activity(activity, codes)
+    if same is not None:
+        return ratings[area, same]
+    wider = find_wider_activity(activity, codes) if cautious else None
+    found = None if wider is None else ratings[area, wider]
+    return found if found is not None and found[0] in SHORT else None
+
+
 def _choose_activities(country: Country, partners: Sequence[str], ratings: Ratings) -> list[str]:
-    """The total, then by code: health, what the demanding side is short of, what an origin has too many for."""
+    """The total, then by code: health, what the demanding side is short of, what an origin has too many for.
+
+    What a destination of an origin is short of is shown under the origin's own code where it has one.
+    """
     destination = country.role == "destination"
+    own = {code for area, code in ratings if area == country.ref_area}
     demanding = [country.ref_area] if destination else partners
     short = {
-        activity for (area, activity), found in ratings.items() if area in demanding and found[0] in SHORT
-    }
-    surplus = {
-        activity
+        find_same_activity(activity, own) or activity
         for (area, activity), found in ratings.items()
-        if not destination and area == country.ref_area and found[0] == "SURPLUS"
+        if area in demanding and found[0] in SHORT
     }
+    surplus = {code for code in own if not destination and ratings[country.ref_area, code][0] == "SURPLUS"}
     return ["_T", *sorted((short | surplus | {"Q"}) - {"_T"})]
 
 
@@ -282,7 +301,10 @@ def _build_row(
     country: Country, pair: _Pair, activity: str, ratings: Ratings, largest: float, rules: RuleSet
 ) -> dict[str, object]:
     """One row; share and remittances stand at the total only, because no activity of them is published."""
-    found = {side: ratings.get((getattr(pair, side), activity)) for side in ("origin", "destination")}
+    found = {
+        "origin": find_rating(ratings, pair.origin, activity, cautious=True),
+        "destination": find_rating(ratings, pair.destination, activity, cautious=False),
+    }
     rating = {side: one[0] if one else None for side, one in found.items()}
     emigration = pair.value("emigration")
     drain = grade_drain(None if emigration is None else emigration / 100, rules)

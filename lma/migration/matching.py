@@ -15,7 +15,7 @@ import pandas as pd
 from lma.contracts import RuleSet, rule_set
 from lma.migration.corridors import conform_corridors
 from lma.migration.gaps import Gap, read_gaps
-from lma.migration.safeguards import SHORT
+from lma.migration.safeguards import SHORT, find_same_activity
 
 ENDS = ("_low", "", "_high")
 
@@ -87,11 +87,14 @@ def match_corridors(
 
 def find_pool(balances: pd.DataFrame, origin: str, activity: str, safe_share: float) -> Amount:
     """Safe pool of an origin in an activity from its own balance over the longest period."""
-    gaps = read_gaps(balances, origin, activity, "_T")
-    if not gaps:
+    codes = set(balances.loc[balances["ref_area"] == origin, "economic_activity"])
+    if not codes:
         return Amount(
-            text=f"the balance of {origin} in this activity is not in the warehouse: `lma coverage coverage.csv {origin}` makes one"
+            text=f"the balance of {origin} is not in the warehouse: `lma coverage coverage.csv {origin}` makes one"
         )
+    gaps = read_gaps(balances, origin, find_same_activity(activity, codes) or activity, "_T")
+    if not gaps:
+        return Amount(text=f"the balance of {origin} has no gap of this activity by itself")
     gap = gaps[-1]
     words = f"safe pool {safe_share:g} x surplus of {origin} {gap.time_period}: {gap.text}"
     return Amount(*compute_safe_pool(gap, safe_share), gap.ids, gap.years, words)
@@ -99,13 +102,15 @@ def find_pool(balances: pd.DataFrame, origin: str, activity: str, safe_share: fl
 
 def find_need(decisions: pd.DataFrame, destination: str, activity: str) -> Amount:
     """Need of a destination in an activity: the number its own decision D0 to D8 arrives at, if it does."""
-    mine = decisions[(decisions["ref_area"] == destination) & (decisions["economic_activity"] == activity)]
-    mine = mine[mine["occupation"] == "_T"]
-    result = mine[mine["step_id"] == "RESULT"]
-    if result.empty:
+    own = decisions[(decisions["ref_area"] == destination) & (decisions["occupation"] == "_T")]
+    if own.empty:
         return Amount(
             text=f"the need of {destination} was not decided: `lma coverage coverage.csv {destination}` decides it"
         )
+    mine = own[own["economic_activity"] == find_same_activity(activity, set(own["economic_activity"]))]
+    result = mine[mine["step_id"] == "RESULT"]
+    if result.empty:
+        return Amount(text=f"{destination} decides nothing on this activity by itself")
     row = result.iloc[0]
     if pd.isna(row["value_high"]):
         return Amount(text=f"the decision gives no number of persons: {row['reason_code']}")

@@ -6,6 +6,9 @@ entry was checked. Health work is section Q of ISIC Rev. 4 (ISCO-08 22 and 32 by
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Collection
+
 from lma.contracts import RuleSet, codelist
 from lma.errors import UsageError
 
@@ -14,10 +17,35 @@ SHORT = frozenset({"SHORTAGE", "SEVERE"})
 DO_NOT_RECRUIT = ("WHO_SSL", "ORIGIN_SHORTAGE")
 
 
+@functools.cache
+def _sections() -> dict[str, frozenset[str]]:
+    activities = codelist("economic_activities")
+    pairs = zip(activities["code"], activities["sections"], strict=True)
+    return {str(code): frozenset(str(sections).split()) for code, sections in pairs}
+
+
 def list_sections(economic_activity: str) -> frozenset[str]:
     """ISIC Rev. 4 sections inside an activity code; empty for a code without sections or an unknown one."""
-    activities = codelist("economic_activities").set_index("code")["sections"]
-    return frozenset(str(activities.get(economic_activity, "")).split())
+    return _sections().get(economic_activity, frozenset())
+
+
+def find_same_activity(economic_activity: str, codes: Collection[str]) -> str | None:
+    """The code among ``codes`` that stands for the same work: itself, else one of the very same sections; else ``None``.
+
+    Countries are assessed at different levels of detail: agriculture is A in one and AGR in another.
+    """
+    if economic_activity in codes:
+        return economic_activity
+    sections = list_sections(economic_activity)
+    same = sorted(code for code in codes if code != "_T" and sections and list_sections(code) == sections)
+    return same[0] if same else None
+
+
+def find_wider_activity(economic_activity: str, codes: Collection[str]) -> str | None:
+    """The smallest code among ``codes``, the total apart, that holds the activity and more; ``None`` without one."""
+    sections = list_sections(economic_activity)
+    wider = [code for code in codes if code != "_T" and sections and sections < list_sections(code)]
+    return min(wider, key=lambda code: (len(list_sections(code)), code), default=None)
 
 
 def area_names() -> dict[str, str]:
