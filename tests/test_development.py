@@ -329,3 +329,9 @@ def test_assumed_returns_are_in_order_and_each_has_a_reference() -> None:
 def test_what_could_not_be_rated_is_not_counted_as_assessed() -> None:
     folder = next(one for one in CASES if one.name.startswith("17_"))
     assert "of 4 assessed" in run_case(folder)["SHORT_AT_HOME"].step
+
+
+def test_the_words_beside_the_jobs_name_the_rates_that_were_used() -> None:
+    folder = next(one for one in CASES if one.name.startswith("10_"))
+    step = run_case(folder)["RETURN_MIDDLE_JOBS"].step
+    assert "participation of women 50.0 % (2024" in step and "men 80.0 % (2024" in step

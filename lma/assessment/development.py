@@ -23,11 +23,11 @@ DEVELOPMENT_COLUMNS = tuple(
         ("women", "Women"),
         ("men", "Men"),
         ("share", "Share of its total, %"),
+        ("code", "Reason code"),
         ("unit", "Unit"),
         ("period", "Period"),
         ("basis", "Basis"),
         ("source", "Source"),
-        ("code", "Reason code"),
         ("how", "How it was made, or why it is missing"),
     )
 )
@@ -41,7 +41,8 @@ DEVELOPMENT_SPEC = TableSpec(
 )
 DEVELOPMENT_NOTES = {
     "N_RETURNS": "Three rates of return are assumptions with their references in rules/development.yaml; stocks count persons of all ages.",
-    "N_MONEY": "Money is counted by the country it is sent from or to, not by the citizenship of the sender; cash carried by hand is not in it.",
+    "N_MONEY": "Money is counted by the country it is sent from or to, not by the citizenship of the sender; cash carried by hand is not in it. "
+    "Where a source is loaded in two vintages, the transfers that both hold are set side by side; they may include payments for trade.",
 }
 
 

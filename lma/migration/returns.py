@@ -64,7 +64,7 @@ def _list_return(
     jobs = count_jobs(persons, active)
     name = f"{rate:g} % of the emigrants come back in a year ({level})"
     head = f"RETURN_{level.upper()}"
-    described = describe("participation of both sexes", active["_T"], 1, "%")
+    described = _describe_participation(active)
     lines = [
         Line(head, RETURNS, f"Returning persons if {name}", "PS", f"emigrants x {rate:g} %, an assumption", *in_order(persons)),
         Line(f"{head}_JOBS", RETURNS, f"Jobs sought if {name}", "PS",
@@ -87,6 +87,14 @@ def _list_return(
         code = "OPENINGS_NOT_POSITIVE" if is_low else "NO_BALANCE" if openings is None else lines[1].code
         burden = replace(burden, code=code, reason="no jobs or no openings above zero to compare with")
     return [*lines, burden]
+
+
+def _describe_participation(active: BySex) -> str:
+    """The rates that count_jobs uses: women's and men's where both are known."""
+    if active["F"] is None or active["M"] is None:
+        return describe("participation of both sexes", active["_T"], 1, "%")
+    named = (describe(name, active[sex], 1, "%") for name, sex in (("women", "F"), ("men", "M")))
+    return f"participation of {', '.join(named)}"
 
 
 def _apply(figure: Figure | None, rate: float) -> Figure | None:
