@@ -14,7 +14,7 @@ from flows.request import RunRequest, Step, call_directly
 from lma import contracts, user_tables
 from lma import warehouse as warehouses
 from lma.contracts import Country, Scenario, ScenarioResults
-from lma.errors import InputError, OutputError, UsageError
+from lma.errors import DefinitionError, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from lma.balance.gap import Simulation
@@ -29,7 +29,11 @@ def print_scenarios(
 ) -> None:
     """Answer scenarios (ready names or files) for one country; with a folder, write its table and its page."""
     asked = read_asked(names)
-    results = step(answer_scenarios)(request, request.countries()[0], asked)
+    try:
+        results = step(answer_scenarios)(request, request.countries()[0], asked)
+    except DefinitionError as error:
+        files = [name for name in names if name not in contracts.scenarios()]
+        raise DefinitionError(f"{', '.join(files)}: {error}" if files else str(error)) from error
     for scenario in asked:
         _print_answer(results, scenario, console)
     if folder is not None:

@@ -458,14 +458,18 @@ def test_command_answers_several_side_by_side(warehouse: Path, tmp_path: Path) -
     assert "Construction" in (tmp_path / "out" / "scenarios_ARM.html").read_text(encoding="utf-8")
 
 
-def test_command_refuses_in_words(warehouse: Path) -> None:
-    place = ("--warehouse", warehouse)
+def test_command_refuses_in_words(warehouse: Path, tmp_path: Path) -> None:
+    place, wrong = ("--warehouse", warehouse), tmp_path / "my.yaml"
+    wrong.write_text(
+        "name: mine\ndescription: Mine\nwage_growth_points: {Construction: 1}\n", encoding="utf-8"
+    )
     for arguments, wanted, words in (
         ((), 2, "--all"),
         (("ARM",), 2, "more_women"),
         (("ARM", "more_man"), 2, "no ready scenario"),
         (("ARM", "none.yaml"), 10, "does not exist"),
         (("ARM", "recruitment_stop"), 11, "NO_FOREIGN_WORKERS"),
+        (("ARM", wrong), 10, f"{wrong}: scenario 'mine', wage_growth_points: Construction is no sector"),
     ):
         code, said = call("scenario", *arguments, *place)
         assert code == wanted and words in said, (arguments, said)
