@@ -481,6 +481,9 @@ def test_t10_leaves_the_reviewer_blank_and_never_shows_one_number_as_a_range() -
             assert cells.loc[(row, column), "symbol"] == "[z]" and pd.isna(cells.loc[(row, column), "value"])
         low, high = (cells.loc[(row, f"need_{end}"), "value"] for end in ("low", "high"))
         assert pd.isna(low) or low < high, CASES[number - 1].name
+    chosen = cells_of(1, decision_table)
+    assert chosen.loc[("C", "D7_threshold"), "basis"] == chosen.loc[("C", "D6_value"), "basis"] == "computed"
+    assert chosen.loc[("C", "D4_threshold"), "basis"] == "projection"
     stopped = cells_of(17, decision_table)
     assert stopped.loc[("C", "need_low"), "reason"] == "the ceiling stops both ends: at most the upper end"
     assert stopped.loc[("C", "need_high"), "value"] == 200

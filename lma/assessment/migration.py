@@ -347,17 +347,30 @@ def _add_need(table: TableCells, row: Key, result: Mapping[Any, Any]) -> None:
 def _add_decision_number(
     table: TableCells, row: Key, column_id: str, record: Mapping[Any, Any], field: str, absent: str
 ) -> None:
+    """One number of a test. A threshold is chosen, not reported or projected, but for those that are a figure."""
     if pd.isna(record[field]):
         table.empty(row, column_id, "[x]", absent)
         return
     decimals = 0 if record["unit_measure"] in ("PS", "NR", "YR") else 2
+    inputs, is_chosen = [record["decision_id"]], (record["step_id"], field) in CHOSEN
+    if is_chosen and not table.lineage.of_all(inputs).source_ids:
+        table.text(row, column_id, f"{record[field]:,.{decimals}f} (of the rule)", inputs, record["text"])
+        return
+    basis = "computed" if is_chosen else record["basis"]
     table.number(
         row,
         column_id,
         record[field],
         record["unit_measure"],
-        record["basis"],
-        [record["decision_id"]],
+        basis,
+        inputs,
         record["text"],
         decimals=decimals,
     )
+
+
+CHOSEN = {
+    *((step, "threshold") for step in STEPS if step not in ("D4", "D6")),
+    ("D6", "value"),
+}
+"""Numbers of the tests that a rule or a country file sets; those of D4 and D6 are the gap and its opening."""

@@ -24,7 +24,10 @@ OPTION_COLUMNS = (
         for key in (
             Key(code.lower(), label),
             *(
-                Key(f"{code.lower()}_{end}", f"{label}: persons, {word} end")
+                Key(
+                    f"{code.lower()}_{end}",
+                    f"{label}: {'seekers of activities in surplus' if code == 'TRAIN' else 'persons'}, {word} end",
+                )
                 for end, word in (("low", "lower"), ("high", "upper"))
                 if code in COUNTED
             ),
@@ -85,6 +88,8 @@ def word_verdict(record: Mapping[Any, Any]) -> str:
         if record["reason_code"] in ("NO_SHORTAGE", "LITTLE_SCOPE", "NO_CAPACITY")
         else "ruled out"
     )
+    if record["reason_code"] == "INSUFFICIENT_DATA":
+        no = VERDICTS["NOT_ASSESSED"]
     migrate = record["step_id"] == "OPTION_MIGRATE" and record["outcome"] == "FLAG"
     verdict = "for review" if migrate else VERDICTS.get(str(record["outcome"]), no)
     return f"{verdict}: {record['reason_code']}"

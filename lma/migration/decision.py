@@ -162,7 +162,7 @@ def _decide_unit(room: _Room, activity: str, occupation: str) -> list[dict[str, 
     rating = _find_rating(room, activity, occupation)
     outcomes = [
         check_data(_count_current_data(room, activity, occupation), room.as_of_year, rules),
-        check_shortage(rating),
+        check_shortage(rating, _find_containing(room, activity)),
         check_persistence(gap, rating, room.earlier.get(activity, ()), room.edition, rules),
         check_decent_work(_find_pay(room, activity, occupation), room.as_of_year, rules),
         check_domestic_capacity(alternatives, gap, describe_match(alternatives, unit)),
@@ -240,6 +240,11 @@ def _find_dependency(room: _Room, activity: str) -> Dependency | None:
         int(room.rules.threshold("change_years")),
     )
     return published or pair_counts(room.given("WORKERS", activity), room.given("FOREIGN_WORKERS", activity))
+
+
+def _find_containing(room: _Room, activity: str) -> str | None:
+    """The activity that a zone lies within, as the country file says."""
+    return next((zone.within for zone in room.country.zones if zone.economic_activity == activity), None)
 
 
 def _explain_no_share(room: _Room, activity: str) -> str:

@@ -124,12 +124,13 @@ def check_data(data: CurrentData, as_of_year: int, rules: RuleSet) -> Outcome:
     return _settle(base, enough or by_index)
 
 
-def check_shortage(rating: Rating | None) -> Outcome:
-    """D1: rated short, now or ahead."""
+def check_shortage(rating: Rating | None, within: str | None = None) -> Outcome:
+    """D1: rated short, now or ahead. ``within``: the activity that a zone lies in, which is rated instead."""
     base = Outcome("D1", "Rated SHORTAGE or SEVERE, now or ahead", "", "", "NR")
     if rating is None or rating.rating == "N":
         ids = () if rating is None else rating.ids
-        return _leave_open(replace(base, ids=ids), "there is no rating of this activity")
+        inside = "" if within is None else f"; it lies within {within}, which has a row of its own"
+        return _leave_open(replace(base, ids=ids), f"there is no rating of this activity{inside}")
     text = f"Rating {rating.rating} of the triangulated rule sets; SHORTAGE or SEVERE needed."
     return _settle(
         replace(base, text=text, basis=rating.basis, ids=rating.ids),
