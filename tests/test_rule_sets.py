@@ -462,7 +462,7 @@ def test_drivers_and_confidence_say_what_pushes_and_how_sure() -> None:
     ]
     assert told["DRIVERS"] == (
         "up: EARN_GROWTH_1Y (oecd), EMP_GROWTH_1Y (oecd), UNE_RT (oecd); "
-        "ahead, per cent of base employment: growth 8.0, replacement 8.0, openings in all 8.0, seekers 5.0"
+        "ahead, per cent of base employment: growth 8.0, replacement 8.0, openings in all 8.0, seekers in all 5.0"
     )
     assert told["CONFIDENCE"].startswith(
         "B: 3 of 5 (rule sets enough no, rule sets agree no, gap ahead clear yes"

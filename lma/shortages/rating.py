@@ -215,12 +215,18 @@ def _state_drivers(marks: pd.DataFrame, ahead: str, present: dict[str, Any], bas
     }
 
 
+#: What the gap ahead is made of, in the order told. Those that depend on foreign workers stand on both sides.
 TERMS = {
     "EXPANSION": "growth",
     "REPLACEMENT": "replacement",
+    "UNFILLED_VACANCIES": "unfilled vacancies",
+    "CONTRACT_EXPIRY": "ending contracts of foreign workers",
     "OPENINGS": "openings in all",
-    "SEEKERS": "seekers",
+    "RECRUITED": "recruited abroad as today",
+    "SEEKERS": "seekers in all",
 }
+#: Terms that most activities do not have are told only where they are not zero.
+SOMETIMES = ("UNFILLED_VACANCIES", "CONTRACT_EXPIRY", "RECRUITED")
 
 
 def describe_gaps(balances: pd.DataFrame) -> dict[tuple[str, str, str], str]:
@@ -232,11 +238,10 @@ def describe_gaps(balances: pd.DataFrame) -> dict[tuple[str, str, str], str]:
     shares = 100 * wide.div(base.reindex(wide.index), axis=0)
     found = {}
     for unit, values in shares.iterrows():
-        known = [
-            f"{words} {values[t]:.1f}" for t, words in TERMS.items() if t in values and pd.notna(values[t])
-        ]
-        if known:
-            found[unit] = f"ahead, per cent of base employment: {', '.join(known)}"
+        known = {t: values[t] for t in TERMS if t in values and pd.notna(values[t])}
+        told = [f"{TERMS[t]} {v:.1f}" for t, v in known.items() if t not in SOMETIMES or round(v, 1) != 0]
+        if told:
+            found[unit] = f"ahead, per cent of base employment: {', '.join(told)}"
     return found
 
 
