@@ -335,3 +335,21 @@ def test_the_words_beside_the_jobs_name_the_rates_that_were_used() -> None:
     folder = next(one for one in CASES if one.name.startswith("10_"))
     step = run_case(folder)["RETURN_MIDDLE_JOBS"].step
     assert "participation of women 50.0 % (2024" in step and "men 80.0 % (2024" in step
+
+
+def test_vintages_after_the_date_asked_for_are_not_read() -> None:
+    from types import SimpleNamespace
+
+    from flows.assess import keep_known
+
+    rows = pd.DataFrame(
+        {
+            "source_id": ["a", "a", "b"],
+            "as_of": [dt.date(2024, 1, 31), dt.date(2024, 6, 28), dt.date(2024, 6, 28)],
+        }
+    )
+    request = SimpleNamespace(as_of=dt.date(2024, 3, 1), bounds={"b": dt.date(2024, 12, 31)})
+    assert keep_known(SimpleNamespace(request=request), rows).index.tolist() == [0, 2]  # type: ignore[arg-type]
+    everything = SimpleNamespace(request=SimpleNamespace(as_of=None, bounds={}))
+    assert len(keep_known(everything, rows)) == 3  # type: ignore[arg-type]
+    assert keep_known(everything, rows.head(0)).empty  # type: ignore[arg-type]
