@@ -391,6 +391,9 @@ def _read_unemployment(observations: pd.DataFrame, ref_area: str, base_year: int
             }
         )
     last = rates.iloc[-1]
+    if not 0 <= float(last["obs_value"]) < 100:
+        found = f"{float(last['obs_value']):g} per cent of the labour force in {int(last['year'])}"
+        return Supply(reasons={"unemployment": f"BAD_UNEMPLOYMENT_RATE: the unemployed are {found}"})
     steps = rates["obs_value"].diff()[(rates["year"].diff() == 1) & ~rates["is_break"].astype(bool)]
     floor = rules.threshold("unemployment_sd_floor")
     yearly = max(float(steps.std(ddof=0)), floor) if len(steps) >= 5 else floor
@@ -528,6 +531,7 @@ def _combine(
     balance = slice(BACK - 1, len(years) - AHEAD)
     now_people, now_workers = population[..., balance], workers[..., balance]
     ratio, problem = _adjust_level(now_workers[..., 0], base_employment, jobless.unemployment_rate, rules)
+    problem = jobless.reasons.get("unemployment", problem)
     flows = measure_flows(population, workers, len(years) - BACK - AHEAD, rules)
     totals, adults = now_workers.sum(axis=(0, 1)), now_people[:, 1:].sum(axis=1)
     potentials = _read_potentials(
