@@ -505,6 +505,17 @@ def test_t9_has_seven_options_with_codes_bands_and_whose_bands_they_are() -> Non
     assert cells_of(2, option_table).loc[("C", "train"), "text"] == "not needed: NO_SHORTAGE"
 
 
+def test_occupations_follow_the_activities() -> None:
+    decisions = run_case(CASES[0])[0]
+    nurses = decisions.assign(
+        occupation="OC2", decision_id=decisions["decision_id"].str.replace(":_T:", ":OC2:")
+    )
+    both = pd.concat([nurses, decisions], ignore_index=True)
+    for table in (decision_table, option_table):
+        rows = table("MUS", both, Lineage({}, {}))["row_label"].unique()
+        assert list(rows[:2]) == ["Manufacturing", "Manufacturing, occupation OC2"]
+
+
 def test_nothing_is_recommended_without_another_option_considered() -> None:
     for folder in [CASES[number - 1] for number in (1, 2, 12, 17, 22)]:
         for _, unit in run_case(folder)[0].groupby("economic_activity"):

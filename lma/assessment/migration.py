@@ -282,14 +282,36 @@ DECISION_SPEC = TableSpec(
 
 
 def decision_table(ref_area: str, decisions: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
-    """Cells of T10: one row per economic activity (and zone) with every test D0 to D8."""
+    """Cells of T10: one row per economic activity (and zone), then per occupation, with every test D0 to D8."""
     table = TableCells(ref_area, "T10", DECISION_COLUMNS, lineage)
-    mine = select(decisions, ref_area=ref_area, occupation="_T")
-    labels = read_labels("economic_activities")
-    order = [code for code in labels if code in set(mine["economic_activity"])]
-    for code in order:
-        _add_decision_row(table, Key(code, labels[code]), select(mine, economic_activity=code))
+    for row, steps in list_decided(ref_area, decisions):
+        _add_decision_row(table, row, steps)
     return table.frame()
+
+
+def list_decided(ref_area: str, decisions: pd.DataFrame) -> list[tuple[Key, pd.DataFrame]]:
+    """Key and rows of each activity in the order of the codelist, then of each activity and occupation."""
+    mine = select(decisions, ref_area=ref_area)
+    labels = read_labels("economic_activities")
+    places = {code: place for place, code in enumerate(labels)}
+    units = mine[["occupation", "economic_activity"]].drop_duplicates().itertuples(index=False, name=None)
+    ordered = sorted(
+        (unit for unit in units if unit[1] in places),
+        key=lambda unit: (unit[0] != "_T", unit[0], places[unit[1]]),
+    )
+    return [
+        (
+            _name_unit(activity, occupation, labels),
+            select(mine, economic_activity=activity, occupation=occupation),
+        )
+        for occupation, activity in ordered
+    ]
+
+
+def _name_unit(activity: str, occupation: str, labels: Mapping[str, str]) -> Key:
+    if occupation == "_T":
+        return Key(activity, labels[activity])
+    return Key(f"{activity}_{occupation}", f"{labels[activity]}, occupation {occupation}")
 
 
 def _add_decision_row(table: TableCells, row: Key, steps: pd.DataFrame) -> None:

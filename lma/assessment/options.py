@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells
-from lma.assessment.profile import read_labels
-from lma.assessment.selection import select, single
+from lma.assessment.migration import list_decided
+from lma.assessment.selection import single
 from lma.contracts import RuleSet, TableSpec, rule_set
 from lma.migration.options import OPTIONS, describe_cost, describe_time
 
@@ -52,10 +52,8 @@ OPTION_NOTES = {
 def option_table(ref_area: str, decisions: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
     """Cells of T9: one row per economic activity (and zone), then the bands of time and cost."""
     table = TableCells(ref_area, "T9", OPTION_COLUMNS, lineage)
-    mine = select(decisions, ref_area=ref_area, occupation="_T")
-    labels = read_labels("economic_activities")
-    for code in [code for code in labels if code in set(mine["economic_activity"])]:
-        _add_activity(table, Key(code, labels[code]), select(mine, economic_activity=code))
+    for row, steps in list_decided(ref_area, decisions):
+        _add_activity(table, row, steps)
     if table.rows:
         _add_bands(table, rule_set("options"))
     return table.frame()
