@@ -96,7 +96,7 @@ def decide_migration(run: Run, country: Country) -> int:
 
     read, code, year = run.warehouse.read, country.ref_area, int(run.request.edition[:4])
     rules, country = contracts.rule_set("decision"), keep_reviewed(country, run.request.as_of)
-    observations, ratings = read_around(run.warehouse, code), read_ratings_of_others(run)
+    observations, ratings = read_around(run.warehouse, code), read_ratings(run, code)
     given = rate_origins(country.evidence, ratings, year, rules.threshold("max_age"))
     ratings = pd.concat([ratings, given], ignore_index=True) if len(given) else ratings
     corridors = list_corridors(country, observations=observations, shortages=ratings, as_of_year=year)
@@ -118,8 +118,8 @@ def decide_migration(run: Run, country: Country) -> int:
     return n_decisions
 
 
-def read_ratings_of_others(run: Run) -> pd.DataFrame:
-    """Scores of every country rated on the same knowledge: by this run, or last by another as of the same date.
+def read_ratings(run: Run, ref_area: str) -> pd.DataFrame:
+    """Scores of a country and of every other rated on the same knowledge: by this run, or last by another as of that date.
 
     What an earlier run as of another date left in the warehouse is not seen.
     """
@@ -130,7 +130,7 @@ def read_ratings_of_others(run: Run) -> pd.DataFrame:
         everyone = scores["ref_area"].unique() if row["command"].startswith("lma coverage") else ()
         last.update(dict.fromkeys(values.get("ref_areas") or everyone, values.get("as_of")))
     asked = None if run.request.as_of is None else str(run.request.as_of)
-    known = {code for code, as_of in last.items() if as_of == asked} | set(run.request.ref_areas)
+    known = {code for code, as_of in last.items() if as_of == asked} | {ref_area, *run.request.ref_areas}
     return scores[scores["ref_area"].isin(known)].reset_index(drop=True)
 
 
@@ -339,9 +339,16 @@ def run_checks(run: Run, country: Country) -> pd.DataFrame:
 def describe_run(run: Run, country: Country, limits: tuple[str, ...]) -> dict[str, Any]:
     """Parameters, versions and content hashes: what a second run needs to reproduce the edition."""
     marts = {name: run.warehouse.content_hash(name, country.ref_area) for name in COUNTRY_MARTS}
+    corridors = run.warehouse.read("marts.corridors", country.ref_area)
+    partners = {*corridors["origin"], *corridors["destination"]} - {country.ref_area}
+    rated = sorted(partners & set(read_ratings(run, country.ref_area)["ref_area"]))
     return {
-        # Which countries the run did besides says nothing about this one's figures.
-        "parameters": {**run.request.parameters(), "ref_areas": [country.ref_area]},
+        # Of the countries done besides only those say something here whose ratings the corridors read.
+        "parameters": {
+            **run.request.parameters(),
+            "ref_areas": [country.ref_area],
+            "rated_partners": rated,
+        },
         "versions": list_versions(),
         "mart_hashes": marts,
         "limits": list(limits),

@@ -605,7 +605,7 @@ def test_gravity_refuses_a_panel_it_cannot_fit(spoil: Any, words: str) -> None:
 
 
 class FakeRun:
-    """A run with just what read_ratings_of_others reads."""
+    """A run with just what read_ratings reads."""
 
     def __init__(
         self, runs: list[tuple[str, list[str], str | None]], scores: pd.DataFrame, as_of: dt.date | None
@@ -629,13 +629,13 @@ class FakeRun:
 
 
 def test_ratings_left_by_a_run_as_of_another_date_are_not_seen() -> None:
-    from flows.assess import read_ratings_of_others
+    from flows.assess import read_ratings
 
     scores = rate(MUS_C="SHORTAGE", IND_C="SURPLUS", BGD_C="BALANCE")
     runs = [("lma run", ["IND"], "2020-01-01"), ("lma run", ["BGD"], None)]
-    now = read_ratings_of_others(FakeRun(runs, scores, None))  # type: ignore[arg-type]
+    now = read_ratings(FakeRun(runs, scores, None), "MUS")  # type: ignore[arg-type]
     assert set(now["ref_area"]) == {"MUS", "BGD"}
-    then = read_ratings_of_others(FakeRun(runs, scores, dt.date(2020, 1, 1)))  # type: ignore[arg-type]
+    then = read_ratings(FakeRun(runs, scores, dt.date(2020, 1, 1)), "MUS")  # type: ignore[arg-type]
     assert set(then["ref_area"]) == {"MUS", "IND"}
     everyone = [*runs, ("lma coverage", [], None)]
-    assert set(read_ratings_of_others(FakeRun(everyone, scores, None))["ref_area"]) == {"MUS", "IND", "BGD"}  # type: ignore[arg-type]
+    assert set(read_ratings(FakeRun(everyone, scores, None), "MUS")["ref_area"]) == {"MUS", "IND", "BGD"}  # type: ignore[arg-type]

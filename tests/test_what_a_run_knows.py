@@ -70,23 +70,32 @@ def test_source_without_a_file_is_fetched_unless_offline(
         refresh.land_files(run, wanted)
 
 
-def test_decision_rests_on_no_rating_that_another_run_left(
+def test_decision_rests_on_no_rating_that_no_run_of_the_ledger_vouches_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, list[str]] = {}
 
-    def read(name: str, ref_area: str | None = None, **_: object) -> pd.DataFrame:
-        return pd.DataFrame({"ref_area": [ref_area] if ref_area else ["ARM", "MUS"]})
+    def read(name: str, ref_area: str | list[str] | None = None, **_: object) -> pd.DataFrame:
+        if name == "meta.runs":
+            return pd.DataFrame(columns=["command", "started_at", "parameters"])
+        asked = [ref_area] if isinstance(ref_area, str) else ref_area
+        rows = pd.DataFrame({"ref_area": ["ARM", "MUS"] if asked is None else asked})
+        return rows.reindex(columns=contracts.table_contract(name).column_names)
 
     def keep(name: str) -> Callable[..., pd.DataFrame]:
-        return lambda country, **frames: given.setdefault(name, list(frames["shortages"]["ref_area"]))
+        def list_nothing(country: object, **frames: pd.DataFrame) -> pd.DataFrame:
+            given[name] = list(frames["shortages"]["ref_area"])
+            return pd.DataFrame(columns=["origin", "destination"])
+
+        return list_nothing
 
     monkeypatch.setattr("lma.migration.corridors.list_corridors", keep("corridors"))
     monkeypatch.setattr("lma.migration.decision.decide", keep("decisions"))
+    monkeypatch.setattr("lma.migration.matching.match_corridors", lambda corridors, **_: corridors)
     run = stand_in(ask(tmp_path), pd.DataFrame())
     run.warehouse = SimpleNamespace(read=read, replace=lambda name, frame, code: 0)
     assess.decide_migration(run, contracts.country("ARM"))
-    assert given == {"corridors": ["ARM"], "decisions": ["ARM"]}
+    assert given == {"corridors": ["ARM", "MUS"], "decisions": ["ARM"]}  # MUS is of this run
 
 
 @pytest.mark.parametrize(
