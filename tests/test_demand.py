@@ -13,7 +13,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from lma.balance import demand, replacement, staffing, totals, vacancies
+from lma.balance import demand, occupations, replacement, staffing, totals, vacancies
 from lma.balance.supply import AGES, Supply
 from lma.contracts import rule_set, table_contract
 from lma.levels import details, find_main_level
@@ -609,3 +609,28 @@ def test_pattern_of_the_publishers_layout_gives_occupations_that_sum() -> None:
     at = GROUPS.index("PUB"), pattern.occupations.index("2")
     assert shares[at][0] > pattern.shares[(*at, 1)] > pattern.shares[(*at, 0)]
     assert [code for code, n in zip(pattern.occupations, found[0, :, 0], strict=True) if n <= 0] == []
+
+
+def test_demand_by_occupation_sums_to_the_activities_and_follows_the_contract() -> None:
+    """Two activities of 100 and 200 with fixed patterns: 110 and 190; with 10 and 20 leavers, 11 and 19."""
+    table = read_case(CASES / "staffing" / "01_constant_pattern")[0]
+    pattern = staffing.read_staffing(make_pattern(table), "XXX", ("A", "B"), 2020)
+    assert pattern is not None
+    base = np.tile([100.0, 200.0], (3, 1))
+    emp = np.repeat(base[:, :, None], 2, axis=2) * np.array([1.0, 1.1])
+    draws = {
+        "EMP": demand.quantise(emp),
+        "REPLACEMENT_RAW": emp / 10,
+        "REPLACEMENT": demand.quantise(emp / 10),
+    }
+    divided = occupations.divide_demand(base, draws, pattern, [2021, 2022], RULES)
+    assert divided["EMP"][0].tolist() == pytest.approx(np.array([[110, 121], [190, 209]]), abs=0.01)
+    assert divided["OPENINGS"][0, :, 1] == pytest.approx([11 + 12.1, 19 + 20.9], abs=0.01)
+    for measure in ("EMP", "REPLACEMENT"):
+        assert np.array_equal(divided[measure].sum(axis=1), draws[measure].sum(axis=1))
+    rows = occupations.tabulate_occupations("XXX", "baseline", [2021, 2022], divided, pattern)
+    assert list(rows.columns) == table_contract("marts.balances").column_names
+    assert not rows.duplicated(
+        ["occupation", "time_period", "measure", "output_type", "output_type_id"]
+    ).any()
+    assert rows["value"].notna().all() and len(rows) == 5 * 2 * 2 * 4

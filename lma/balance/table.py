@@ -18,7 +18,9 @@ from lma.balance.gap import (
     compute_balance,
     simulate_balance,
 )
+from lma.balance.occupations import divide_demand, tabulate_occupations
 from lma.balance.scenarios import BASELINE
+from lma.balance.staffing import read_staffing
 from lma.balance.supply import SEXES, Supply
 from lma.contracts import Country, RuleSet, Scenario, codelist, table_contract
 
@@ -470,9 +472,16 @@ def estimate_balance(
 ) -> pd.DataFrame:
     """Demand, supply and gap of one country as rows of marts.balances.
 
-    ``rules``: rule set ``balance``. Missing ingredients give rows without value and with a reason.
+    ``rules``: rule set ``balance``. Missing ingredients give rows without value and with a reason. Demand by
+    occupation follows where employment by activity and occupation is published.
     """
     simulation = simulate_balance(
         observations, forecasts, rules, country, first_year, last_year, seed, n_draws, scenario
     )
-    return tabulate_balance(simulation, rules)
+    table = tabulate_balance(simulation, rules)
+    staffing = read_staffing(observations, country.ref_area, simulation.sectors, first_year - 1)
+    if staffing is None or simulation.demand.reasons:
+        return table
+    divided = divide_demand(simulation.base, simulation.draws, staffing, simulation.years, rules)
+    more = tabulate_occupations(country.ref_area, scenario.name, simulation.years, divided, staffing)
+    return pd.concat([table, more], ignore_index=True)
