@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pandas as pd
 from rich.console import Console
 
+from flows.assess import keep_known
 from flows.evaluate import print_frame
 from flows.refresh import Run, derive_figures, open_run, open_to_readers, require_figures
 from flows.request import RunRequest, Step
@@ -90,11 +91,7 @@ def keep_scores(run: Run, country: Country, hindcasts: Iterable[pd.DataFrame]) -
 
 def read_vintages(run: Run, ref_area: str) -> pd.DataFrame:
     """Employment of a country in every vintage of every source known on the date asked for."""
-    rows = run.warehouse.read("staging.observations", ref_area, any_of=EMPLOYMENT)
-    bounds, known_until = dict(run.request.bounds), run.request.as_of or dt.date.max
-    pairs = zip(rows["source_id"], rows["as_of"], strict=True)
-    known = [as_of <= bounds.get(source_id, known_until) for source_id, as_of in pairs]
-    return rows[pd.Series(known, index=rows.index, dtype=bool)]
+    return keep_known(run, run.warehouse.read("staging.observations", ref_area, any_of=EMPLOYMENT))
 
 
 def list_vintage_dates(run: Run, ref_area: str) -> list[dt.date]:
