@@ -354,3 +354,20 @@ def test_thresholds_out_of_range_are_refused() -> None:
     assert rule_set("balance").thresholds["contract_years"].complain(0) is not None
     assert rule_set("balance").thresholds["stay_share"].complain(1.5) is not None
     assert all(one.minimum is not None for one in rule_set("balance").thresholds.values())
+
+
+def test_a_sector_that_shrank_beyond_its_exits_got_no_newcomers() -> None:
+    rows = [
+        ("A", 2024, 1000.0),
+        ("A", 2025, 800.0),
+        ("B", 2024, 1000.0),
+        ("B", 2025, 1010.0),
+        ("C", 2024, 500.0),
+        ("C", 2025, 500.0),
+    ]
+    history = Frame(rows, columns=["economic_activity", "year", "obs_value"]).assign(is_break=False)
+    shares = seekers.measure_past_inflow(history, "ABC", 2025, 0.02, RULES)
+    np.testing.assert_allclose(shares, [0, 0.75, 0.25])  # -180, 10 + 20 and 10
+    broken = history.assign(is_break=(history["economic_activity"] == "B") & (history["year"] == 2025))
+    assert seekers.measure_past_inflow(broken, "ABC", 2025, 0.02, RULES) is None
+    assert seekers.measure_past_inflow(history.iloc[:0], "ABC", 2025, 0.02, RULES) is None
