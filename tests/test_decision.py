@@ -45,7 +45,7 @@ from lma.migration.alternatives import Alternative, Span, list_alternatives, tot
 from lma.migration.decision import decide
 from lma.migration.dependency import Concentration, pair_counts
 from lma.migration.evidence import Figure
-from lma.migration.gaps import Gap, compute_need, judge_modality
+from lma.migration.gaps import Gap, choose_gap, compute_need, judge_modality
 from lma.migration.local_evidence import keep_reviewed, select_current
 from lma.migration.options import OPTIONS, Case, list_options
 from lma.migration.steps import (
@@ -103,7 +103,7 @@ NO_DATA = CurrentData((), 0, None, "none", "reported", ())
 def judge(known: dict[str, Any]) -> list[Outcome]:
     """All rows of one activity from some of the ingredients, by the functions that ``decide`` calls."""
     gaps = known.get("gap", [])
-    gap = gaps[-1] if gaps else None
+    gap = choose_gap(gaps, 3)
     alternatives = [known["alternatives"]] if "alternatives" in known else []
     capacity, dependency = total_alternatives(alternatives), known.get("dependency")
     need = None if gap is None or capacity is None else compute_need(gap, capacity, None)
@@ -502,7 +502,15 @@ def test_t9_has_seven_options_with_codes_bands_and_whose_bands_they_are() -> Non
     flagged = cells_of(1, option_table)
     assert flagged.loc[("C", "migrate"), "text"] == "for review: LABOUR_MIGRATION_OPTION"
     assert flagged.loc[("C", "migrate_low"), "value"] < flagged.loc[("C", "migrate_high"), "value"]
-    assert cells_of(2, option_table).loc[("C", "train"), "text"] == "not needed: NO_SHORTAGE"
+    assert cells_of(2, option_table).loc[("C", "train"), "text"] == "no gap to fill: NO_SHORTAGE"
+
+
+def test_a_gap_that_opens_later_is_time_to_train_ahead() -> None:
+    gaps = [Gap(n, f"2026-{2025 + n}", -9.0, end, 9.0, ("B",)) for n, end in ((1, -5.0), (3, -2.0), (5, 4.0))]
+    rows = {one.step_id: one for one in judge({"rating": Rating("BALANCE", "reported", ()), "gap": gaps})}
+    assert rows["OPTION_TRAIN"].reason_code == rows["D6"].reason_code == "TRAIN_AHEAD"
+    rows = {one.step_id: one for one in judge({"rating": Rating("BALANCE", "reported", ()), "gap": gaps[:2]})}
+    assert rows["OPTION_TRAIN"].reason_code == rows["OPTION_PAY"].reason_code == "NO_SHORTAGE"
 
 
 def test_occupations_follow_the_activities() -> None:

@@ -16,6 +16,13 @@ from lma.migration.options import OPTIONS, describe_cost, describe_time
 COUNTED = ("TRAIN", "ACTIVATE", "NEET", "RECOGNISE", "MIGRATE")
 """Options whose persons can be counted."""
 VERDICTS = {"FLAG": "try first", "PASS": "consider", "NOT_ASSESSED": "not assessed"}
+REFUSALS = {
+    "NO_SHORTAGE": "no gap to fill",
+    "LITTLE_SCOPE": "not needed",
+    "NO_CAPACITY": "not needed",
+    "INSUFFICIENT_DATA": VERDICTS["NOT_ASSESSED"],
+}
+"""How a refusal is said by its reason code; the others rule an option out."""
 OPTION_COLUMNS = (
     Key("drivers", "Why vacancies stay open"),
     *(
@@ -44,8 +51,9 @@ OPTION_SPEC = TableSpec(
     ("N_OPTIONS", "N_DECISION"),
 )
 OPTION_NOTES = {
-    "N_OPTIONS": "try first: its test speaks for it, or a driver leads to it. consider: it can do a part. not needed, ruled out: by its "
-    "test. not assessed: figures are missing, never a no. Bands are this project's own, to compare options, and published by nobody.",
+    "N_OPTIONS": "try first: its test speaks for it, or a driver leads to it. consider: it can do a part. no gap to fill: pay may be low "
+    "all the same (T10). not needed, ruled out: by its test. not assessed: figures are missing, never a no. Bands are this project's own, "
+    "to compare options, and published by nobody.",
 }
 
 
@@ -81,16 +89,14 @@ def _add_activity(table: TableCells, row: Key, steps: pd.DataFrame) -> None:
 
 def word_verdict(record: Mapping[Any, Any]) -> str:
     """Verdict and reason code of an option in words, such as `try first: TRAIN_AHEAD`."""
-    no = (
-        "not needed"
-        if record["reason_code"] in ("NO_SHORTAGE", "LITTLE_SCOPE", "NO_CAPACITY")
-        else "ruled out"
-    )
-    if record["reason_code"] == "INSUFFICIENT_DATA":
-        no = VERDICTS["NOT_ASSESSED"]
+    code = record["reason_code"]
     migrate = record["step_id"] == "OPTION_MIGRATE" and record["outcome"] == "FLAG"
-    verdict = "for review" if migrate else VERDICTS.get(str(record["outcome"]), no)
-    return f"{verdict}: {record['reason_code']}"
+    verdict = (
+        "for review"
+        if migrate
+        else VERDICTS.get(str(record["outcome"]), REFUSALS.get(str(code), "ruled out"))
+    )
+    return f"{verdict}: {code}"
 
 
 def _add_persons(table: TableCells, row: Key, code: str, record: Mapping[Any, Any]) -> None:

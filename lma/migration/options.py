@@ -101,7 +101,9 @@ def _judge(case: Case, code: str) -> Verdict:
     if code == "MIGRATE":
         return _judge_migration(case)
     rated, gap = case.outcomes["D1"].outcome, case.gap
-    if rated != "PASS" and (gap is None or gap.q50 <= 0):
+    # A gap that opens later in the horizon is time to train ahead, though nothing is lacking yet.
+    opens_later = code == "TRAIN" and case.outcomes["D6"].outcome != "NOT_ASSESSED"
+    if rated != "PASS" and (gap is None or gap.q50 <= 0) and not opens_later:
         if rated == "FAIL":
             return Verdict("FAIL", "NO_SHORTAGE", "not rated short, and no gap opens")
         if gap is None:
