@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lma.assessment.cells import Lineage
@@ -195,6 +195,7 @@ def test_money_agrees_with_a_second_computation_in_sql() -> None:
 # ---------------------------------------------------------------- properties
 
 
+@settings(max_examples=25, deadline=None)
 @given(AMOUNTS, st.integers(0, 5_000), st.randoms(use_true_random=False))
 def test_senders_and_the_others_conserve_the_total_in_any_order(
     amounts: list[int], other: int, random: object
@@ -208,6 +209,7 @@ def test_senders_and_the_others_conserve_the_total_in_any_order(
     assert values(list_money(shuffled, "ARM", 2026, RECEIVED, RULES)) == pytest.approx(values(lines))
 
 
+@settings(max_examples=25, deadline=None)
 @given(AMOUNTS, st.integers(0, 5_000), st.integers(2, 1_000))
 def test_shares_do_not_depend_on_the_unit_of_money(amounts: list[int], other: int, factor: int) -> None:
     frame = make_money(amounts, other)
@@ -236,6 +238,7 @@ def make_stocks(by_country: list[tuple[int, int]], other: tuple[int, int]) -> pd
 PERSONS = st.tuples(st.integers(1, 10_000), st.integers(1, 10_000))
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(PERSONS, min_size=1, max_size=len(AREAS)), st.tuples(st.integers(0, 99), st.integers(0, 99)))
 def test_emigrants_add_up_over_countries_and_over_sexes(
     by_country: list[tuple[int, int]], other: tuple[int, int]
@@ -250,6 +253,7 @@ def test_emigrants_add_up_over_countries_and_over_sexes(
         assert line.women.value + line.men.value == pytest.approx(line.figure.value)  # type: ignore[union-attr]
 
 
+@settings(max_examples=25, deadline=None)
 @given(PERSONS, st.integers(0, 100), st.integers(0, 100))
 def test_more_returns_never_need_fewer_jobs_and_sexes_add_up(
     persons: tuple[int, int], women: int, men: int
@@ -268,6 +272,7 @@ def test_more_returns_never_need_fewer_jobs_and_sexes_add_up(
     assert {found[f"RETURN_{level}_PC"].code for level in ("LOW", "MIDDLE", "HIGH")} == {"NO_BALANCE"}
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.floats(0, 1e6), st.floats(1, 100))
 def test_seats_are_enough_and_not_one_too_many(persons: float, completion: float) -> None:
     seats = count_seats(persons, completion)
@@ -275,6 +280,7 @@ def test_seats_are_enough_and_not_one_too_many(persons: float, completion: float
     assert seats == 0 or (seats - 1) * completion / 100 < persons
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 999), st.integers(1, 999)), min_size=12, max_size=12))
 def test_a_revision_is_the_later_year_less_the_earlier(months: list[tuple[int, int]]) -> None:
     rows = [
