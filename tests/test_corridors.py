@@ -221,6 +221,14 @@ def test_the_union_wide_list_applies_to_third_countries_only() -> None:
     assert find_shortage_list("IND", "MUS") is None
 
 
+def test_what_is_agreed_later_is_not_seen() -> None:
+    assert find_agreement("NPL", "MUS", 2018).text == "none in the register"
+    assert find_agreement("NPL", "MUS", 2019).concluded
+    assert find_agreement("MDG", "MUS", 2025).text == "none in the register"
+    assert find_shortage_list("ARM", "DEU", 2025) is None
+    assert find_shortage_list("ARM", "DEU", 2026)
+
+
 def test_the_cost_of_all_destinations_stands_for_no_corridor() -> None:
     assert find_recruitment_cost("BGD", "MUS") is None
     assert "17.6 months" in (describe_origin_cost("BGD") or "")

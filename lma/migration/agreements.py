@@ -19,6 +19,8 @@ from lma.errors import UsageError
 BINDING = frozenset({"agreement", "memorandum"})
 CONCLUDED = frozenset({"signed", "in force"})
 ALL_DESTINATIONS = "_T"
+NEVER = 9999
+"""Year before which everything in the registers is known."""
 COST_STATISTICS = {"mean": None, "median": 0.5, "quintile4": 0.8}
 
 
@@ -31,13 +33,16 @@ class Agreement:
     quota: float | None
 
 
-def find_agreement(origin: str, destination: str) -> Agreement:
+def find_agreement(origin: str, destination: str, year: int = NEVER) -> Agreement:
     """Agreements of a corridor, each with date, status and how far it was checked.
 
     Concluded are agreements and memoranda that were signed or are in force; drafts and declarations are shown only.
+    ``year``: what is dated later, by its signing or else its source, is not seen.
     """
     listed = codelist("bilateral_agreements")
-    rows = listed[(listed["origin"] == origin) & (listed["destination"] == destination)]
+    dated = listed["signed"].where(listed["signed"] != "", listed["source_date"])
+    mask = (listed["origin"] == origin) & (listed["destination"] == destination)
+    rows = listed[mask & (dated.str[:4] <= f"{year:04d}")]
     if rows.empty:
         return Agreement("none in the register", False, None)
     counts = rows["type"].isin(BINDING) & rows["status"].isin(CONCLUDED)
@@ -60,17 +65,19 @@ def _describe_agreement(row: Mapping[Hashable, str]) -> str:
     return f"{row['type']}, {parts}"
 
 
-def find_shortage_list(origin: str, destination: str) -> str | None:
+def find_shortage_list(origin: str, destination: str, year: int = NEVER) -> str | None:
     """The list of short occupations with force of law that a corridor falls under, in words; ``None`` without one.
 
-    It applies where the destination is a member of the bloc and the origin is not.
+    It applies where the destination is a member of the bloc and the origin is not, from the ``year`` of its adoption on.
     """
     members = {bloc: set(rows["area"]) for bloc, rows in codelist("mobility_blocs").groupby("bloc")}
     found = [
         f"{row['act']} (adopted {row['adopted']}, checked: {row['verified']})"
         + ("" if row["occupations"] else ": its occupations are not in the register yet")
         for row in codelist("shortage_lists").to_dict("records")
-        if destination in members[row["bloc"]] and origin not in members[row["bloc"]]
+        if destination in members[row["bloc"]]
+        and origin not in members[row["bloc"]]
+        and int(row["adopted"][:4]) <= year
     ]
     return "; ".join(found) or None
 

@@ -61,6 +61,7 @@ class _Pair:
     figures: Mapping[str, Figure | None]
     agreement: Agreement
     cost: tuple[float, str] | None
+    shortage_list: str | None
     free_movement: bool
 
     def value(self, name: str) -> float | None:
@@ -228,7 +229,8 @@ def _describe_pair(
         "emigration": measure_emigration(observations, as_of_year, origin),
     }
     return _Pair(
-        origin, target, figures, find_agreement(origin, target), find_recruitment_cost(origin, target),
+        origin, target, figures, find_agreement(origin, target, as_of_year), find_recruitment_cost(origin, target),
+        find_shortage_list(origin, target, as_of_year),
         bool(shared_blocs(origin, target)),
     )  # fmt: skip
 
@@ -362,7 +364,7 @@ def _list_figures(pair: _Pair, activity: str) -> dict[str, object]:
         "quota": pair.agreement.quota,
         "recruitment_cost": pair.cost[0] if pair.cost else None,
         "cost_source": pair.cost[1] if pair.cost else None,
-        "shortage_list": find_shortage_list(pair.origin, pair.destination),
+        "shortage_list": pair.shortage_list,
     }
 
 
