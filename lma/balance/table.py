@@ -274,6 +274,8 @@ def _explain(simulation: Simulation, activity: str, measure: str) -> str | None:
         return lacking[activity]
     if activity == "_T" and lacking and measure not in (*NATIONAL, *BY_SEX):
         return f"MISSING_SECTORS: no forecast for {', '.join(lacking)}"
+    if measure == "UNFILLED_VACANCIES" and activity in simulation.vacancies.reasons:
+        return simulation.vacancies.reasons[activity]
     whole = measure.rsplit("_", 1)[0] if measure in BY_SEX else measure
     return simulation.reasons.get(whole)
 
