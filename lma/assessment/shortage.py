@@ -293,7 +293,8 @@ def find_not_known(balances: pd.DataFrame, ref_area: str, span: str) -> dict[str
     if not gap["value"].notna().any():
         return {}
     known = mine.groupby("measure")["value"].transform("count")
-    lacking = mine[(known == 0) & (mine["economic_activity"] == "_T")].drop_duplicates("measure")
+    counted = ~mine["measure"].str.startswith(PARTS_OF_REPLACEMENT)
+    lacking = mine[counted & (known == 0) & (mine["economic_activity"] == "_T")].drop_duplicates("measure")
     return dict(zip(lacking["measure"], lacking["reason"], strict=True))
 
 
