@@ -28,7 +28,8 @@ COLUMNS = (
     Key("sign", "Shortage or surplus said rightly"), Key("inside", "What came is inside the range"),
     Key("sign_hit", "Sectors said rightly, %"), Key("naive_sign_hit", "The same by unchanged employment, %"),
     Key("rank_hit", "Pairs of sectors in the right order, %"), Key("naive_rank_hit", "The same by past growth, %"),
-    Key("unemployment_change", "Change of the unemployment rate, points"), Key("unemployment", "Unemployment fell or rose as openings less new seekers said"),
+    Key("unemployment_change", "Change of the unemployment rate, points"),
+    Key("unemployment", "Unemployment fell or rose as openings less new seekers said"),
 )  # fmt: skip
 NUMBERS = (
     ("gap_pc_q50", 1, "PC"), ("gap_pc_q10", 1, "PC"), ("gap_pc_q90", 1, "PC"), ("probability", 2, "PROB"),
