@@ -76,10 +76,12 @@ NOTES = {
     "N_CLAIM": "A share that others quote, set beside the count to check it: no figure of the source named.",
     "N_OLD": "Out of date: older than the years that the decision rule accepts (max_age in the rules).",
     "N_SURVEY_AGES": "Reported figures keep the age limits of the country's survey (T11), modelled ones cover 15 and over: do not compare them.",
-    "N_HINDSIGHT": "Nobody observes a gap. The realised gap is the same accounting with the employment and the labour force "
-    "that came; the naive one leaves employment as it was. All three share the rules on replacement and on the unemployed. Unemployment is the judge outside the accounting.",
+    "N_HINDSIGHT": "Nobody observes a gap. The realised gap is the same accounting with the employment and the labour force that came; the "
+    "naive one leaves employment as it was. All three share the rules on replacement and on the unemployed. Unemployment is the judge "
+    "outside the accounting.",
     "N_GAP": "Openings minus seekers; positive means workers are lacking. Joint simulation with a fixed seed.",
-    "N_REPLACEMENT": "Replacement demand is systematically overestimated in past evaluations: it is shown raw and shrunk. What is shrunk away is taken off the seekers as well (exits that vacate no post), so that the labour force ends at its trend.",
+    "N_REPLACEMENT": "Replacement demand is systematically overestimated in past evaluations: it is shown raw and shrunk. What is shrunk away "
+    "is taken off the seekers as well (exits that vacate no post), so that the labour force ends at its trend.",
     "N_SEEKERS": "Entrants and unemployed are spread over activities by stated shares, because no transitions are published.",
     "N_RATING": "Rule sets named '-style' follow a published idea with details of our own; N means not assessable.",
     "N_VOTE": "Each rule set on the present has a vote, N has none, and the middle vote counts, the milder of two. Rule sets on the years "
