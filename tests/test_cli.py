@@ -39,6 +39,7 @@ COMMANDS = {
     "protect", "convert", "audit", "trace", "sources", "quarantine", "docs", "doctor",
     "news", "revisions", "withdraw", "evaluate", "records", "coverage",
 }  # fmt: skip
+DECIDING_FORMS = ("observations.sdmx.csv", "run.json")
 HEAVY = ("pandas", "duckdb", "great_expectations", "sklearn", "statsforecast", "prefect", "pyarrow", "numpy")
 CASES = ROOT / "tests" / "cases" / "shortages"
 
@@ -992,8 +993,11 @@ def test_run_stopped_by_hand_says_so(unchanged: World, quick: None, monkeypatch:
 
 
 def test_other_inputs_in_one_month_are_compared_with_its_first_edition(
-    world: World, quick: None, tmp_path: Path
+    world: World, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of the forms only those that decide: the tables, and run.json with its parameters."""
+    monkeypatch.setattr(edition, "FORMS", {name: edition.FORMS[name] for name in DECIDING_FORMS})
+    monkeypatch.setattr(assess, "COUNTRY_MARTS", ("marts.assessments",))
     own = world.copy_to(tmp_path / "own")
     folder = own.folder / "editions" / "MUS"
 

@@ -11,8 +11,8 @@ from world_builder import SAMPLE, World, hash_files
 
 from lma import contracts, staging
 
-DATES = {"2018-12-31": ("MUS", "ARM"), "2025-12-31": ("ARM",)}
-"""Date -> countries: of 2018 both have the World Bank's figures only; of 2025 all but the last two vintages."""
+DATES = {"2018-12-31": ("MUS",), "2025-12-31": ("ARM",)}
+"""Date -> countries: of 2018 there are the World Bank's figures only; of 2025 all but the last two vintages."""
 
 
 def file_vintage(path: Path) -> dt.date | None:
