@@ -55,10 +55,18 @@ def by_origin(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def score(rows: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            {"origin": origin, "countries": part["ref_area"].nunique(), **scorer(part)}
+            {"origin": origin, "countries": part["ref_area"].nunique(), **count_whole(scorer(part))}
             for origin, part in by_origin(rows)
         ]
     )
+
+
+def count_whole(scores: dict[str, float]) -> dict[str, float]:
+    """Counts as whole numbers, rates as they are."""
+    return {
+        name: int(value) if name.startswith("n") and "hit" not in name and "mae" not in name else value
+        for name, value in scores.items()
+    }
 
 
 def report(rows: pd.DataFrame) -> None:
