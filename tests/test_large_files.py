@@ -185,7 +185,7 @@ def test_figures_too_small_and_records_without_a_cell_are_the_same_both_ways(war
     assert_same(warehouse, make_source(), content.replace("1950,195.0", "1950,x").encode(), "large_a.csv")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROWS, min_size=1, max_size=12))
 def test_any_cells_are_the_same_both_ways(warehouse, rows):
     content = write_csv(rows)
