@@ -37,7 +37,7 @@ def _shown(value: object, number_format: str) -> str:
 
 
 def print_scorecard(request: RunRequest, console: Console) -> None:
-    """Rolling-origin scorecard from the warehouse; forecasts again where there is none yet."""
+    """Rolling-origin scorecard of the champions in the warehouse; ``InputError`` where it holds none."""
     codes = [country.ref_area for country in request.countries()]
     with warehouses.open_for_reading(request.warehouse) as warehouse:
         scores = warehouse.read("marts.forecast_scores", codes)

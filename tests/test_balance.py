@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from lma.balance import demand, estimate_balance, gap, scenarios, simulate_balance, supply, tabulate_balance
+from lma.balance.table import describe_steps
 from lma.contracts import Country, Scenario, rule_set, table_contract
 from lma.errors import DefinitionError, UsageError
 
@@ -170,6 +172,16 @@ def read_value(table: pd.DataFrame, activity: str, period: str, measure: str, ou
         & (table["output_type"] != "mean")
     ]
     return float(row["value"].item())
+
+
+def test_words_of_the_sums_name_every_part() -> None:
+    """Whoever adds up what the words name gets the sum: also exits without a post, and transfers on both sides."""
+    plain = run(n_draws=4)
+    moving = dataclasses.replace(plain, draws={**plain.draws, "TRANSFERS_OUT": plain.draws["EMP"]})
+    steps, known = describe_steps(RULES, plain), describe_steps(RULES, moving)
+    assert "exits that vacate no post" in steps["SEEKERS"] and "transfers in" in steps["SEEKERS"]
+    assert "transfers out" in steps["OPENINGS"]
+    assert "taken as zero" in steps["GAP"] and "taken as zero" not in known["GAP"]
 
 
 # ---------------------------------------------------------------- golden cases

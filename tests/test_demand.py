@@ -518,6 +518,15 @@ def test_the_newest_twelve_months_are_one_year() -> None:
     assert (newest["period"], newest["stock"], len(newest["ids"])) == ("2018-07 to 2019-06", 95.0, 12)
 
 
+def test_a_year_with_a_month_missing_is_no_year() -> None:
+    """May 2018 is not published: neither twelve months around it nor those of other years stand in for it."""
+    posts = {period: value for period, value in MONTHS.items() if period != "2018-05"}
+    rows = count_posts(posts, freq="M", economic_activity="MAN")
+    found = vacancies.read_vacancies(observe(rows), "XXX", 2019)
+    years = {int(period[:4]) for period in MONTHS} - {2018}
+    assert set(found["year"]) == years and found["period"].str.contains("-01 to").all()
+
+
 def test_only_the_total_is_known_so_it_is_spread_by_employment() -> None:
     rows = count_posts({str(2010 + k): v for k, v in enumerate((20, 20, 20, 20, 20, 20, 60))})
     rows += [{"time_period": str(year), "obs_value": 1000.0} for year in range(2010, 2017)]
@@ -593,6 +602,15 @@ def test_no_pattern_without_every_activity_and_codes_of_one_length() -> None:
     assert staffing.read_staffing(observations, "XXX", ("A", "B"), 2019) is None
     pattern = staffing.read_staffing(observations, "XXX", ("A", "B"), 2020)
     assert pattern is not None and pattern.occupations == ("OC1",)
+
+
+def test_pattern_is_of_the_newest_isco() -> None:
+    """ISCO-88 sorts behind ISCO-08 as text and is twenty years older."""
+    table = pd.DataFrame({"activity": "A", "occupation": ["1", "2"], "year": 2020, "workers": [30, 10]})
+    newer, older = make_pattern(table), make_pattern(table.assign(workers=[10, 30]))
+    both = pd.concat([newer, older.assign(occupation_revision="ISCO88")], ignore_index=True)
+    pattern = staffing.read_staffing(both, "XXX", ("A",), 2020)
+    assert pattern is not None and pattern.shares[0, :, 0].tolist() == [0.75, 0.25]
 
 
 def test_pattern_of_the_publishers_layout_gives_occupations_that_sum() -> None:

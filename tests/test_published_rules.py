@@ -195,6 +195,7 @@ def test_more_advertised_at_the_same_hires_is_never_less_shortage(n: int, filled
         ((0, 0, ""), "NO_VACANCIES: 0 advertised"),
         ((60, 50, ""), "OUT_OF_RANGE: 60 filled of 50 advertised"),
         ((5, 9, ""), "TOO_FEW_VACANCIES: 9 of at least 10 advertised"),
+        (("", 9, 0), "TOO_FEW_VACANCIES: 9 of at least 10 advertised"),
         (("", "", 120), "OUT_OF_RANGE: a fill rate of 120 per cent, expected 0 to 100"),
         ((5, "", ""), "INSUFFICIENT_INDICATORS: missing FILL_RATE, or VACANCIES_ADVERTISED"),
     ],

@@ -254,6 +254,15 @@ def test_a_lower_ceiling_never_narrows_the_gap() -> None:
 # ---------------------------------------------------------------- the comparison
 
 
+def test_growth_points_outlive_a_year_without_workers() -> None:
+    """A step from or to nobody is no growth: 50 x 1.02 x 1.02, then 1.2 + 0.02 as fast again."""
+    employment = np.array([[[100.0, 0.0, 50.0, 60.0], [0.0, 10.0, 20.0, 30.0]]])
+    more = scenarios.apply_growth_points(employment, np.array([2.0, 2.0]))
+    assert more[0, 0] == pytest.approx([100, 0, 52.02, 50 * 1.02**2 * 1.22])
+    assert more[0, 1] == pytest.approx([0, 10.2, 10.2 * 2.02, 10.2 * 2.02 * 1.52])
+    assert (scenarios.apply_growth_points(employment, np.array([-2.0, -2.0])) <= employment).all()
+
+
 def test_difference_is_that_of_each_draw() -> None:
     before, after = run(), run(scenario=ask(demand_growth_points={"F": 3.0}))
     table = comparison.compare_scenarios(before, [after])

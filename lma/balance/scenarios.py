@@ -121,14 +121,15 @@ def spread_points(figures: Mapping[str, float], sectors: Sequence[str]) -> Array
 def apply_growth_points(employment: Array, points: Array) -> Array:
     """Employment (draws, sectors, years; first year is the base) with ``points`` added to yearly growth.
 
-    Growth never falls below -100 per cent. Without points the draws come back unchanged.
+    Growth never falls below -100 per cent. From or to nobody there is no growth: that step is taken to be none, so a
+    sector that comes back has its workers again. Without points the draws come back unchanged.
     """
     if not points.any():
         return employment
     before, after = employment[:, :, :-1], employment[:, :, 1:]
-    growth = np.divide(after, before, out=np.ones_like(after), where=before > 0)
+    growth = np.divide(after, before, out=np.ones_like(after), where=(before > 0) & (after > 0))
     raised = np.maximum(growth + points[None, :, None] / 100, 0)
-    return np.concatenate([employment[:, :, :1], employment[:, :, :1] * np.cumprod(raised, axis=2)], axis=2)
+    return np.concatenate([employment[:, :, :1], after * np.cumprod(raised / growth, axis=2)], axis=2)
 
 
 def answer_wages(points: Array, elasticity: Array, n_years: int) -> Array:

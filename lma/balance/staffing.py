@@ -16,6 +16,7 @@ import pandas as pd
 
 from lma.balance.demand import quantise
 from lma.balance.supply import fit_slopes
+from lma.classifications import classifications
 from lma.contracts import RuleSet
 
 Array = npt.NDArray[np.float64]
@@ -71,13 +72,15 @@ def read_staffing(
 
 
 def _choose_classification(rows: pd.DataFrame, n_sectors: int) -> pd.DataFrame:
-    """Rows of the newest revision and the longest codes that every activity has."""
+    """Rows of the newest revision and the longest codes that every activity has; ISCO goes before national ones."""
     keys = ["occupation_revision", "length"]
     complete = rows.groupby(keys)["economic_activity"].nunique()
     complete = complete[complete == n_sectors]
     if complete.empty:
         return rows[:0]
-    revision, length = max(complete.index)
+    # Names of revisions do not sort by age: ISCO88 comes after ISCO08.
+    age = {name: (name.startswith("ISCO"), k) for k, name in enumerate(classifications("occupation"))}
+    revision, length = max(complete.index, key=lambda key: (age.get(key[0], (False, -1)), key[1]))
     chosen: pd.DataFrame = rows[(rows["occupation_revision"] == revision) & (rows["length"] == length)]
     return chosen
 

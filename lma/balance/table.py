@@ -80,10 +80,15 @@ def describe_steps(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
         **_describe_demand(rules, simulation),
         **_describe_supply(rules, simulation),
         **country,
-        "GAP": "openings - seekers in every draw; transfers between sectors taken as zero (no data)",
+        "GAP": f"openings - seekers in every draw{_describe_transfers(simulation)}",
         "GAP_PC": "100 x gap since the first year / employment in the base year, in every draw",
         "OPENINGS_PC_SEEKERS": "100 x openings / seekers since the first year, in every draw",
     }
+
+
+def _describe_transfers(simulation: Simulation) -> str:
+    known = "TRANSFERS_OUT" in simulation.draws
+    return "" if known else "; transfers between sectors taken as zero (no data)"
 
 
 def _describe_demand(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
@@ -110,7 +115,7 @@ def _describe_demand(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
         "CONTRACT_EXPIRY": "contracts of foreign workers that end, whose posts open; "
         + _describe_contracts(rules, simulation),
         "OPENINGS": "expansion + shrunk replacement + released (so that openings do not fall below zero) + "
-        "unfilled vacancies and ending contracts where known",
+        "unfilled vacancies, ending contracts and transfers out where known",
     }
 
 
@@ -138,13 +143,15 @@ def _describe_supply(rules: RuleSet, simulation: Simulation) -> dict[str, str]:
         "employment, and the part of replacement that is shrunk away, in its own sector; so the labour force ends "
         "where its trend does",
         "UNEMPLOYED_USABLE": f"unemployment rate {rate} less {t('frictional_share'):g} of employment as "
-        f"frictional; the stock counted once, over {t('unemployed_years'):g} years; {to.words['previous']}; {moved}",
+        f"frictional; the stock counted once, over {t('unemployed_years'):g} years, or all years of a longer balance; "
+        f"{to.words['previous']}; {moved}",
         "DISPLACED": f"{t('displaced_share'):g} x workers released beyond shrunk replacement; {moved}",
         "RECRUITED": f"recruitment abroad that keeps today's number of foreign workers; {_describe_contracts(rules, simulation)}",
         "TRANSFERS_IN": "workers who left another sector, by employment",
         "RETURNS": "returning nationals, where they are counted",
         "SEEKERS": "entrants + re-entrants + participation + usable unemployed + displaced + baseline "
-        "immigration + recruited and returning where known, in every draw",
+        "immigration + exits that vacate no post (below zero) + recruited, transfers in and returning where known, in "
+        "every draw",
     }
 
 

@@ -93,13 +93,14 @@ def _translate(rows: pd.DataFrame, revision: str) -> pd.DataFrame:
 
 
 def _average(rows: pd.DataFrame) -> pd.DataFrame:
-    """Yearly means of the sum of one activity's parts, counted back from its newest period."""
+    """Yearly means of the sum of one activity's parts, counted back from its newest period; no year with a gap in it."""
     n = PERIODS_A_YEAR[str(rows["freq"].iloc[0])]
     n_parts = rows.groupby("time_period")["observation_id"].size()
     whole = rows[rows["time_period"].map(n_parts) == n_parts.max()]
     sums = whole.groupby("time_period")["obs_value"].sum().sort_index()
     ids = whole.groupby("time_period")["observation_id"].agg(list)
-    blocks = [sums.iloc[end - n : end] for end in range(len(sums), n - 1, -n)]
+    place = np.array([int(p[:4]) * n + int(p[4:].strip("-QM") or 0) for p in sums.index])
+    blocks = [block for _, block in sums.groupby((place.max() - place) // n) if len(block) == n]
     return pd.DataFrame(
         {
             "economic_activity": rows["economic_activity"].iloc[0],

@@ -73,9 +73,13 @@ def route_options(drivers: list[str]) -> tuple[str, ...]:
 def _refuse(values: pd.Series, rate_pc: float, rules: RuleSet) -> str | None:
     """Why a unit has no fill rate that can be used; None where it has one."""
     advertised, filled = values["VACANCIES_ADVERTISED"], values["VACANCIES_FILLED"]
+    least = rules.threshold("minimum_vacancies")
+    few = (
+        f"TOO_FEW_VACANCIES: {advertised:g} of at least {least:g} advertised" if advertised < least else None
+    )
     if not np.isnan(values["FILL_RATE"]):
         out = not 0 <= rate_pc <= 100
-        return f"OUT_OF_RANGE: a fill rate of {rate_pc:g} per cent, expected 0 to 100" if out else None
+        return f"OUT_OF_RANGE: a fill rate of {rate_pc:g} per cent, expected 0 to 100" if out else few
     lacking = [name for name in ("VACANCIES_ADVERTISED", "VACANCIES_FILLED") if np.isnan(values[name])]
     if lacking:
         return f"INSUFFICIENT_INDICATORS: missing FILL_RATE, or {', '.join(lacking)}"
@@ -83,10 +87,7 @@ def _refuse(values: pd.Series, rate_pc: float, rules: RuleSet) -> str | None:
         return f"NO_VACANCIES: {advertised:g} advertised"
     if not 0 <= filled <= advertised:
         return f"OUT_OF_RANGE: {filled:g} filled of {advertised:g} advertised"
-    least = rules.threshold("minimum_vacancies")
-    return (
-        f"TOO_FEW_VACANCIES: {advertised:g} of at least {least:g} advertised" if advertised < least else None
-    )
+    return few
 
 
 def _drivers(values: pd.Series, usual: float, rating: str, rules: RuleSet) -> Iterator[Verdict]:
