@@ -88,11 +88,10 @@ def rate_shortages(run: Run, country: Country) -> int:
 
 
 def decide_migration(run: Run, country: Country) -> int:
-    """Match corridors and test whether labour migration could fill each gap; rows written."""
+    """List corridors and test whether labour migration could fill each gap; rows of decisions written."""
     from lma.migration.corridors import list_corridors
     from lma.migration.decision import decide
     from lma.migration.local_evidence import keep_reviewed, rate_origins
-    from lma.migration.matching import match_corridors
 
     read, code, year = run.warehouse.read, country.ref_area, int(run.request.edition[:4])
     rules, country = contracts.rule_set("decision"), keep_reviewed(country, run.request.as_of)
@@ -108,27 +107,44 @@ def decide_migration(run: Run, country: Country) -> int:
         country, as_of_year=year, observations=observations, corridors=corridors,
         edition=run.request.edition, earlier=earlier, **marts,
     )  # fmt: skip
-    n_decisions = run.warehouse.replace("marts.decisions", decisions, code)
-    rated = set(ratings["ref_area"])
+    run.warehouse.replace("marts.corridors", corridors, code)
+    return run.warehouse.replace("marts.decisions", decisions, code)
+
+
+def match_migration(run: Run, country: Country) -> int:
+    """Size the match of each corridor of a country; rows written.
+
+    The need is the destination's own decision: all countries of a run decide before any of them is matched.
+    """
+    from lma.migration.matching import match_corridors
+
+    read, code = run.warehouse.read, country.ref_area
+    corridors, rated = read("marts.corridors", code), set(read_ratings(run, code)["ref_area"])
     balances = read("marts.balances", sorted(rated & set(corridors["origin"])))
     decided = read("marts.decisions", sorted(rated & set(corridors["destination"])))
-    run.warehouse.replace(
-        "marts.corridors", match_corridors(corridors, balances=balances, decisions=decided), code
-    )
-    return n_decisions
+    matched = match_corridors(corridors, balances=balances, decisions=decided)
+    return run.warehouse.replace("marts.corridors", matched, code)
+
+
+RATING_COMMANDS = ("lma run", "lma assess", "lma coverage", "assess-countries")
+"""Commands whose runs rate countries, as meta.runs names them."""
 
 
 def read_ratings(run: Run, ref_area: str) -> pd.DataFrame:
     """Scores of a country and of every other rated on the same knowledge: by this run, or last by another as of that date.
 
-    What an earlier run as of another date left in the warehouse is not seen.
+    What an earlier run as of another date left in the warehouse is not seen. A run that failed may have stopped before or
+    after its ratings, so that nobody vouches for those of its countries.
     """
     scores = run.warehouse.read("marts.shortages", any_of={"indicator": ["_SCORE"]})
     last: dict[str, str | None] = {}
     for row in run.warehouse.read("meta.runs").sort_values("started_at", kind="stable").to_dict("records"):
+        if not row["command"].startswith(RATING_COMMANDS):
+            continue
         values = json.loads(row["parameters"])
         everyone = scores["ref_area"].unique() if row["command"].startswith("lma coverage") else ()
-        last.update(dict.fromkeys(values.get("ref_areas") or everyone, values.get("as_of")))
+        left_by = "a failed run" if row["status"] == "FAILED" else values.get("as_of")
+        last.update(dict.fromkeys(values.get("ref_areas") or everyone, left_by))
     asked = None if run.request.as_of is None else str(run.request.as_of)
     known = {code for code, as_of in last.items() if as_of == asked} | {ref_area, *run.request.ref_areas}
     return scores[scores["ref_area"].isin(known)].reset_index(drop=True)

@@ -83,6 +83,8 @@ def assess_each(run: refresh.Run, countries: list[Country]) -> pd.DataFrame:
     found = []
     for country in countries:
         assess.decide_migration(run, country)
+    for country in countries:
+        assess.match_migration(run, country)
         assessment = assess.compose_assessment(run, country)
         found.append(coverage.measure_coverage(country.ref_area, assessment.tables, assessment.cells))
     return pd.concat(found, ignore_index=True)

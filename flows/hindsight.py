@@ -17,10 +17,11 @@ from lma.contracts import Country
 from lma.errors import InputError
 
 N_ORIGINS = 3
+"""Origins of the hindcasts of every run: three for each horizon (methods, section 3.8)."""
 BALANCE_ORIGINS = (2008, 2012, 2015)
 """Years from which balances are made again: before the crisis of 2009, after it, and the last with three years before 2019."""
 BALANCE_INPUTS = ["LF", "POP", "UNE_RT", "NEET_RT"]
-"""Origins of the hindcasts of every run: three for each horizon (methods, section 3.8)."""
+"""What those balances are made from, besides employment."""
 LONGEST_SCORED = 5
 EMPLOYMENT = {"indicator": ["EMP"]}
 

@@ -67,6 +67,7 @@ class Walk:
         assess.balance_country(self.run, self.country)
         assess.rate_shortages(self.run, self.country)
         assess.decide_migration(self.run, self.country)
+        assess.match_migration(self.run, self.country)
         return assess.collect_marts(self.run, self.country)
 
     def _forecast_if_needed(self) -> None:

@@ -35,9 +35,12 @@ def assess_countries(run: refresh.Run, countries: list[Country], step: Step) -> 
         step(hindsight.judge_forecasts)(run, country, hindcasts)
         step(assess.balance_country)(run, country)
         step(assess.rate_shortages)(run, country)
-    # Corridors compare both ends, so all countries of the run are rated before any of them decides.
+    # Corridors compare both ends: all countries of the run are rated before any decides, and decide before any is matched.
     for country in countries:
         step(assess.decide_migration)(run, country)
+    for country in countries:
+        step(assess.match_migration)(run, country)
+    for country in countries:
         step(assess.assess_country)(run, country)
     step(assess.check_marts)(run, countries)
     folders = [step(assess.publish_country)(run, country) for country in countries]

@@ -911,7 +911,7 @@ def test_warehouse_that_could_not_be_made_is_an_output_error(tmp_path: Path) -> 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The steps before the assessment keep what the world's run has computed."""
-    for name in ("balance_country", "rate_shortages", "decide_migration"):
+    for name in ("balance_country", "rate_shortages", "decide_migration", "match_migration"):
         monkeypatch.setattr(assess, name, lambda run, country: 0)
     monkeypatch.setattr(forecast, "forecast_countries", lambda run, countries: 0)
     monkeypatch.setattr(hindsight, "hindcast_countries", lambda run, countries: pd.DataFrame())

@@ -616,13 +616,18 @@ class FakeRun:
     """A run with just what read_ratings reads."""
 
     def __init__(
-        self, runs: list[tuple[str, list[str], str | None]], scores: pd.DataFrame, as_of: dt.date | None
+        self,
+        runs: list[tuple[str, list[str], str | None]],
+        scores: pd.DataFrame,
+        as_of: dt.date | None,
+        failed: int | None = None,
     ) -> None:
         frame = pd.DataFrame(
             [
                 {
                     "command": command,
                     "started_at": place,
+                    "status": "FAILED" if place == failed else "COMPLETED",
                     "parameters": json.dumps({"ref_areas": codes, "as_of": day}),
                 }
                 for place, (command, codes, day) in enumerate(runs)
@@ -647,3 +652,19 @@ def test_ratings_left_by_a_run_as_of_another_date_are_not_seen() -> None:
     assert set(then["ref_area"]) == {"MUS", "IND"}
     everyone = [*runs, ("lma coverage", [], None)]
     assert set(read_ratings(FakeRun(everyone, scores, None), "MUS")["ref_area"]) == {"MUS", "IND", "BGD"}  # type: ignore[arg-type]
+
+
+def test_ratings_of_a_run_that_failed_or_that_rates_nobody_are_not_vouched_for() -> None:
+    from flows.assess import read_ratings
+
+    def find(later: str, failed: int | None = None) -> set[str]:
+        runs: list[tuple[str, list[str], str | None]] = [
+            ("lma run", ["IND"], "2020-01-01"),
+            (later, ["IND"], None),
+        ]
+        run = FakeRun(runs, rate(MUS_C="SHORTAGE", IND_C="SURPLUS"), None, failed)
+        return set(read_ratings(run, "MUS")["ref_area"])  # type: ignore[arg-type]
+
+    assert find("lma run IND") == {"IND", "MUS"}
+    assert find("lma run IND", failed=1) == {"MUS"}
+    assert find("lma backtest IND") == {"MUS"}

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from flows import assess, cli, refresh
+from flows import assess, cli, pipeline, refresh
 from flows.request import RunRequest
 from lma import contracts
 from lma.errors import InputError
@@ -91,11 +91,47 @@ def test_decision_rests_on_no_rating_that_no_run_of_the_ledger_vouches_for(
 
     monkeypatch.setattr("lma.migration.corridors.list_corridors", keep("corridors"))
     monkeypatch.setattr("lma.migration.decision.decide", keep("decisions"))
-    monkeypatch.setattr("lma.migration.matching.match_corridors", lambda corridors, **_: corridors)
     run = stand_in(ask(tmp_path), pd.DataFrame())
     run.warehouse = SimpleNamespace(read=read, replace=lambda name, frame, code: 0)
     assess.decide_migration(run, contracts.country("ARM"))
     assert given == {"corridors": ["ARM", "MUS"], "decisions": ["ARM"]}  # MUS is of this run
+
+
+def test_match_reads_no_balance_that_no_run_of_the_ledger_vouches_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, object] = {}
+
+    def read(name: str, ref_area: object = None, **_: object) -> pd.DataFrame:
+        asked[name] = ref_area
+        if name == "marts.corridors":
+            return pd.DataFrame({"origin": ["IND", "MUS"], "destination": ["ARM", "ARM"]})
+        rows = pd.DataFrame({"ref_area": ["IND", "MUS"]} if name == "marts.shortages" else {})
+        return rows.reindex(columns=["ref_area", "command", "started_at", "parameters"])
+
+    monkeypatch.setattr("lma.migration.matching.match_corridors", lambda corridors, **_: corridors)
+    run = stand_in(ask(tmp_path), pd.DataFrame())
+    run.warehouse = SimpleNamespace(read=read, replace=lambda name, frame, code: len(frame))
+    assert assess.match_migration(run, contracts.country("ARM")) == 2
+    assert asked["marts.balances"] == ["MUS"]  # of this run; India was rated by nobody knows whom
+
+
+def test_no_corridor_is_matched_before_every_country_has_decided(tmp_path: Path) -> None:
+    done: list[str] = []
+
+    def note(function: Callable[..., object]) -> Callable[..., Path]:
+        def write_down(*_: object) -> Path:
+            done.append(function.__name__)
+            return tmp_path
+
+        return write_down
+
+    countries = [contracts.country(code) for code in ("ARM", "MUS")]
+    pipeline.assess_countries(None, countries, note)  # type: ignore[arg-type]
+    order = [name for name in done if name.endswith(("_migration", "assess_country"))]
+    assert (
+        order == ["decide_migration"] * 2 + ["match_migration"] + ["match_migration"] + ["assess_country"] * 2
+    )
 
 
 @pytest.mark.parametrize(
