@@ -98,7 +98,10 @@ def decide_migration(run: Run, country: Country) -> int:
     observations, ratings = read_around(run.warehouse, code), read_ratings(run, code)
     given = rate_origins(country.evidence, ratings, year, rules.threshold("max_age"))
     ratings = pd.concat([ratings, given], ignore_index=True) if len(given) else ratings
-    corridors = list_corridors(country, observations=observations, shortages=ratings, as_of_year=year)
+    corridors = list_corridors(
+        country, observations=observations, shortages=ratings, as_of_year=year,
+        known_until=None if run.request.as_of is None else str(run.request.as_of),
+    )  # fmt: skip
     marts = {
         name: read(f"marts.{name}", code) for name in ("balances", "indicators", "forecasts", "shortages")
     }

@@ -222,11 +222,18 @@ def test_the_union_wide_list_applies_to_third_countries_only() -> None:
 
 
 def test_what_is_agreed_later_is_not_seen() -> None:
-    assert find_agreement("NPL", "MUS", 2018).text == "none in the register"
-    assert find_agreement("NPL", "MUS", 2019).concluded
-    assert find_agreement("MDG", "MUS", 2025).text == "none in the register"
-    assert find_shortage_list("ARM", "DEU", 2025) is None
-    assert find_shortage_list("ARM", "DEU", 2026)
+    assert find_agreement("NPL", "MUS", "2018").text == "none in the register"
+    assert find_agreement("NPL", "MUS", "2019").concluded
+    assert find_agreement("MDG", "MUS", "2025").text == "none in the register"
+    assert find_shortage_list("ARM", "DEU", "2025") is None
+    assert find_shortage_list("ARM", "DEU", "2026")
+    assert find_shortage_list("ARM", "DEU", "2026-04-28") is None  # the day before
+    assert find_agreement("ARM", "ARE", "2022-12-13").text == "none in the register"
+    assert find_agreement("ARM", "ARE", "2022-12-14").concluded
+    assert "date not read" in find_agreement("ARM", "QAT", "2010").text
+    assert shared_blocs("ARM", "RUS", "free", "2014-12-31") == []
+    assert shared_blocs("ARM", "RUS", "free", "2015-01-01") == ["EAEU"]
+    assert describe_origin_cost("BGD", "2019-12-31") is None
 
 
 def test_the_cost_of_all_destinations_stands_for_no_corridor() -> None:

@@ -12,7 +12,6 @@ from lma.assessment.profile import read_labels
 from lma.assessment.selection import select
 from lma.contracts import Country, TableSpec, weakest_basis
 from lma.migration.affinity import PARTS
-from lma.migration.agreements import describe_origin_cost
 from lma.migration.safeguards import area_names, shared_blocs
 
 PART_LABELS = {
@@ -259,9 +258,12 @@ def _add_cost(table: TableCells, row: Key, record: Mapping[Any, Any], inputs: li
     if not pd.isna(cost):
         table.text(row, "recruitment_cost", f"{cost:g} ({record['cost_source']})", inputs)
         return
-    known = describe_origin_cost(record["origin"])
+    known = record["cost_source"]
     words = f"; {known}" if known else ""
     table.empty(row, "recruitment_cost", "[x]", f"no figure for this corridor in the register{words}")
+
+
+FREE = "FREE_MOVEMENT_"
 
 
 def describe_rights(record: Mapping[Any, Any]) -> str:
@@ -271,7 +273,8 @@ def describe_rights(record: Mapping[Any, Any]) -> str:
         ("free", "free movement of workers"),
         ("planned", "protocol on free movement not in force"),
     ):
-        blocs = shared_blocs(record["origin"], record["destination"], work)
+        free = [flag.removeprefix(FREE) for flag in record["flags"] if flag.startswith(FREE)]
+        blocs = free if work == "free" else shared_blocs(record["origin"], record["destination"], work)
         words += [f"{', '.join(blocs)}: {text}"] if blocs else []
     if record["shortage_list"]:
         words.append(f"{record['shortage_list']}")

@@ -19,8 +19,8 @@ from lma.errors import UsageError
 BINDING = frozenset({"agreement", "memorandum"})
 CONCLUDED = frozenset({"signed", "in force"})
 ALL_DESTINATIONS = "_T"
-NEVER = 9999
-"""Year before which everything in the registers is known."""
+ALWAYS = "9999"
+"""Date up to which everything in the registers is known."""
 COST_STATISTICS = {"mean": None, "median": 0.5, "quintile4": 0.8}
 
 
@@ -33,16 +33,17 @@ class Agreement:
     quota: float | None
 
 
-def find_agreement(origin: str, destination: str, year: int = NEVER) -> Agreement:
+def find_agreement(origin: str, destination: str, known_until: str = ALWAYS) -> Agreement:
     """Agreements of a corridor, each with date, status and how far it was checked.
 
     Concluded are agreements and memoranda that were signed or are in force; drafts and declarations are shown only.
-    ``year``: what is dated later, by its signing or else its source, is not seen.
+    ``known_until``: YYYY or YYYY-MM-DD; what is dated later, by its signing or else its source, is not seen. What has no
+    date is seen always, and says so.
     """
     listed = codelist("bilateral_agreements")
     dated = listed["signed"].where(listed["signed"] != "", listed["source_date"])
     mask = (listed["origin"] == origin) & (listed["destination"] == destination)
-    rows = listed[mask & (dated.str[:4] <= f"{year:04d}")]
+    rows = listed[mask & (dated.str[: len(known_until)] <= known_until)]
     if rows.empty:
         return Agreement("none in the register", False, None)
     counts = rows["type"].isin(BINDING) & rows["status"].isin(CONCLUDED)
@@ -57,7 +58,8 @@ def _describe_agreement(row: Mapping[Hashable, str]) -> str:
     dates = [
         f"{word} {row[key]}" for key, word in (("signed", "signed"), ("in_force", "in force")) if row[key]
     ]
-    state = ", ".join(dates) or row["status"]
+    undated = "" if row["signed"] or row["source_date"] else ", date not read"
+    state = ", ".join(dates) or f"{row['status']}{undated}"
     extra = [row[key].rstrip(".") for key in ("sectors", "fee_rule") if row[key]]
     if row["quota_a_year"]:
         extra.append(f"{row['quota_a_year']} persons a year")
@@ -65,10 +67,10 @@ def _describe_agreement(row: Mapping[Hashable, str]) -> str:
     return f"{row['type']}, {parts}"
 
 
-def find_shortage_list(origin: str, destination: str, year: int = NEVER) -> str | None:
+def find_shortage_list(origin: str, destination: str, known_until: str = ALWAYS) -> str | None:
     """The list of short occupations with force of law that a corridor falls under, in words; ``None`` without one.
 
-    It applies where the destination is a member of the bloc and the origin is not, from the ``year`` of its adoption on.
+    It applies where the destination is a member of the bloc and the origin is not, once it is adopted (``known_until``: YYYY or YYYY-MM-DD).
     """
     members = {bloc: set(rows["area"]) for bloc, rows in codelist("mobility_blocs").groupby("bloc")}
     found = [
@@ -77,18 +79,22 @@ def find_shortage_list(origin: str, destination: str, year: int = NEVER) -> str 
         for row in codelist("shortage_lists").to_dict("records")
         if destination in members[row["bloc"]]
         and origin not in members[row["bloc"]]
-        and int(row["adopted"][:4]) <= year
+        and row["adopted"][: len(known_until)] <= known_until
     ]
     return "; ".join(found) or None
 
 
-def find_recruitment_cost(origin: str, destination: str) -> tuple[float, str] | None:
+def find_recruitment_cost(
+    origin: str, destination: str, known_until: str = ALWAYS
+) -> tuple[float, str] | None:
     """Months of the first earnings abroad that a worker pays (SDG 10.7.1) for this very corridor, and its source.
 
-    The figure of an origin for all destinations together stands for no corridor: it is not taken.
+    The figure of an origin for all destinations together stands for no corridor: it is not taken. Nor is one about a
+    year after ``known_until`` (YYYY or YYYY-MM-DD).
     """
     listed = codelist("recruitment_costs")
     rows = listed[(listed["origin"] == origin) & (listed["destination"] == destination)]
+    rows = rows[rows["year"] <= known_until[:4]]
     if rows.empty:
         return None
     newest = rows.sort_values("year").iloc[-1]
@@ -97,9 +103,9 @@ def find_recruitment_cost(origin: str, destination: str) -> tuple[float, str] | 
     ), f"{newest['statistic']}, {newest['year']}, {newest['source']} ({newest['verified']})"
 
 
-def describe_origin_cost(origin: str) -> str | None:
+def describe_origin_cost(origin: str, known_until: str = ALWAYS) -> str | None:
     """Recruitment cost of an origin over all destinations together, in words; ``None`` where the register has none."""
-    found = find_recruitment_cost(origin, ALL_DESTINATIONS)
+    found = find_recruitment_cost(origin, ALL_DESTINATIONS, known_until)
     return None if found is None else f"{found[0]:g} months over all destinations together ({found[1]})"
 
 

@@ -15,7 +15,13 @@ import pandas as pd
 
 from lma.contracts import Country, RuleSet, rule_set, table_contract, weakest_basis
 from lma.migration.affinity import measure_affinity
-from lma.migration.agreements import Agreement, find_agreement, find_recruitment_cost, find_shortage_list
+from lma.migration.agreements import (
+    Agreement,
+    describe_origin_cost,
+    find_agreement,
+    find_recruitment_cost,
+    find_shortage_list,
+)
 from lma.migration.dependency import WORLD, select_stocks
 from lma.migration.evidence import (
     Figure,
@@ -63,6 +69,7 @@ class _Pair:
     cost: tuple[float, str] | None
     shortage_list: str | None
     free_movement: bool
+    known_until: str
 
     def value(self, name: str) -> float | None:
         """Value of a figure, ``None`` where it is unknown."""
@@ -88,17 +95,20 @@ def list_corridors(
     shortages: pd.DataFrame,
     as_of_year: int,
     rules: RuleSet | None = None,
+    known_until: str | None = None,
 ) -> pd.DataFrame:
     """Rows of marts.corridors of one country, largest stock first, total before activities; no pool, need or match yet.
 
     Activities shown besides the total: health (the safeguard list), what the demanding side is short of and, for an
     origin, what it has too many workers for. ``shortages`` may hold other countries.
+    ``known_until``: YYYY-MM-DD up to which registers are read, the end of ``as_of_year`` without one.
     """
     rules = rules or rule_set("corridors")
     observations = observations[observations["indicator"].isin([*INDICATORS, *PAIR_INDICATORS])]
     stocks = _newest_stocks(country, observations, as_of_year)
     partners = _choose_partners(country, stocks, int(rules.threshold("top_partners")))
-    pairs = [_describe_pair(country, one, stocks, observations, as_of_year, rules) for one in partners]
+    until = known_until or f"{as_of_year:04d}"
+    pairs = [_describe_pair(country, one, stocks, observations, as_of_year, rules, until) for one in partners]
     ratings = read_ratings(shortages)
     largest = max((pair.value("stock") or 0.0 for pair in pairs), default=0.0)
     rows = [
@@ -205,6 +215,7 @@ def _describe_pair(
     observations: pd.DataFrame,
     as_of_year: int,
     rules: RuleSet,
+    until: str,
 ) -> _Pair:
     destination = country.role == "destination"
     origin, target = (partner, country.ref_area) if destination else (country.ref_area, partner)
@@ -229,9 +240,8 @@ def _describe_pair(
         "emigration": measure_emigration(observations, as_of_year, origin),
     }
     return _Pair(
-        origin, target, figures, find_agreement(origin, target, as_of_year), find_recruitment_cost(origin, target),
-        find_shortage_list(origin, target, as_of_year),
-        bool(shared_blocs(origin, target)),
+        origin, target, figures, find_agreement(origin, target, until), find_recruitment_cost(origin, target, until),
+        find_shortage_list(origin, target, until), bool(shared_blocs(origin, target, "free", until)), until,
     )  # fmt: skip
 
 
@@ -310,7 +320,7 @@ def _build_row(
     rating = {side: one[0] if one else None for side, one in found.items()}
     emigration = pair.value("emigration")
     drain = grade_drain(None if emigration is None else emigration / 100, rules)
-    flags = list_flags(pair.origin, pair.destination, activity, rating["origin"], drain)
+    flags = list_flags(pair.origin, pair.destination, activity, rating["origin"], drain, pair.known_until)
     recommended, reason = judge_corridor(activity, flags, rating["origin"], rating["destination"])
     used = [
         figure
@@ -363,7 +373,7 @@ def _list_figures(pair: _Pair, activity: str) -> dict[str, object]:
         "agreement": pair.agreement.text,
         "quota": pair.agreement.quota,
         "recruitment_cost": pair.cost[0] if pair.cost else None,
-        "cost_source": pair.cost[1] if pair.cost else None,
+        "cost_source": pair.cost[1] if pair.cost else describe_origin_cost(pair.origin, pair.known_until),
         "shortage_list": pair.shortage_list,
     }
 

@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from lma.contracts import RuleSet, codelist
 from lma.errors import UsageError
+from lma.migration.agreements import ALWAYS
 
 HEALTH_SECTION, EDUCATION_SECTION = "Q", "P"
 SHORT = frozenset({"SHORTAGE", "SEVERE"})
@@ -59,10 +60,14 @@ def is_who_listed(area: str) -> bool:
     return area in set(codelist("who_safeguards_2023")["area"])
 
 
-def shared_blocs(origin: str, destination: str, work: str = "free") -> list[str]:
-    """Blocs of both countries, sorted. ``work``: ``free`` (no permit needed) or ``planned`` (protocol not in force)."""
+def shared_blocs(origin: str, destination: str, work: str = "free", known_until: str = ALWAYS) -> list[str]:
+    """Blocs of both countries, sorted. ``work``: ``free`` (no permit needed) or ``planned`` (protocol not in force).
+
+    ``known_until``: YYYY or YYYY-MM-DD; who joined in a later year is no member yet.
+    """
     blocs = codelist("mobility_blocs")
-    members = {bloc: set(rows["area"]) for bloc, rows in blocs[blocs["work"] == work].groupby("bloc")}
+    rows = blocs[(blocs["work"] == work) & (blocs["since"] <= known_until[:4])]
+    members = {bloc: set(part["area"]) for bloc, part in rows.groupby("bloc")}
     return sorted(str(bloc) for bloc, areas in members.items() if {origin, destination} <= areas)
 
 
@@ -93,6 +98,7 @@ def list_flags(
     economic_activity: str,
     origin_rating: str | None,
     drain: str = "NOT_ASSESSED",
+    known_until: str = ALWAYS,
 ) -> list[str]:
     """Flags of a corridor: WHO_SSL where health work is included, ORIGIN_SHORTAGE, SKILLED_DRAIN_<grade>, FREE_MOVEMENT_<bloc>."""
     flags = []
@@ -102,7 +108,9 @@ def list_flags(
         flags.append("ORIGIN_SHORTAGE")
     if drain in ("AMBER", "RED"):
         flags.append(f"SKILLED_DRAIN_{drain}")
-    return flags + [f"FREE_MOVEMENT_{bloc}" for bloc in shared_blocs(origin, destination)]
+    return flags + [
+        f"FREE_MOVEMENT_{bloc}" for bloc in shared_blocs(origin, destination, "free", known_until)
+    ]
 
 
 def list_unchecked(economic_activity: str, origin_rating: str | None, drain: str) -> list[str]:
