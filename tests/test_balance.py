@@ -246,7 +246,7 @@ def test_accounting_holds_in_every_draw(drift: float, spread: float, seed: int) 
     assert (d["OPENINGS"] >= 0).all() and (d["EMP"] >= 0).all()
 
 
-@QUICK
+@settings(QUICK, max_examples=4)
 @given(low=st.floats(-5, 5), more=st.floats(0.01, 5), sector=st.sampled_from(SECTORS))
 def test_gap_grows_with_demand(low: float, more: float, sector: str) -> None:
     def total(points: float) -> np.ndarray:

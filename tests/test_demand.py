@@ -491,7 +491,7 @@ def test_golden_vacancies(case: Path) -> None:
     offered = vacancies.offer_vacancies(found, 2, 7, RULES)
     assert offered[1, 0].tolist() == pytest.approx([float(wanted["each_year"])] * 5 + [0.0, 0.0], abs=1e-3)
     assert found.reasons.get("MAN", "").split(":")[0] == wanted["reason"]
-    assert found.is_known == (not wanted["reason"])
+    assert bool(found.inputs) == (not wanted["reason"])
 
 
 MONTHS = {f"{year}-{month:02d}": 10.0 * (year - 2009) for year in range(2010, 2020) for month in range(1, 13)}
@@ -536,7 +536,7 @@ def test_only_the_total_is_known_so_it_is_spread_by_employment() -> None:
 
 def test_no_vacancies_anywhere_is_said_for_every_sector() -> None:
     found = estimate_posts(EMPLOYMENT, [1.0, 2.0], 2025, ("MAN", "CON"))
-    assert not found.is_known and not found.excess.any() and set(found.reasons) == {"MAN", "CON"}
+    assert not found.inputs and not found.excess.any() and set(found.reasons) == {"MAN", "CON"}
 
 
 # ---------------------------------------------------------------- staffing pattern

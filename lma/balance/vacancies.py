@@ -43,11 +43,6 @@ class Vacancies:
     reasons: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, list[str]] = field(default_factory=dict)
 
-    @property
-    def is_known(self) -> bool:
-        """Whether any sector has figures."""
-        return bool(self.inputs)
-
 
 def read_vacancies(observations: pd.DataFrame, ref_area: str, last_year: int) -> pd.DataFrame:
     """Vacant posts by activity of the balance and year, means over the periods of years that are complete.
