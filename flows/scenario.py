@@ -19,6 +19,11 @@ from lma.errors import DefinitionError, InputError, OutputError, UsageError
 if TYPE_CHECKING:
     from lma.balance.gap import Simulation
 
+SAID_OF_TABLE = (
+    "Gap {span}: job openings less job seekers, persons; above zero workers are lacking. Medians of the draws, "
+    "which do not add up; q10 and q90: 80 % range of the difference, draw by draw."
+)
+
 
 def print_scenarios(
     request: RunRequest,
@@ -163,6 +168,7 @@ def _print_answer(results: ScenarioResults, scenario: Scenario, console: Console
         return
     table = tabulate_gaps(results, scenario)
     print_frame(table.drop(columns="reason"), console, dict.fromkeys(table.columns[2:], ",.0f"))
+    console.print(SAID_OF_TABLE.format(span=results.span), markup=False)
     for reason in table["reason"].dropna().unique():
         console.print(f"no figure: {reason}", markup=False)
 

@@ -144,9 +144,17 @@ def _build(model: type[Model], raw: Any, path: Path) -> Model:
         raise DefinitionError(f"{path} does not follow its model:\n" + "\n".join(found)) from error
 
 
+WORDS_OF_PROBLEMS = {
+    "model_type": "Should be keys with values, such as name: my_name; the file is empty, a list, or no YAML",
+    "dict_type": "Should be keys with values, such as {F: 1}",
+    "list_type": "Should be a list, such as [F]",
+}
+
+
 def _describe_problem(model: type[BaseModel], problem: Any) -> str:
     """One thing that is wrong with a definition: where, what, what was found, and what the key means."""
     place, said = problem["loc"], problem["msg"].removeprefix("Value error, ")
+    said = WORDS_OF_PROBLEMS.get(problem["type"], said)
     if not place:  # about several keys together, which the message names itself
         return f"  {said}"
     shown = f"  {'.'.join(map(str, place))}: {said} (found {problem['input']!r:.80})"
@@ -954,6 +962,8 @@ class RuleIndicator(_Strict):
         description="Fixed cut points, ascending: those of the points 0, 1, 2, 3, or the one threshold of a MAC-style rule.",
     )
     weight: float = Field(1.0, ge=0, allow_inf_nan=False)
+    minimum: float | None = Field(None, description="A lower value cannot be: shown without points.")
+    maximum: float | None = Field(None, description="A higher value cannot be: shown without points.")
 
     @model_validator(mode="after")
     def _check_cuts(self) -> Self:

@@ -23,7 +23,8 @@ def _ending(path: Path) -> str:
     if ending not in ENDINGS:
         if ending in WORKBOOKS:
             raise UsageError(
-                f"{path} must end in one of {', '.join(ENDINGS)}: save the sheet of the workbook as CSV UTF-8."
+                f"{path} must end in one of {', '.join(ENDINGS)}: workbooks are neither read nor "
+                "written here. To hand one in, save the sheet of the workbook as CSV UTF-8."
             )
         raise UsageError(
             f"{path} must end in one of {', '.join(ENDINGS)}: the ending tells how the table is stored."

@@ -280,6 +280,7 @@ def test_tests_of_the_decision_read_from_left_to_right(edition: Edition) -> None
     view = next(table for table in layout.lay_out_tables(changed) if table.spec.table_id == "T10")
     assert view.lines == ((0,), (1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12))
     assert view.line_header == ("Result", "Value", "Threshold", "How it was tested")
+    assert layout._shared_ending(["Train: seekers, lower end", "Activate: persons, lower end"]) == "Lower end"
     page = Page(html.render(changed))
     assert {"T10.C.D0", "T10.C.D2_why"} <= set(page.ids)
     assert any(a.get("class") == "pass" for _, a in page.tags)

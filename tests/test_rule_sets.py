@@ -53,8 +53,9 @@ def make_table(method: str, n_units: int, seed: int, missing: float = 0.3) -> pd
     ids = [indicator.id for indicator in rule_set(method).indicators]
     values = np.round(draw.normal(1.5, 3, (n_units, len(ids))), 1)
     values[draw.random(values.shape) < missing] = np.nan
-    if method == "austria":
-        values[:, 0] = np.abs(values[:, 0])
+    for place, indicator in enumerate(rule_set(method).indicators):
+        if indicator.minimum is not None or indicator.id == "JOBSEEKERS_PER_VACANCY":
+            values[:, place] = np.abs(values[:, place])
     return pd.DataFrame(
         {"unit": [f"u{k:03}" for k in range(n_units)]} | dict(zip(ids, values.T, strict=True))
     )
@@ -220,7 +221,7 @@ def test_any_combination_of_figures_is_rated_or_says_why(method: str) -> None:
 def test_one_unit_or_equal_units_are_not_compared(method: str, n_units: int) -> None:
     ids = [indicator.id for indicator in rule_set(method).indicators]
     rated = rate(
-        method, pd.DataFrame({"unit": [f"u{k}" for k in range(n_units)]} | {i: [-4.0] * n_units for i in ids})
+        method, pd.DataFrame({"unit": [f"u{k}" for k in range(n_units)]} | {i: [4.0] * n_units for i in ids})
     )
     assert set(scores_of(rated)["rating"]) == {"N"}
     reasons = rated.loc[rated["value"].notna(), "reason"].str.split(":").str[0]
@@ -277,7 +278,7 @@ def test_order_of_units_and_columns_says_nothing(method: str) -> None:
 def test_the_unit_of_measure_says_nothing(method: str) -> None:
     table = make_table(method, 17, 6)
     names = list(table.columns[1:])
-    scaled = table.assign(**{name: table[name] * 2.0 ** (k + 1) for k, name in enumerate(names)})
+    scaled = table.assign(**{name: table[name] * 0.5 ** (k + 1) for k, name in enumerate(names)})
     first, second = scores_of(rate(method, table)), scores_of(rate(method, scaled))
     assert first["rating"].tolist() == second["rating"].tolist()
     np.testing.assert_allclose(first["value"].to_numpy(float), second["value"].to_numpy(float), atol=1e-6)
@@ -718,6 +719,7 @@ def test_t16_counts_the_variants_that_keep_a_rating() -> None:
     )
     found = cells.loc[[f"T16.H-oecd.{c}" for c in ("n_variants", "n_same", "n_not_rated")], "value"].tolist()
     assert found == [6, 3, 3]
+    assert cells.loc["T16.H-oecd.share_same", "value"] == 100  # of the three variants that rate
     assert cells.loc["T16.ALL-mac.rating", "symbol"] == "[x]" and "T16.H-mac.rating" not in cells.index
     assert "one indicator" in cells.loc["T16.ALL-austria.n_same", "reason"]
 
@@ -774,3 +776,13 @@ def test_signals_that_a_source_publishes_reach_the_rule_sets(tmp_path: Path) -> 
     assert scores.to_dict() == {"A": "SHORTAGE", "C": "SHORTAGE", "F": "NONE", "G": "NONE"}
     known = rated[(rated["method"] == "ba") & rated["points"].notna() & (rated["indicator"] != "_SCORE")]
     assert all(ids and ids[0].startswith("I:") for ids in known["inputs"])
+
+
+def test_an_unemployment_rate_that_cannot_be_gives_no_points_and_moves_no_threshold() -> None:
+    rules = rule_set("ba")
+    table = pd.DataFrame({"unit": list("ABCDEF"), "UNE_RT": ["-5", "150", "1", "2", "3", "4"]})
+    rated = TABLE_RULE_SETS["ba"](read_indicator_table(table, rules), rules)
+    marks = rated[rated["indicator"] == "UNE_RT"].set_index("occupation")
+    assert marks.loc[["A", "B"], "points"].isna().all()
+    assert set(marks.loc[["A", "B"], "reason"]) == {"IMPOSSIBLE: UNE_RT cannot be below 0 or above 100"}
+    assert marks.loc[["C", "D", "E", "F"], "points"].tolist() == [3, 2, 1, 0]

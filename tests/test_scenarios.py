@@ -14,10 +14,12 @@ import pandas as pd
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from test_balance import COUNTRY, FORECASTS, OBSERVATIONS, SECTORS, run
 from typer.testing import CliRunner
 
 from flows.cli import app
+from flows.scenario import _print_answer
 from lma import contracts
 from lma import warehouse as warehouses
 from lma.balance import comparison, scenarios
@@ -310,7 +312,7 @@ def test_runs_that_do_not_belong_together_are_refused() -> None:
         ("participation_points: 90", ["less than or equal to 30", "90", "Percentage points"]),
         ("participation_points: .nan", ["participation_points"]),
         ("foreign_ceiling: {C: 40}", ["foreign_ceiling.C", "less than 1", "0.4 for 40 per cent"]),
-        ("recruitment_stop: C", ["recruitment_stop", "valid list"]),
+        ("recruitment_stop: C", ["recruitment_stop", "a list"]),
         ("participation_points: 0", ["changes nothing", "participation_points"]),
         ("demand_growth_points: {F: 0}", ["changes nothing"]),
         ("recruitment_stop: [C]\nrecruitment_quota: {C: 5}", ["contradiction", "recruitment_quota (C: 5)"]),
@@ -483,3 +485,25 @@ def test_command_refuses_in_words(warehouse: Path, tmp_path: Path) -> None:
         code, said = call("scenario", *arguments, *place)
         assert code == wanted and words in said, (arguments, said)
     assert all(name in call("scenario", "--list")[1] for name in contracts.scenarios())
+
+
+def test_printed_gaps_say_what_they_count() -> None:
+    console = Console(record=True, width=200)
+    results = make_results("What if?")
+    _print_answer(results, results.scenarios[0], console)
+    assert "persons; above zero workers are lacking" in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "Should be keys with values"),
+        ("name: a\ndescription: b\ndemand_growth_points: 3\n", "such as {F: 1}"),
+        ("name: a\ndescription: b\nrecruitment_stop: C\n", "Should be a list, such as"),
+    ],
+)
+def test_shape_of_a_scenario_is_asked_for_in_plain_words(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    with pytest.raises(DefinitionError, match=re.escape(words)):
+        read_scenario(path)

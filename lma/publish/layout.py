@@ -7,6 +7,7 @@ Nothing is computed here: numbers are formatted, cells are put in order, and wha
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -129,11 +130,18 @@ class TableView:
 
     @property
     def line_header(self) -> tuple[str, ...]:
-        """Heading of the columns of ``lines``: what the labels of a family have after their first word."""
+        """Heading of the columns of ``lines``: the last words that a part's labels have in common in all families."""
         if not self.families:
             return ()
-        labels = [self.columns[place].label for place in self.families[0][1:]]
-        return ("Result", *(label.partition(" ")[2].capitalize() or label for label in labels))
+        parts = list(zip(*self.families, strict=True))[1:]
+        return ("Result", *(_shared_ending([self.columns[place].label for place in part]) for part in parts))
+
+
+def _shared_ending(labels: list[str]) -> str:
+    """The last words all labels end with, with a capital; the first label where they share none."""
+    columns = zip(*(reversed(label.split()) for label in labels), strict=False)
+    shared = [words[0] for words in itertools.takewhile(lambda words: len(set(words)) == 1, columns)]
+    return " ".join(reversed(shared)).capitalize() or labels[0]
 
 
 def format_number(value: Any, decimals: Any = None) -> str:

@@ -35,6 +35,15 @@ def refuse_marks(units: pd.DataFrame, reason: str) -> pd.DataFrame:
     return units.assign(threshold=np.nan, points=np.nan, reason=reason, step="value shown; no points given")
 
 
+def _refuse_impossible(newest: pd.DataFrame, indicator: RuleIndicator) -> pd.DataFrame:
+    """Figures that cannot be, such as an unemployment rate below zero, without points and with the reason."""
+    low = -np.inf if indicator.minimum is None else indicator.minimum
+    high = np.inf if indicator.maximum is None else indicator.maximum
+    wrong = newest[(newest["value"] < low) | (newest["value"] > high)]
+    limits = [f"below {low:g}"] * bool(np.isfinite(low)) + [f"above {high:g}"] * bool(np.isfinite(high))
+    return refuse_marks(wrong, f"IMPOSSIBLE: {indicator.id} cannot be {' or '.join(limits)}")
+
+
 def list_units(indicators: pd.DataFrame) -> pd.DataFrame:
     """Units to rate, sorted; without the whole economy."""
     units = indicators[UNIT].drop_duplicates().sort_values(UNIT)
@@ -73,9 +82,13 @@ def _mark_indicator(
     economy = newest[is_economy(newest)].assign(
         threshold=np.nan, points=np.nan, reason=None, step="the whole economy: the reference, not rated"
     )
+    impossible = _refuse_impossible(newest, indicator)
+    newest = newest.drop(impossible.index)
     marked = mark(newest, indicator, rules) if len(newest[~is_economy(newest)]) else newest.iloc[:0]
+    if len(impossible):
+        marked = pd.concat([marked, impossible]) if len(marked) else impossible
     if behind is not None:
-        marked = refuse_marks(newest[~is_economy(newest)], behind)
+        marked = pd.concat([refuse_marks(newest[~is_economy(newest)], behind), impossible])
     has_mark = pd.MultiIndex.from_frame(units).isin(pd.MultiIndex.from_frame(marked[UNIT]))
     absent = units[~has_mark]
     no_inputs: list[Any] = [[] for _ in range(len(absent))]
