@@ -438,7 +438,9 @@ class _TablePlace:
 
     def _stacked_body(self, view: TableView) -> list[Html]:
         """One group of lines per row of the table, one line per test: a test reads from left to right."""
-        header = [element("th", escape_text(words), scope="col") for words in ("Test or option", *view.line_header)]
+        header = [
+            element("th", escape_text(words), scope="col") for words in ("Test or option", *view.line_header)
+        ]
         groups = [self._stacked_row(row, view) for row in view.rows]
         return [element("thead", element("tr", *header)), *groups]
 
