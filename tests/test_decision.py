@@ -43,11 +43,12 @@ from lma.contracts import (
 )
 from lma.migration.alternatives import Alternative, Span, list_alternatives, total_alternatives
 from lma.migration.decision import decide
-from lma.migration.dependency import Concentration, pair_counts
+from lma.migration.dependency import Concentration, Dependency, pair_counts
 from lma.migration.evidence import Figure
 from lma.migration.gaps import Gap, choose_gap, compute_need, judge_modality
 from lma.migration.local_evidence import keep_reviewed, select_current
 from lma.migration.options import OPTIONS, Case, list_options
+from lma.migration.pools import measure_pools
 from lma.migration.steps import (
     CurrentData,
     Outcome,
@@ -471,6 +472,30 @@ def cells_of(number: int, table: Any) -> pd.DataFrame:
     inputs = dict(zip(decisions["decision_id"], decisions["inputs"], strict=True))
     lineage = Lineage({k: v for k, v in leaves.items() if k not in inputs}, inputs)
     return table("MUS", decisions, lineage).set_index(["row_id", "column_id"])
+
+
+def test_young_people_without_work_are_added_up_by_sex_where_both_are_known() -> None:
+    """As T17 does, so that T10 and T17 name one number: 80,000 x 30 % + 90,000 x 10 %, not 170,000 x 20 %."""
+    rows = pd.DataFrame(
+        [("NEET_RT", "_T", "_T", 20), ("NEET_RT", "F", "_T", 30), ("NEET_RT", "M", "_T", 10)]
+        + [("POP", "F", "Y15T24", 80_000), ("POP", "M", "Y15T24", 90_000)],
+        columns=["indicator", "sex", "age", "obs_value"],
+    )
+    rows = rows.assign(ref_area="MUS", counterpart_area="_Z", economic_activity="_T", citizenship="_T")
+    known = observe(rows.assign(time_period="2025").astype(str))
+    both = measure_pools(known, "MUS", 2026, RULES).neet
+    assert both is not None and both.persons == 33_000 and both.share_women == 24_000 / 33_000
+    assert both.text.startswith("NEET 33,000 = women 15-24 80,000") and " + men 15-24 90,000" in both.text
+    alone = measure_pools(known[known["sex"].ne("F") | known["indicator"].ne("NEET_RT")], "MUS", 2026, RULES)
+    assert alone.neet is not None and alone.neet.persons == 34_000 and alone.neet.share_women is None
+
+
+def test_the_foreign_share_of_d7_keeps_the_basis_of_the_counts() -> None:
+    total, foreign = (Figure(value, "2025", "reported", (str(value),)) for value in (1000.0, 400.0))
+    counts = Dependency(total, foreign, 0.4, None, None, None, None, ("1000.0", "400.0"))
+    origins = Concentration(0.2, "2025", ("o",), "modelled_estimate")
+    shown = check_dependency(counts, None, 0.5, origins, 2026, RULES)
+    assert shown.value == 40 and shown.basis == "reported"
 
 
 def test_t10_leaves_the_reviewer_blank_and_never_shows_one_number_as_a_range() -> None:

@@ -246,6 +246,16 @@ def test_women_and_men_sum_to_both() -> None:
     assert value["LABOUR_FORCE_F"] + value["LABOUR_FORCE_M"] == pytest.approx(value["LABOUR_FORCE"], abs=0.3)
 
 
+@pytest.mark.parametrize("n_years", [3, 5, 6, 9])
+def test_no_year_of_a_longer_balance_is_left_without_the_unemployed(n_years: int) -> None:
+    """A last year without the stock would open a gap out of nothing."""
+    known = supply.Supply(unemployment_rate=10.0, unemployment_sd=0.0)
+    found = seekers.draw_unemployed(known, 900.0, 4, n_years, np.random.default_rng(1), RULES)
+    assert found is not None
+    each_year = (100 - 0.03 * 900) / max(5, n_years)
+    np.testing.assert_allclose(found, np.full((4, n_years), each_year))
+
+
 def test_the_unemployed_come_from_the_sectors_they_worked_in() -> None:
     counts = [
         {

@@ -23,7 +23,7 @@ SENSITIVITY_COLUMNS = tuple(
         ("rating", "Rating as configured"),
         ("n_variants", "Variants tried"),
         ("n_same", "Variants that keep the rating"),
-        ("share_same", "Variants that keep the rating, %"),
+        ("share_same", "Of the variants that rate, keep the rating, %"),
         ("n_not_rated", "Variants that leave too few indicators"),
         ("changes", "Variants that change the rating"),
     )
@@ -77,11 +77,19 @@ def _add_sensitivity(
     counted = "variants of indicators, weights and thresholds, each rated again"
     for column in ("n_variants", "n_same", "n_not_rated"):
         table.number(row, column, tried[column], "NR", basis, inputs, counted, decimals=0)
-    share = 100 * tried["n_same"] / tried["n_variants"]
-    table.number(
-        row, "share_same", share, "PC", basis, inputs, f"{counted}; share with the same rating", decimals=0
-    )
+    _add_share(table, row, tried, basis, inputs, f"{counted}; share of those that rate with the same rating")
     table.text(row, "changes", say_variants(tried["changes"]) or "none", inputs)
+
+
+def _add_share(
+    table: TableCells, row: Key, tried: Mapping[Any, Any], basis: str, inputs: list[str], step: str
+) -> None:
+    """A variant that rates nothing neither keeps nor turns the rating."""
+    rating = int(tried["n_variants"] - tried["n_not_rated"])
+    if rating > 0:
+        table.number(row, "share_same", 100 * tried["n_same"] / rating, "PC", basis, inputs, step, decimals=0)
+    else:
+        table.empty(row, "share_same", "[x]", "no variant has enough indicators to rate")
 
 
 THRESHOLDS = {

@@ -51,13 +51,16 @@ def draw_unemployed(
     generator: np.random.Generator,
     rules: RuleSet,
 ) -> Array | None:
-    """Usable unemployed offered each year (draws, years): stock above the frictional share, counted once."""
+    """Usable unemployed offered each year (draws, years): stock above the frictional share, counted once.
+
+    A balance longer than ``unemployed_years`` spreads the stock over all its years: one without any would open a gap.
+    """
     if supply.unemployment_rate is None or not employment > 0:
         return None
     scores = spread_scores(generator.standard_normal((n_draws, 1)))[:, 0]
     rate = np.clip(supply.unemployment_rate + supply.unemployment_sd * scores, 0, 60) / 100
     usable = np.maximum(0, employment * rate / (1 - rate) - rules.threshold("frictional_share") * employment)
-    over = rules.threshold("unemployed_years")
+    over = max(rules.threshold("unemployed_years"), n_years)
     offered: Array = usable[:, None] / over * np.clip(over - np.arange(n_years), 0, 1)
     return offered
 

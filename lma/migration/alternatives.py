@@ -261,7 +261,7 @@ def _assess_retraining(unit: Unit, surplus: Surplus | None, span: Span) -> Alter
 def _read_rhos(unit: Unit, name: str, span: Span) -> tuple[list[float], str]:
     """Yearly rate with its low and high end, and the words for it and for the years they act."""
     rhos = [unit.rules.threshold(one) for one in (name, f"{name}_low", f"{name}_high")]
-    words = f"{rhos[0]:g} % a year (range {rhos[1]:g} to {rhos[2]:g}) over {span.years} years"
+    words = f"{rhos[0]:g} % a year of those left (range {rhos[1]:g} to {rhos[2]:g}) over {span.years} years"
     if span.training > 0:
         words += f", of which {span.training:g} in training (none at the upper end)"
     return rhos, words

@@ -87,7 +87,7 @@ def _count_usable_unemployed(known: Known) -> Pool | None:
     frictional = known.rules.threshold("frictional_share")
     force, jobless, words, figures, share_women = unemployed
     usable = compute_usable_unemployed(force, 100 * jobless / force, frictional)
-    text = f"usable unemployed {usable:,.0f} = {words} - {frictional:g} % of employment"
+    text = f"usable unemployed {usable:,.0f} = {words} - {frictional:g} % of those at work"
     return Pool(usable, text, tuple(figures), share_women)
 
 
@@ -191,30 +191,33 @@ def _oldest(pair: tuple[Figure, Figure]) -> str:
 
 
 def _count_neet(known: Known) -> Pool | None:
-    rate = _find_neet_rate(known, "_T")
-    youth = count_population(known.observations, known.ref_area, known.as_of_year, "_T", 15, 24)
+    """Women and men added up where both are known, as in the table of development; else the rate of both sexes."""
+    by_sex = [_count_neet_of(known, sex, name) for sex, name in (("F", "women"), ("M", "men"))]
+    parts = [part for part in by_sex if part is not None] if all(by_sex) else []
+    if not parts:
+        whole = _count_neet_of(known, "_T", "population")
+        parts = [] if whole is None else [whole]
+    if not parts:
+        return None
+    pool = sum(persons for persons, _, _ in parts)
+    text = f"NEET {pool:,.0f} = {' + '.join(words for _, words, _ in parts)}"
+    share_women = parts[0][0] / pool if len(parts) > 1 and pool > 0 else None
+    return Pool(pool, text, tuple(figure for _, _, figures in parts for figure in figures), share_women)
+
+
+def _count_neet_of(known: Known, sex: str, name: str) -> tuple[float, str, tuple[Figure, Figure]] | None:
+    """Persons, the words for them and the rate and population they come from; ``None`` where one lacks."""
+    rate = _find_neet_rate(known, sex)
+    youth = count_population(known.observations, known.ref_area, known.as_of_year, sex, 15, 24)
     if rate is None or youth is None or not 0 <= rate.value <= 100 or youth.value < 0:
         return None
-    pool = youth.value * rate.value / 100
-    text = f"NEET {pool:,.0f} = {describe('population 15-24', youth)} x {describe('rate', rate, 1, '%')}"
-    return Pool(pool, text, (rate, youth), _share_neet_women(known))
+    words = f"{describe(f'{name} 15-24', youth)} x {describe('rate', rate, 1, '%')}"
+    return youth.value * rate.value / 100, words, (rate, youth)
 
 
 def _find_neet_rate(known: Known, sex: str) -> Figure | None:
     asked = (known.observations, known.as_of_year, "NEET_RT", known.ref_area)
     return find_newest(*asked, sex=sex) or find_newest(*asked, sex=sex, age="Y15T24")
-
-
-def _share_neet_women(known: Known) -> float | None:
-    """Women among young people neither in work nor in education, from rates and young population by sex."""
-    pools = []
-    for sex in ("F", "M"):
-        rate = _find_neet_rate(known, sex)
-        youth = count_population(known.observations, known.ref_area, known.as_of_year, sex, 15, 24)
-        if rate is None or youth is None or rate.value < 0 or youth.value < 0:
-            return None
-        pools.append(rate.value * youth.value)
-    return pools[0] / sum(pools) if sum(pools) > 0 else None
 
 
 def _count_women(known: Known) -> Pool | None:

@@ -369,8 +369,8 @@ def check_dependency(
         f"admitted {after:.1%}. {mixed}"
     )
     ids = dependency.ids + (() if concentration is None else concentration.ids)
-    basis = weakest_basis([dependency.basis, *([] if concentration is None else [concentration.basis])])
-    filled = replace(base, text=text, value=100 * after, ids=ids, basis=basis)
+    # The value shown is the share, so its basis is that of the counts; the mix of origins is in the text alone.
+    filled = replace(base, text=text, value=100 * after, ids=ids, basis=dependency.basis)
     if as_of_year - year_of(dependency.total.time_period) > rules.threshold("max_stock_age"):
         return _leave_open(filled, "the counts of foreign workers are out of date")
     if headroom <= 0:
