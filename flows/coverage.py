@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from flows import assess, forecast, refresh
+from flows import assess, forecast, hindsight, refresh
 from flows.evaluate import print_frame
 from flows.request import RunRequest, Step
 from lma import contracts, user_tables
@@ -25,12 +25,14 @@ def measure_coverage(request: RunRequest, result: Path, step: Step, console: Con
 
     Forecasts, balances, ratings and decisions of all of them stay in the warehouse; nothing is published.
     """
+    user_tables.check_result(result)
     with refresh.open_run(request) as run:
         refresh.require_figures(run)
         countries = list_countries(run, request.ref_areas)
         step(derive_for)(run, countries)
         step(forecast.forecast_countries)(run, countries)
         started = time.perf_counter()
+        step(hindsight.hindcast_gaps)(run, countries)
         step(rate_each)(run, countries)
         table = step(assess_each)(run, countries)
         seconds = time.perf_counter() - started

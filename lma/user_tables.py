@@ -32,6 +32,11 @@ def _ending(path: Path) -> str:
     return ending
 
 
+def check_result(result: Path) -> None:
+    """``UsageError`` where a result could not be stored under its name; asked before the work is done."""
+    _ending(result)
+
+
 def check_places(table: Path, result: Path) -> None:
     """``UsageError`` where a result could not be stored under its name, or would replace the table it is made of.
 
