@@ -90,6 +90,16 @@ def test_without_a_shortage_no_origin_is_called_forbidden() -> None:
     assert check_origin_safety(pd.DataFrame([listed]), rule_set("decision")).reason_code == "ORIGIN_RISK"
 
 
+def test_open_flags_of_a_candidate_are_said_where_it_passes() -> None:
+    cleared = {
+        "origin": "IND", "recommended": "CANDIDATE", "flags": ["SKILLED_DRAIN_RED"], "unchecked": ["EDUCATION_RISK"],
+        "reason": "no flag forbids it", "basis": "reported", "corridor_id": "C:1",
+    }  # fmt: skip
+    found = check_origin_safety(pd.DataFrame([cleared]), rule_set("decision"))
+    assert found.outcome == "PASS"
+    assert "must weigh: India (raised SKILLED_DRAIN_RED; not checked EDUCATION_RISK)" in found.text
+
+
 def _published(
     period: str,
     activity: str,

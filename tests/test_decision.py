@@ -90,8 +90,8 @@ INGREDIENTS: dict[str, Any] = {
     "dependency": pair_counts(figure(57000), figure(11400)),
     "mix": Concentration(0.2, "2024", ("o:mix",), "reported"),
     "corridors": pd.DataFrame(
-        [["IND", "C", "CANDIDATE", [], "no flag", "reported", "C:1"]],
-        columns=["origin", "economic_activity", "recommended", "flags", "reason", "basis", "corridor_id"],
+        [["IND", "C", "CANDIDATE", [], [], "no flag", "reported", "C:1"]],
+        columns=["origin", "economic_activity", "recommended", "flags", "unchecked", "reason", "basis", "corridor_id"],
     ),
 }  # fmt: skip
 NEEDED_BY = {

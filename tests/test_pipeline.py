@@ -27,7 +27,24 @@ FORMS = (
     "assessment.xlsx", "assessment.html", "assessment.pdf", "datapackage.json", "observations.sdmx.csv", "run.json",
     "source_conflicts.csv",
 )  # fmt: skip
-TABLES = ("T0", "T1", "T2", "T3", "T5", "T6", "T7", "T9", "T10", "T11", "T12", "T14", "T15", "T16", "T17", "T18")
+TABLES = (
+    "T0",
+    "T1",
+    "T2",
+    "T3",
+    "T5",
+    "T6",
+    "T7",
+    "T9",
+    "T10",
+    "T11",
+    "T12",
+    "T14",
+    "T15",
+    "T16",
+    "T17",
+    "T18",
+)
 SECTORS = contracts.codelist("economic_activities").query("classification == 'ISIC4_14'")["code"].tolist()
 YEARS = [str(year) for year in range(2026, 2031)]
 BOTH = pytest.mark.parametrize("ref_area", COUNTRIES)

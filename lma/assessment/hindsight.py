@@ -45,7 +45,11 @@ def hindsight_table(ref_area: str, past: pd.DataFrame, lineage: Lineage) -> pd.D
     mine = select(past, ref_area=ref_area)
     if mine.empty:
         row = Key("NONE", "No balance was made again")
-        _fill(table, row, "no balance of an earlier year was made again: no annual employment of the country is known")
+        _fill(
+            table,
+            row,
+            "no balance of an earlier year was made again: no annual employment of the country is known",
+        )
     for origin, rows in mine.groupby("origin_date", sort=True):
         sectors = rows[(rows["economic_activity"] != TOTAL) & rows["realised_gap_pc"].notna()]
         first = rows.sort_values("economic_activity", key=lambda codes: codes != TOTAL, kind="stable")

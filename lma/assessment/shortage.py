@@ -151,7 +151,9 @@ def _add_balance(
         )
         return
     is_share = record["unit_measure"] == "PROB"
-    value, unit = (record["value"] * 100, "PC") if is_share else (record["value"], record["unit_measure"])
+    value, unit = (
+        (round(record["value"] * 100, 2), "PC") if is_share else (record["value"], record["unit_measure"])
+    )
     table.number(
         row, column_id, value, unit, record["basis"], [record["balance_id"]], record["step"], decimals=decimals,
         period=record["time_period"], status="F", footnotes=["N_GAP"] if column_id.startswith("gap") else [],

@@ -438,7 +438,7 @@ def check_origin_safety(corridors: pd.DataFrame, rules: RuleSet) -> Outcome:
     reasons = " ".join(f"{', '.join(sorted(set(names)))}: {reason}" for reason, names in named)
     filled = replace(
         base,
-        text=f"Origins {text}. {reasons}",
+        text=f"Origins {text}. {describe_open_flags(corridors)}{reasons}",
         value=float(len(candidates)),
         basis=weakest_basis(corridors["basis"]),
         ids=tuple(corridors["corridor_id"].astype(str)),
@@ -448,6 +448,18 @@ def check_origin_safety(corridors: pd.DataFrame, rules: RuleSet) -> Outcome:
     if len(candidates) < least and verdicts["not assessed"]:
         return _leave_open(filled, "no origin is cleared and some are not assessed")
     return _settle(filled, len(candidates) >= least)
+
+
+def describe_open_flags(corridors: pd.DataFrame) -> str:
+    """Flags of the candidates that forbid nothing, and those that no figure could check; empty where there are none."""
+    names, words = area_names(), []
+    for row in corridors[corridors["recommended"] == "CANDIDATE"].sort_values("origin").to_dict("records"):
+        raised = ", ".join(row["flags"])
+        unchecked = ", ".join(row["unchecked"])
+        told = [f"raised {raised}"] * bool(raised) + [f"not checked {unchecked}"] * bool(unchecked)
+        if told:
+            words.append(f"{names.get(row['origin'], row['origin'])} ({'; '.join(told)})")
+    return f"Flags of candidates that a reviewer must weigh: {', '.join(words)}. " if words else ""
 
 
 def group_origins(corridors: pd.DataFrame) -> dict[str, list[str]]:
