@@ -115,10 +115,10 @@ def print_coverage(table: pd.DataFrame, marts: dict[str, pd.DataFrame], console:
     console.print("\nmost frequent reasons of empty cells:")
     print_frame(empty.sort_values("cells", ascending=False).reset_index(), console, {}, longest=15)
     console.print("\ngaps, ratings and decisions:")
-    print_frame(count_results(marts), console)
+    print_frame(count_results(marts, list(dict.fromkeys(table["ref_area"]))), console)
 
 
-def count_results(marts: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def count_results(marts: dict[str, pd.DataFrame], codes: list[str]) -> pd.DataFrame:
     """Countries with a gap, activities by final rating, and by recommendation."""
     b, s, d = (marts[name] for name in FRAMES)
     gaps = b[
@@ -127,10 +127,10 @@ def count_results(marts: dict[str, pd.DataFrame]) -> pd.DataFrame:
         & (b["economic_activity"] == "_T")
         & b["time_period"].str.contains("-")
     ]
-    with_gap = gaps.groupby("ref_area")["value"].apply(lambda values: bool(values.notna().any()))
+    with_gap = set(gaps.loc[gaps["value"].notna(), "ref_area"])
     rated = s[(s["method"] == "rating") & (s["indicator"] == "_SCORE")]
     results = d[d["step_id"] == "RESULT"]
-    rows = [("countries with a gap", "yes" if known else "no") for known in with_gap]
+    rows = [("countries with a gap", "yes" if code in with_gap else "no") for code in codes]
     rows += [("activities by final rating", rating) for rating in rated["rating"].fillna("N")]
     rows += [("activities by recommendation", code) for code in results["reason_code"].fillna("none")]
     counted = pd.DataFrame(rows, columns=["what", "result"]).value_counts(sort=False)

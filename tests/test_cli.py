@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import resource
 import shlex
 import shutil
@@ -452,8 +453,13 @@ def test_scenario_stands_beside_the_baseline(world: World, tmp_path: Path) -> No
 
 
 def read_differences(printed: str) -> dict[str, float]:
-    rows = [line.split() for line in printed.splitlines()[2:]]
-    return {row[0]: float(row[-1].replace(",", "")) for row in rows}
+    """The last figure of every row of the table, by activity; what stands around the table are sentences."""
+    rows = [
+        line.split()
+        for line in printed.splitlines()[2:]
+        if re.search(r"[-\d.,]+$", line) and not line.endswith(".")
+    ]
+    return {row[0]: float(row[-1].replace(",", "")) for row in rows if re.fullmatch(r"-?[\d,.]+", row[-1])}
 
 
 @pytest.mark.parametrize(

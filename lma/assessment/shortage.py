@@ -32,11 +32,11 @@ def shortage_columns() -> tuple[Key, ...]:
     return (
         Key("final_rating", "Rating, recent and projected together"),
         Key("confidence", "Confidence, A to D"),
+        Key("forecast_rating", "Projected rating"),
+        *GAP_COLUMNS,
         Key("rating_now", "Rating now: the middle vote"),
         Key("n_rated", "Rule sets that rate the present"),
         *(Key(f"{method}_rating", f"{label}: {said[has_vote(method)]}") for method, label in METHODS),
-        Key("forecast_rating", "Projected rating"),
-        *GAP_COLUMNS,
         Key("drivers", "What pushes the rating"),
         Key("rests_on", "What the rating rests on"),
         Key("confidence_why", "Confidence: tests"),

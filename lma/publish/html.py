@@ -60,6 +60,7 @@ Html = NewType("Html", str)
 
 _HEADLINES = "T0"
 _WIDE_COLUMNS = 9
+_LONG_TEXT = 80
 _LONG_LIST = 8
 _FOLDER = Path(__file__).parent
 
@@ -495,7 +496,9 @@ class _TablePlace:
             badge = _basis_badge(cell.basis) if cell.basis else Html("")
             shown = (escape_text(cell.shown), unit, badge, _symbol(cell), notes)
             return element("td", *shown, id=cell.address, class_="n", data_n="", data_label=column.label)
-        kind = "n" if column.is_number and not cell.shown else "t"
+        kind = (
+            "n" if column.is_number and not cell.shown else "t long" if len(cell.shown) > _LONG_TEXT else "t"
+        )
         content = (self._sentence(cell), _symbol(cell), notes)
         return element("td", *content, id=cell.address, class_=kind, dir="auto", data_label=column.label)
 
