@@ -453,13 +453,10 @@ def test_scenario_stands_beside_the_baseline(world: World, tmp_path: Path) -> No
 
 
 def read_differences(printed: str) -> dict[str, float]:
-    """The last figure of every row of the table, by activity; what stands around the table are sentences."""
-    rows = [
-        line.split()
-        for line in printed.splitlines()[2:]
-        if re.search(r"[-\d.,]+$", line) and not line.endswith(".")
-    ]
-    return {row[0]: float(row[-1].replace(",", "")) for row in rows if re.fullmatch(r"-?[\d,.]+", row[-1])}
+    """Median difference by activity: the third figure from the end of every row; sentences stand around the table."""
+    rows = [line.split() for line in printed.splitlines()[2:]]
+    rows = [row for row in rows if row and re.fullmatch(r"-?[\d,]+", row[-1])]
+    return {row[0]: float(row[-3].replace(",", "")) for row in rows}
 
 
 @pytest.mark.parametrize(
