@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lma.balance.demand import select_sectors
 from lma.balance.gap import Simulation, simulate_balance
 from lma.balance.supply import read_unemployment_rate
 from lma.balance.table import cumulate_draws
@@ -89,9 +90,8 @@ def _judge_level(observations: pd.DataFrame, country: Country, year: int, level:
 
 
 def _employment(observations: pd.DataFrame, ref_area: str, level: Level) -> pd.DataFrame:
-    rows = select_employment(observations, ref_area)
-    chosen = rows[(rows["basis_kind"] == level.basis_kind) & rows["economic_activity"].isin(level.sectors)]
-    return chosen.assign(year=chosen["time_period"].astype(int))
+    rows = select_sectors(observations, ref_area, level.basis_kind)
+    return rows[rows["economic_activity"].isin(level.sectors)]
 
 
 def keep_level(observations: pd.DataFrame, ref_area: str, level: Level) -> pd.DataFrame:
@@ -107,9 +107,7 @@ def keep_level(observations: pd.DataFrame, ref_area: str, level: Level) -> pd.Da
 def lay_out_outcome(observations: pd.DataFrame, origin: Origin) -> pd.DataFrame:
     """What happened in the shape of a forecast that was certain: all quantiles are the figure that came."""
     area = origin.country.ref_area
-    rows = select_employment(observations, area)
-    rows = rows[(rows["basis_kind"] == origin.level.basis_kind)]
-    rows = rows.assign(year=rows["time_period"].astype(int))
+    rows = select_sectors(observations, area, origin.level.basis_kind)
     rows = rows[rows["year"].between(origin.year + 1, origin.last_year)]
     return pd.DataFrame(
         [
@@ -219,8 +217,7 @@ def judge_origin(
     ``rules``: those of the balance and those of the rating. Where a gap lacks, one row of the country with the reason.
     """
     runs = simulate_three(observations, forecasts, origin, rules[0], seed, n_draws)
-    shares = [read_gap_shares(run) for run in runs]
-    predicted, naive, realised = shares
+    predicted, naive, realised = (read_gap_shares(run) for run in runs)
     if predicted is None or naive is None or realised is None or runs[0].sectors != runs[2].sectors:
         reasons = [reason for run in runs for reason in (*run.demand.reasons.values(), *run.reasons.values())]
         return [
