@@ -22,6 +22,7 @@ from flows.trace import find_path
 from lma import contracts, validation
 from lma.contracts import Country, Edition
 from lma.errors import InputError
+from lma.languages import ENGLISH
 from lma.warehouse import Warehouse
 
 COUNTRY_MARTS = (
@@ -313,6 +314,7 @@ def compose_edition(run: Run, country: Country) -> Edition:
         ref_area=country.ref_area, label=country.label, edition=run.request.edition, as_of=cut_off(run, sources), tables=assessment.tables,
         cells=assessment.cells, series=assessment.series, sources=sources, observations=mine, checks=run_checks(run, country),
         notes=assessment.notes, run=describe_run(run, country, assessment.limits), origins=origins, conflicts=compared,
+        languages=tuple(dict.fromkeys([ENGLISH, *country.languages])),
     )  # fmt: skip
 
 

@@ -1324,6 +1324,7 @@ class Edition:
     ``notes``: footnote id -> text. ``run``: parameters, versions, mart hashes. ``origins``: computed row id
     (I:, F:, B:, S:, D:, C:) -> ids of observations it rests on, the first few, because ``cells.inputs`` goes
     only one step back. ``conflicts``: cells for which two sources have a figure (source_conflicts.sql).
+    ``language``: of its texts; ``languages``: all that it is published in, English first.
     """
 
     ref_area: str
@@ -1340,3 +1341,5 @@ class Edition:
     run: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, list[str]] = field(default_factory=dict)
     conflicts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    language: str = "en"
+    languages: tuple[str, ...] = ("en",)

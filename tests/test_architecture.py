@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted([*(ROOT / "lma").rglob("*.py"), *(ROOT / "flows").rglob("*.py")])
-FOUNDATION = {"lma", "lma.errors", "lma.contracts", "lma.contract_rules", "lma.whole_file"}
+FOUNDATION = {"lma", "lma.errors", "lma.contracts", "lma.contract_rules", "lma.whole_file", "lma.languages"}
 RIM = {
     "lma.snapshots", "lma.fetch", "lma.releases", "lma.withdrawals", "lma.kept_forecasts", "lma.records", "lma.warehouse",
     "lma.validation", "lma.publish", "lma.user_tables",
@@ -31,6 +31,9 @@ OWNERS = {
     "prefect": {"flows.deployments"},
     "typst": {"lma.publish.pdf"},
     "xlsxwriter": {"lma.publish.xlsx"},
+    "odfdo": {"lma.publish.ods"},
+    "docx": {"lma.publish.docx"},
+    "babel": {"lma.languages"},
 }
 # Heavy libraries may only be imported inside functions, so that commands that do not need them do not pay.
 HEAVY = {
@@ -45,6 +48,9 @@ HEAVY = {
     "scipy",
     "httpx",
     "sdmx",
+    "babel",
+    "odfdo",
+    "docx",
 }
 CLOCKS = {"now", "today", "utcnow", "time", "time_ns"}
 

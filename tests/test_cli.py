@@ -40,7 +40,6 @@ COMMANDS = {
     "protect", "convert", "audit", "trace", "sources", "quarantine", "docs", "doctor",
     "news", "revisions", "withdraw", "evaluate", "records", "coverage",
 }  # fmt: skip
-DECIDING_FORMS = ("observations.sdmx.csv", "run.json")
 HEAVY = ("pandas", "duckdb", "great_expectations", "sklearn", "statsforecast", "prefect", "pyarrow", "numpy")
 CASES = ROOT / "tests" / "cases" / "shortages"
 
@@ -999,7 +998,7 @@ def test_other_inputs_in_one_month_are_compared_with_its_first_edition(
     world: World, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the forms only those that decide: the tables, and run.json with its parameters."""
-    monkeypatch.setattr(edition, "FORMS", {name: edition.FORMS[name] for name in DECIDING_FORMS})
+    monkeypatch.setattr(edition, "READER_FORMS", {})
     monkeypatch.setattr(assess, "COUNTRY_MARTS", ("marts.assessments",))
     own = world.copy_to(tmp_path / "own")
     folder = own.folder / "editions" / "MUS"

@@ -58,8 +58,10 @@ def workbook(workbook_bytes):
 @pytest.fixture
 def light_forms(monkeypatch):
     """Page and PDF replaced by short texts that depend on the edition: these tests are about the folder."""
-    monkeypatch.setitem(editions.FORMS, "assessment.html", lambda e: f"<p>{e.label} {e.edition}</p>".encode())
-    monkeypatch.setitem(editions.FORMS, "assessment.pdf", lambda e: b"%PDF " + e.edition.encode())
+    monkeypatch.setitem(
+        editions.READER_FORMS, "assessment.html", lambda e: f"<p>{e.label} {e.edition}</p>".encode()
+    )
+    monkeypatch.setitem(editions.READER_FORMS, "assessment.pdf", lambda e: b"%PDF " + e.edition.encode())
 
 
 def read_csv_text(content: bytes) -> list[dict[str, str]]:
@@ -488,7 +490,10 @@ def test_publish_writes_every_form_and_sums_that_hold(light_forms, tmp_path):
     assert folder == tmp_path / "out" / "MUS" / "2025-09"
     files = list_files(folder)
     tables = {f"tables/{table}.csv" for table in ("T0", "T1", "T5", "T6", "T7", "T10", "T11")}
-    assert set(files) == tables | set(editions.FORMS) | {"datapackage.json", "SHA256SUMS"}
+    assert set(files) == tables | set(editions.READER_FORMS) | set(editions.MACHINE_FORMS) | {
+        "datapackage.json",
+        "SHA256SUMS",
+    }
     sums = dict(reversed(line.split("  ")) for line in files.pop("SHA256SUMS").decode().splitlines())
     assert sums == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     assert [path.name for path in folder.parent.iterdir()] == ["2025-09"], "no temporary folder is left"
@@ -535,7 +540,7 @@ def test_a_form_that_fails_leaves_the_last_edition_and_nothing_else(light_forms,
 
     first = editions.publish(build_edition(), tmp_path)
     before = list_files(tmp_path)
-    monkeypatch.setitem(editions.FORMS, form, fail)
+    monkeypatch.setitem(editions.READER_FORMS, form, fail)
     for out in (tmp_path, tmp_path / "new"):
         with pytest.raises(RuntimeError, match="half way"):
             editions.publish(build_edition(label="Maurice"), out)
@@ -548,7 +553,7 @@ def test_a_file_that_a_form_misses_is_not_blamed_on_the_output_folder(light_form
     def fail(_):
         raise FileNotFoundError(2, "No such file or directory", "page.css")
 
-    monkeypatch.setitem(editions.FORMS, "assessment.html", fail)
+    monkeypatch.setitem(editions.READER_FORMS, "assessment.html", fail)
     with pytest.raises(OutputError, match="cannot make assessment.html of MUS 2025-09: .*page.css"):
         editions.publish(build_edition(), tmp_path)
     assert not list(tmp_path.iterdir())

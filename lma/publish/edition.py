@@ -22,6 +22,7 @@ from pathlib import Path
 
 from lma.contracts import Edition, resource_root
 from lma.errors import OutputError
+from lma.languages import ENGLISH, languages_dir, translate_edition
 from lma.publish import csv_package, run_json, sdmx_csv
 from lma.publish.grid import check_edition
 
@@ -48,14 +49,23 @@ def _render_pdf(edition: Edition) -> bytes:
     return pdf.render(edition)
 
 
-# Output forms that are one file each; heavy modules are imported when they run.
-FORMS: dict[str, Callable[[Edition], bytes]] = {
+# Output forms that a person reads, made in every language of the edition; heavy modules are imported when they run.
+READER_FORMS: dict[str, Callable[[Edition], bytes]] = {
     "assessment.xlsx": _render_xlsx,
     "assessment.html": _render_html,
     "assessment.pdf": _render_pdf,
+}
+# Output forms that a program reads: codes and English, one file each.
+MACHINE_FORMS: dict[str, Callable[[Edition], bytes]] = {
     "observations.sdmx.csv": sdmx_csv.render,
     "run.json": run_json.render,
 }
+
+
+def name_form(name: str, language: str) -> str:
+    """File name of a form in a language: ``assessment.html`` in English, ``assessment.fr.html`` in French."""
+    stem, _, ending = name.rpartition(".")
+    return name if language == ENGLISH else f"{stem}.{language}.{ending}"
 
 
 def hash_files(files: Mapping[str, bytes]) -> dict[str, str]:
@@ -63,9 +73,9 @@ def hash_files(files: Mapping[str, bytes]) -> dict[str, str]:
     return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
-def _render_form(name: str, edition: Edition) -> bytes:
+def _render_form(name: str, form: Callable[[Edition], bytes], edition: Edition) -> bytes:
     try:
-        return FORMS[name](edition)
+        return form(edition)
     except OSError as error:  # such as an asset of the page: not a fault of the output folder
         raise OutputError(
             f"cannot make {name} of {edition.ref_area} {edition.edition}: {error}. Reinstall lma if a file of it is missing."
@@ -78,7 +88,11 @@ def render_files(edition: Edition) -> dict[str, bytes]:
     ``ContractError`` when a cell cannot be published; what a form raises goes through.
     """
     check_edition(edition)
-    files = {name: _render_form(name, edition) for name in FORMS}
+    files = {name: _render_form(name, form, edition) for name, form in MACHINE_FORMS.items()}
+    for code in edition.languages:
+        translated = translate_edition(edition, code)
+        for name, form in READER_FORMS.items():
+            files[name_form(name, code)] = _render_form(name, form, translated)
     files |= csv_package.render(edition, files["observations.sdmx.csv"])
     sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(hash_files(files).items()))
     return {**files, SUMS: sums.encode()}
@@ -210,7 +224,7 @@ def fingerprint_classifications() -> str:
 
 def _method_folders() -> list[tuple[Path, str]]:
     package, resources = Path(__file__).parent.parent, resource_root()
-    folders = [(package, "*"), (package.parent / "flows", "*.py")]
+    folders = [(package, "*"), (package.parent / "flows", "*.py"), (languages_dir(), "*.po")]
     return [*folders, (resources / "data_contracts", "*.yaml"), (resources / "warehouse", "*.sql")]
 
 
