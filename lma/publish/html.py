@@ -18,6 +18,7 @@ from typing import NewType
 from urllib.parse import quote
 
 from lma.contracts import Edition
+from lma.languages import ENGLISH
 from lma.publish.charts import (
     BAND_80,
     BAND_95,
@@ -79,10 +80,15 @@ def render(edition: Edition) -> str:
     return compose_page(_title(edition), content, script)
 
 
-def compose_page(title: str, content: Html, script: str = "") -> str:
-    """A whole page that allows itself nothing but its own style and, where there is one, its own script."""
-    head = _head(title, script)
-    return f'<!DOCTYPE html>\n<html lang="en">\n{head}\n{element("body", content)}\n</html>\n'
+def compose_page(
+    title: str, content: Html, script: str = "", language: str = ENGLISH, style: str | None = None
+) -> str:
+    """A whole page that allows itself nothing but its own style and, where there is one, its own script.
+
+    ``style``: another style sheet than page.css.
+    """
+    head = _head(title, script, read_asset("page.css") if style is None else style)
+    return f'<!DOCTYPE html>\n<html lang="{language}">\n{head}\n{element("body", content)}\n</html>\n'
 
 
 # ---------------------------------------------------------------- composing HTML
@@ -134,7 +140,7 @@ def read_asset(name: str) -> str:
 # ---------------------------------------------------------------- head, header, footer
 
 
-def _head(title: str, script: str) -> Html:
+def _head(title: str, script: str, style: str) -> Html:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     own_script = f"script-src 'sha256-{digest}'; " if script else ""
     policy = (
@@ -148,7 +154,7 @@ def _head(title: str, script: str) -> Html:
         Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         Html('<meta name="referrer" content="no-referrer"><link rel="icon" href="data:,">'),
         element("title", escape_text(title)),
-        Html(f"<style>{read_asset('page.css')}</style>"),
+        Html(f"<style>{style}</style>"),
     )
 
 
