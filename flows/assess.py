@@ -314,8 +314,14 @@ def compose_edition(run: Run, country: Country) -> Edition:
         ref_area=country.ref_area, label=country.label, edition=run.request.edition, as_of=cut_off(run, sources), tables=assessment.tables,
         cells=assessment.cells, series=assessment.series, sources=sources, observations=mine, checks=run_checks(run, country),
         notes=assessment.notes, run=describe_run(run, country, assessment.limits), origins=origins, conflicts=compared,
-        languages=tuple(dict.fromkeys([ENGLISH, *country.languages])),
+        languages=choose_languages(run.request, country), forms=run.request.forms,
     )  # fmt: skip
+
+
+def choose_languages(request: RunRequest, country: Country) -> tuple[str, ...]:
+    """Languages of an edition, English first: those asked for, or English and those of the country's file."""
+    chosen = dict.fromkeys(request.languages or (ENGLISH, *country.languages))
+    return tuple(sorted(chosen, key=lambda code: code != ENGLISH))
 
 
 def trace_origins(run: Run, cells: pd.DataFrame) -> dict[str, list[str]]:
@@ -359,6 +365,8 @@ def run_checks(run: Run, country: Country) -> pd.DataFrame:
 
 def describe_run(run: Run, country: Country, limits: tuple[str, ...]) -> dict[str, Any]:
     """Parameters, versions and content hashes: what a second run needs to reproduce the edition."""
+    from lma.publish.edition import list_forms
+
     marts = {name: run.warehouse.content_hash(name, country.ref_area) for name in COUNTRY_MARTS}
     corridors = run.warehouse.read("marts.corridors", country.ref_area)
     partners = {*corridors["origin"], *corridors["destination"]} - {country.ref_area}
@@ -369,6 +377,8 @@ def describe_run(run: Run, country: Country, limits: tuple[str, ...]) -> dict[st
             **run.request.parameters(),
             "ref_areas": [country.ref_area],
             "rated_partners": rated,
+            "languages": list(choose_languages(run.request, country)),
+            "forms": list(run.request.forms) or list(list_forms()),
         },
         "versions": list_versions(),
         "mart_hashes": marts,

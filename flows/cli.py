@@ -81,6 +81,23 @@ InTable = Annotated[Path, typer.Argument(metavar="IN", help="Table to read, .csv
 OutTable = Annotated[Path, typer.Argument(metavar="OUT", help="Table to write, .csv or .parquet.")]
 
 STOPPED_BY_HAND = 130  # what typer returns for Ctrl-C
+Languages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--language",
+        help="Language of what people read, such as fr; may be repeated (default: en and those of the country's file).",
+        show_default=False,
+    ),
+]
+Forms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--form",
+        help="Output form to make, such as html; may be repeated (default: all). The tables as CSV are always made.",
+        show_default=False,
+    ),
+]
+
 
 
 # ---------------------------------------------------------------- asking and telling
@@ -109,9 +126,30 @@ def _edition_id(text: str | None, as_of: dt.date | None) -> str:
 
 
 def _request(ref_areas: list[str] | None, warehouse: Path, command: str, **given: Any) -> Any:
+def _choose_languages(codes: list[str]) -> tuple[str, ...]:
+    from lma.languages import list_languages
+
+    for code in codes:
+        if code not in list_languages():
+            raise UsageError(
+                f"--language {code!r}: there is no such language. There are {', '.join(list_languages())}."
+            )
+    return tuple(dict.fromkeys(codes))
+
+
+def _choose_forms(names: list[str]) -> tuple[str, ...]:
+    from lma.publish.edition import choose_forms
+
+    return choose_forms(names)
+
+
     as_of = _parse_date(given.pop("as_of", None), "--as-of")
     edition = _edition_id(given.pop("edition", None), as_of)
     codes = tuple(dict.fromkeys(code.upper() for code in ref_areas or DEFAULT_REF_AREAS))
+    if languages := given.pop("languages", None):
+        given["languages"] = _choose_languages(languages)
+    if forms := given.pop("forms", None):
+        given["forms"] = _choose_forms(forms)
     return RunRequest(
         ref_areas=codes,
         warehouse=warehouse,
@@ -221,6 +259,8 @@ def run(
 def refresh(
     source_ids: Annotated[
         list[str] | None, typer.Argument(help="Sources (default: all).", show_default=False)
+    languages: Languages = None,
+    forms: Forms = None,
     ] = None,
     warehouse: WarehousePath = DEFAULT_WAREHOUSE,
     data: Data = None,
@@ -238,6 +278,8 @@ def refresh(
 
 @app.command()
 def ingest(
+        languages=languages,
+        forms=forms,
     source_id: Annotated[str, typer.Argument(help="Source, see `lma sources`.")],
     files: Annotated[list[Path], typer.Argument(help="Files of that source.")],
     vintage: Annotated[
@@ -455,8 +497,9 @@ def assess(
     from flows.summary import summarise
 
     request = _request(
-        [ref_area], warehouse, "lma assess", out=out_folder, edition=edition, horizon=horizon, offline=True
-    )
+        [ref_area], warehouse, "lma assess", out=out_folder, edition=edition, horizon=horizon, offline=True,
+        languages=languages, forms=forms,
+    )  # fmt: skip
     for folder in assess_only(request, _narrate):
         summarise(folder, out)
 
@@ -475,6 +518,8 @@ def coverage(
 ) -> None:
     """Assess every country the warehouse knows, and count which tables its data can fill, and why others stay empty.
 
+    languages: Languages = None,
+    forms: Forms = None,
     Example: lma coverage coverage.csv
 
     A country without a file of its own is taken as a destination with its largest corridors. Nothing is published;

@@ -23,7 +23,10 @@ SEED = 20260101
 
 @dataclass(frozen=True)
 class RunRequest:
-    """One run. ``data``: folder of publishers' files (default: the shipped sample). ``edition``: YYYY-MM."""
+    """One run. ``data``: folder of publishers' files (default: the shipped sample). ``edition``: YYYY-MM.
+
+    ``languages``: of the editions (none: those of the country's file); ``forms``: names of output forms (none: all).
+    """
 
     ref_areas: tuple[str, ...]
     out: Path
@@ -36,6 +39,8 @@ class RunRequest:
     ] = ()  # sources known until another date than as_of, for `lma news`
     horizon: int = DEFAULT_HORIZON
     offline: bool = False
+    languages: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
     scenario: Scenario | None = None
     command: str = "lma run"
     seed: int = SEED
@@ -63,7 +68,10 @@ class RunRequest:
         """The countries of the run; an unknown one stops before anything is done."""
         from lma import contracts
 
-        return [contracts.country(code) for code in self.ref_areas]
+        found = [contracts.country(code) for code in self.ref_areas]
+        for country in found:
+            _check_languages(country)
+        return found
 
     def parameters(self) -> dict[str, Any]:
         """The part of the request that decides the figures (no paths, so that two machines agree)."""
@@ -76,6 +84,20 @@ class RunRequest:
             "as_of": str(self.as_of) if self.as_of else None,
             "scenario": scenario,
         }
+
+
+def _check_languages(country: Country) -> None:
+    """``DefinitionError`` where a country's file names a language without a catalogue."""
+    from lma.contracts import country_path
+    from lma.errors import DefinitionError
+    from lma.languages import languages_dir, list_languages
+
+    for code in country.languages:
+        if code not in list_languages():
+            raise DefinitionError(
+                f"{country_path(country.ref_area)}, languages: there is no language {code!r}. There are "
+                f"{', '.join(list_languages())}: take it out of the list, or add {languages_dir() / f'{code}.po'}."
+            )
 
 
 Step = Callable[[Callable[P, R]], Callable[P, R]]

@@ -125,6 +125,12 @@ def read_yaml(path: Path) -> Any:
         )
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+    except UnicodeDecodeError as error:
+        line = 1 + error.object.count(b"\n", 0, error.start)
+        raise DefinitionError(
+            f"{path}, line {line}: the byte 0x{error.object[error.start]:02x} is no UTF-8, so the file was saved in another "
+            "encoding, such as Latin-1 or Windows-1252: save it as UTF-8 in your editor."
+        ) from error
     except (yaml.YAMLError, ValueError) as error:
         raise DefinitionError(f"{path} is not valid YAML: {error}") from error
     except RecursionError as error:
@@ -866,6 +872,11 @@ def countries() -> dict[str, Country]:
     return found
 
 
+def country_path(ref_area: str) -> Path:
+    """File of one country, whether it exists or not."""
+    return contracts_dir() / "countries" / f"{ref_area}.yaml"
+
+
 def country(ref_area: str) -> Country:
     """One country; tells an unknown code from a country that merely has no file yet."""
     code = ref_area.strip().upper()
@@ -876,7 +887,7 @@ def country(ref_area: str) -> Country:
             f"{ref_area!r} is not an ISO 3166-1 alpha-3 country code (such as MUS or ARM). Countries ready to run: {', '.join(countries())}."
         )
     raise DefinitionError(
-        f"{code} is a country, but data_contracts/countries/{code}.yaml does not exist. "
+        f"{code} is a country, but {country_path(code)} does not exist. "
         f"Copy {next(iter(countries()), 'MUS')}.yaml beside it and change its six lines. Ready to run: {', '.join(countries())}."
     )
 
@@ -1324,7 +1335,8 @@ class Edition:
     ``notes``: footnote id -> text. ``run``: parameters, versions, mart hashes. ``origins``: computed row id
     (I:, F:, B:, S:, D:, C:) -> ids of observations it rests on, the first few, because ``cells.inputs`` goes
     only one step back. ``conflicts``: cells for which two sources have a figure (source_conflicts.sql).
-    ``language``: of its texts; ``languages``: all that it is published in, English first.
+    ``language``: of its texts; ``languages``: all that it is published in, English first. ``forms``: names of the
+    output forms to make (such as html); none stands for all.
     """
 
     ref_area: str
@@ -1343,3 +1355,4 @@ class Edition:
     conflicts: pd.DataFrame = field(default_factory=pd.DataFrame)
     language: str = "en"
     languages: tuple[str, ...] = ("en",)
+    forms: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 
+from flows.request import RunRequest
 from lma import contracts
 from lma.errors import DefinitionError, UsageError
 
@@ -93,11 +94,30 @@ def test_unknown_key_of_a_table_is_refused(tmp_path: Path) -> None:
 
 def test_a_country_without_a_file_is_told_from_an_unknown_code() -> None:
     with pytest.raises(
-        DefinitionError, match=r"FRA is a country, but data_contracts/countries/FRA\.yaml does not exist"
+        DefinitionError, match=r"FRA is a country, but /.*data_contracts/countries/FRA\.yaml does not exist"
     ):
         contracts.country("FRA")
     with pytest.raises(UsageError, match=r"'XYZ' is not an ISO 3166-1 alpha-3 country code"):
         contracts.country("XYZ")
+
+
+def test_a_definition_in_another_encoding_is_told_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "MUS.yaml"
+    path.write_bytes("ref_area: MUS\nlabel: Île Maurice\n".encode("latin-1"))
+    with pytest.raises(DefinitionError, match=r"MUS\.yaml, line 2: the byte 0xce.*Latin-1.*save it as UTF-8"):
+        contracts.read_yaml(path)
+
+
+def test_a_language_without_a_catalogue_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    country = contracts.country("MUS").model_copy(update={"languages": ["en", "xx"]})
+    monkeypatch.setattr(contracts, "country", lambda _: country)
+    request = RunRequest(("MUS",), tmp_path, tmp_path / "lma.duckdb", "2026-11")
+    with pytest.raises(
+        DefinitionError, match=r"/.*MUS\.yaml, languages: there is no language 'xx'.*add /.*xx\.po"
+    ):
+        request.countries()
 
 
 def test_ddl_is_made_from_the_contract() -> None:

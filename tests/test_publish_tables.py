@@ -23,7 +23,7 @@ import pytest
 from edition_builder import HOSTILE, build_cells, build_edition, make_cell, make_number
 
 from lma.contracts import codelist, table_contract
-from lma.errors import ContractError, OutputError
+from lma.errors import ContractError, OutputError, UsageError
 from lma.publish import csv_package, grid, run_json, sdmx_csv, xlsx
 from lma.publish import edition as editions
 
@@ -191,7 +191,7 @@ def test_rows_and_columns_follow_their_order_not_the_frame():
     edition = build_edition()
     shuffled = dataclasses.replace(edition, cells=edition.cells.sample(frac=1, random_state=3))
     assert xlsx.render(shuffled) == xlsx.render(edition)
-    assert csv_package.render(shuffled, b"A\n") == csv_package.render(edition, b"A\n")
+    assert csv_package.render_tables(shuffled) == csv_package.render_tables(edition)
 
 
 def test_hostile_text_stays_text():
@@ -295,8 +295,8 @@ def test_an_office_program_opens_the_workbook(workbook_bytes, tmp_path):
 @pytest.fixture(scope="module")
 def package():
     edition = build_edition(hostile=True)
-    observations = sdmx_csv.render(edition)
-    return {**csv_package.render(edition, observations), "observations.sdmx.csv": observations}
+    files = {**csv_package.render_tables(edition), **sdmx_csv.render_files(edition)}
+    return {**files, "datapackage.json": csv_package.render_package(edition, files)}
 
 
 def test_package_describes_every_file_with_its_hash_size_and_rows(package):
@@ -456,12 +456,14 @@ def test_sdmx_csv_keeps_a_missing_figure_as_a_row_with_its_status():
 
 
 def test_run_record_has_inputs_checks_and_hashes_but_no_clock():
-    content = run_json.render(build_edition())
+    content = run_json.render(build_edition(), {"tables/T1.csv": b"a\n"})
     record = json.loads(content)
     assert [entry["snapshot_sha"] for entry in record["inputs"]] == ["a1" * 32, "b2" * 32, "c3" * 32]
     assert (record["checks_passed"], record["checks_failed"]) == (2, 1)
     assert record["run"]["mart_hashes"] == {"marts.observations": "d4" * 32}
     assert record["run"]["parameters"] == {"horizon": 6, "seed": 1}
+    sha = hashlib.sha256(b"a\n").hexdigest()
+    assert record["files"] == [{"path": "tables/T1.csv", "bytes": 2, "sha256": sha}]
     assert b"run-17" not in content and b"2025-10-01T02" not in content and b"NaN" not in content
 
 
@@ -473,7 +475,10 @@ def test_run_record_does_not_depend_on_the_order_of_rows_or_keys():
         sources=edition.sources.iloc[::-1],
         run=dict(reversed(edition.run.items())),
     )
-    assert run_json.render(turned) == run_json.render(edition)
+    assert run_json.render(turned, {}) == run_json.render(edition, {})
+    assert run_json.is_of(run_json.render(turned, {"a": b""}), edition)
+    assert not run_json.is_of(run_json.render(turned, {}), dataclasses.replace(edition, label="Maurice"))
+    assert not run_json.is_of(b"[]", edition) and not run_json.is_of(b"{", edition)
 
 
 # ---------------------------------------------------------------- the folder
@@ -490,8 +495,8 @@ def test_publish_writes_every_form_and_sums_that_hold(light_forms, tmp_path):
     assert folder == tmp_path / "out" / "MUS" / "2025-09"
     files = list_files(folder)
     tables = {f"tables/{table}.csv" for table in ("T0", "T1", "T5", "T6", "T7", "T10", "T11")}
-    assert set(files) == tables | set(editions.READER_FORMS) | set(editions.MACHINE_FORMS) | {
-        "datapackage.json",
+    assert set(files) == tables | set(editions.READER_FORMS) | set(editions.DESCRIPTIONS) | {
+        "observations.sdmx.csv",
         "SHA256SUMS",
     }
     sums = dict(reversed(line.split("  ")) for line in files.pop("SHA256SUMS").decode().splitlines())
@@ -512,6 +517,24 @@ def test_same_content_again_changes_nothing(light_forms, tmp_path):
     assert editions.publish(build_edition(), tmp_path) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     assert [path.name for path in folder.parent.iterdir()] == ["2025-09"]
+
+
+def test_an_edition_of_fewer_forms_and_languages_has_those_alone_and_the_tables(light_forms, tmp_path):
+    edition = build_edition(languages=("fr",), forms=("html",))
+    folder = editions.publish(edition, tmp_path)
+    made = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    others = {name for name in made if not name.startswith("tables/")}
+    assert others == {"assessment.fr.html", "run.json", "datapackage.json", "SHA256SUMS"}
+    assert "tables/T1.csv" in made
+    paths = [r["path"] for r in json.loads((folder / "datapackage.json").read_text())["resources"]]
+    assert "observations.sdmx.csv" not in paths
+    assert editions.choose_forms([]) == () and editions.choose_forms(["pdf", "html"]) == (
+        "html",
+        "pdf",
+        "csv",
+    )
+    with pytest.raises(UsageError, match=r"no form 'exe'.*xlsx.*sdmx"):
+        editions.choose_forms(["exe"])
 
 
 def test_other_content_gets_the_next_id_and_finds_it_again(light_forms, tmp_path):

@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -261,25 +261,30 @@ def write_json(content: Any) -> bytes:
     return (json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8")
 
 
-def render(edition: Edition, observations: bytes) -> dict[str, bytes]:
-    """``tables/<table>.csv`` of every table, ``source_conflicts.csv``, and ``datapackage.json``, which describes all.
+def render_tables(edition: Edition) -> dict[str, bytes]:
+    """``tables/<table>.csv`` of every table, and ``source_conflicts.csv`` where sources were compared."""
+    files = {f"tables/{spec.table_id}.csv": render_table(edition, spec.table_id) for spec in edition.tables}
+    if len(edition.conflicts.columns):
+        files["source_conflicts.csv"] = render_conflicts(edition.conflicts)
+    return files
 
-    ``observations`` is the content of observations.sdmx.csv, which has its own columns and no Table Schema.
-    """
-    tables = {spec.table_id: render_table(edition, spec.table_id) for spec in edition.tables}
-    resources = [_describe_table(edition, spec, tables[spec.table_id]) for spec in edition.tables]
-    sdmx = {
-        **describe_file("observations.sdmx", "observations.sdmx.csv", observations),
+
+def render_package(edition: Edition, files: Mapping[str, bytes]) -> bytes:
+    """datapackage.json, which describes every tabular file among ``files``."""
+    resources = [
+        _describe_table(edition, spec, files[f"tables/{spec.table_id}.csv"]) for spec in edition.tables
+    ]
+    if (content := files.get("source_conflicts.csv")) is not None:
+        resources.append(_describe_conflicts(edition.conflicts, content))
+    if (content := files.get("observations.sdmx.csv")) is not None:
+        resources.append(_describe_observations(content))
+    return write_json({**_describe_package(edition), "resources": resources})
+
+
+def _describe_observations(content: bytes) -> dict[str, Any]:
+    """The SDMX-CSV has its own columns, which its structure message describes, and no Table Schema."""
+    return {
+        **describe_file("observations.sdmx", "observations.sdmx.csv", content),
         "title": "Published figures that the tables were computed from (SDMX-CSV 2.0)",
         "mediatype": "application/vnd.sdmx.data+csv; version=2.0.0",
-    }
-    others = {}
-    if len(edition.conflicts.columns):
-        others = {"source_conflicts.csv": render_conflicts(edition.conflicts)}
-        resources.append(_describe_conflicts(edition.conflicts, others["source_conflicts.csv"]))
-    package = {**_describe_package(edition), "resources": [*resources, sdmx]}
-    return {
-        **{f"tables/{table_id}.csv": content for table_id, content in tables.items()},
-        **others,
-        "datapackage.json": write_json(package),
     }

@@ -19,14 +19,16 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from lma.contracts import Edition, resource_root
-from lma.errors import OutputError
+from lma.errors import OutputError, UsageError
 from lma.languages import ENGLISH, languages_dir, translate_edition
 from lma.publish import csv_package, run_json, sdmx_csv
 from lma.publish.grid import check_edition
 
 SUMS = "SHA256SUMS"
+Made = TypeVar("Made")  # what a form makes: one file, or several by their path
 _TEMPORARY = ".unfinished-"
 _ABANDONED_AFTER_SECONDS = 3600.0
 
@@ -55,11 +57,33 @@ READER_FORMS: dict[str, Callable[[Edition], bytes]] = {
     "assessment.html": _render_html,
     "assessment.pdf": _render_pdf,
 }
-# Output forms that a program reads: codes and English, one file each.
-MACHINE_FORMS: dict[str, Callable[[Edition], bytes]] = {
-    "observations.sdmx.csv": sdmx_csv.render,
-    "run.json": run_json.render,
+# Output forms that a program reads: codes and English, once; each gives its files by their path.
+MACHINE_FORMS: dict[str, Callable[[Edition], dict[str, bytes]]] = {
+    "csv": csv_package.render_tables,
+    "sdmx": sdmx_csv.render_files,
 }
+# Files that describe the others, in this order: each is given the files made before it.
+DESCRIPTIONS: dict[str, Callable[[Edition, Mapping[str, bytes]], bytes]] = {
+    "run.json": run_json.render,
+    "datapackage.json": csv_package.render_package,
+}
+ALWAYS_MADE = "csv"  # later editions, `lma compare` and `lma audit` read the tables
+
+
+def list_forms() -> tuple[str, ...]:
+    """Names by which a run chooses output forms: the ending of a reader's form, or the name of a machine form."""
+    return (*(_name_ending(name) for name in READER_FORMS), *MACHINE_FORMS)
+
+
+def _name_ending(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def choose_forms(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of forms in their order, the tables as CSV always among them; ``UsageError`` for an unknown one."""
+    if unknown := [name for name in names if name not in list_forms()]:
+        raise UsageError(f"there is no form {unknown[0]!r}. Forms: {', '.join(list_forms())}.")
+    return tuple(name for name in list_forms() if name in names or name == ALWAYS_MADE) if names else ()
 
 
 def name_form(name: str, language: str) -> str:
@@ -73,7 +97,7 @@ def hash_files(files: Mapping[str, bytes]) -> dict[str, str]:
     return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
-def _render_form(name: str, form: Callable[[Edition], bytes], edition: Edition) -> bytes:
+def _render_form(name: str, form: Callable[[Edition], Made], edition: Edition) -> Made:
     try:
         return form(edition)
     except OSError as error:  # such as an asset of the page: not a fault of the output folder
@@ -88,12 +112,18 @@ def render_files(edition: Edition) -> dict[str, bytes]:
     ``ContractError`` when a cell cannot be published; what a form raises goes through.
     """
     check_edition(edition)
-    files = {name: _render_form(name, form, edition) for name, form in MACHINE_FORMS.items()}
+    wanted = choose_forms(edition.forms) or list_forms()
+    files: dict[str, bytes] = {}
+    for name, machine_form in MACHINE_FORMS.items():
+        if name in wanted:
+            files |= _render_form(name, machine_form, edition)
     for code in edition.languages:
         translated = translate_edition(edition, code)
         for name, form in READER_FORMS.items():
-            files[name_form(name, code)] = _render_form(name, form, translated)
-    files |= csv_package.render(edition, files["observations.sdmx.csv"])
+            if _name_ending(name) in wanted:
+                files[name_form(name, code)] = _render_form(name, form, translated)
+    for name, describe in DESCRIPTIONS.items():
+        files[name] = describe(edition, files)
     sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(hash_files(files).items()))
     return {**files, SUMS: sums.encode()}
 
@@ -251,7 +281,7 @@ def _says_its_code(edition: Edition) -> bool:
 def _was_made_alike(folder: Path, edition: Edition) -> bool:
     """True when the edition in the folder was made by the same code from the same inputs and is still whole."""
     record, sums = folder / "run.json", folder / SUMS
-    if not (record.is_file() and sums.is_file()) or record.read_bytes() != run_json.render(edition):
+    if not (record.is_file() and sums.is_file()) or not run_json.is_of(record.read_bytes(), edition):
         return False
     lines = sums.read_text(encoding="utf-8").splitlines()
     kept = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}

@@ -6,6 +6,8 @@ No wall-clock time and no id of a run stands in it, so that the same inputs give
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,18 +60,41 @@ def list_rows(frame: pd.DataFrame, order: list[str]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: [str(row.get(name)) for name in order])
 
 
-def render(edition: Edition) -> bytes:
-    """JSON with ``ref_area, label, edition, as_of``, then ``inputs`` (by hash), ``run`` and ``checks``."""
+def _describe(edition: Edition) -> dict[str, Any]:
     checks = list_rows(edition.checks, ["table_name", "subject", "rule_id", "column_name"])
-    content = {
+    return {
         "ref_area": edition.ref_area,
         "label": edition.label,
         "edition": edition.edition,
         "as_of": edition.as_of.isoformat(),
+        "languages": list(edition.languages),
         "inputs": list_rows(edition.sources, ["source_id", "as_of", "snapshot_sha"]),
         "run": to_json_value(edition.run),
         "checks_passed": sum(bool(check["success"]) for check in checks),
         "checks_failed": sum(not check["success"] for check in checks),
         "checks": checks,
     }
-    return write_json(content)
+
+
+def render(edition: Edition, files: Mapping[str, bytes]) -> bytes:
+    """JSON with ``ref_area, label, edition, as_of, languages``, then ``inputs`` (by hash), ``run``, ``checks``, ``files``.
+
+    ``files``: path, bytes and sha256 of every table and reader's form, made before this record.
+    """
+    made = [
+        {"path": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in sorted(files.items())
+    ]
+    return write_json({**_describe(edition), "files": made})
+
+
+def is_of(record: bytes, edition: Edition) -> bool:
+    """True when the record of a published edition names the inputs, code and parameters of this one."""
+    try:
+        found = json.loads(record)
+    except ValueError:
+        return False
+    if not isinstance(found, dict):
+        return False
+    found.pop("files", None)
+    return bool(found == json.loads(write_json(_describe(edition))))

@@ -35,6 +35,11 @@ def list_columns() -> tuple[list[Column], Column, list[Column]]:
     return dimensions, by_name["obs_value"], [by_name[name] for name in _ATTRIBUTES]
 
 
+def render_files(edition: Edition) -> dict[str, bytes]:
+    """``observations.sdmx.csv``."""
+    return {"observations.sdmx.csv": render(edition)}
+
+
 def render(edition: Edition) -> bytes:
     """SDMX-CSV of ``edition.observations``, ordered by dimensions; a missing figure is empty, OBS_STATUS M.
 
