@@ -16,6 +16,7 @@ from typing import Any
 
 from lma.contracts import Edition, TableSpec, codelist
 from lma.errors import OutputError
+from lma.languages import ENGLISH, Language, language
 from lma.publish.grid import (
     clean_text,
     format_date,
@@ -26,28 +27,32 @@ from lma.publish.grid import (
 )
 
 BASIS_LETTERS = {"reported": "R", "modelled_estimate": "M", "projection": "P", "imputed": "I"}
-GENERAL_LIMITS = (
-    "Projections show what happens if the trends and assumptions used here continue. They are signals to "
-    "look closer, not predictions of what will happen.",
-    "Totals of a sector hide regions, occupations and firms: a sector in balance can hold occupations that "
-    "lack workers.",
-    "A number marked M or P comes from a model. It is less sure than a number that somebody counted.",
-    "A flag for labour migration is a proposal for review by people. It is neither a decision on admission "
-    "nor a quota.",
-)
 _DECISIONS = "T10"
+# Endings of column ids: lower end, upper end, the figure between them.
+_RANGE_ENDS = (
+    ("_low", "_high", ""),
+    ("_lo80", "_hi80", ""),
+    ("_lo95", "_hi95", ""),
+    ("_q10", "_q90", "_q50"),
+)
+_FEW_COLUMNS, _LONG_TEXT, _MOST_GROUPS, _KEPT_GROUPS, _COMPONENTS = 8, 90, 20, 12, 5
 # Counts of things the heading names: a unit after the number would say nothing.
 _SILENT_UNITS = frozenset({"NR", "COUNT"})
 _REFERENCE = re.compile(r"\bT\d{1,2}(?:\.[^.\s,;()]+\.[^\s,;()]*[^\s,;().])?")
 _TEST = re.compile(r"D\d+")
-_OUTCOME = re.compile(r"(pass|fail|not assessed|passed|not passed)\b", re.IGNORECASE)
+# What a test of the decision says, as its code stands before the colon, and how it is set off.
+_OUTCOMES = {"pass": "pass", "passed": "pass", "fail": "fail", "not passed": "fail", "not assessed": "plain"}
 
 Record = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
 class CellView:
-    """One cell as shown. ``shown`` is the number or text; what its column already says is left empty."""
+    """One cell as shown. ``shown`` is the number or text; what its column already says is left empty.
+
+    ``outcome``: ``pass``, ``fail`` or ``plain`` for a test of the decision, whatever the language; else empty.
+    ``code``: what the text says as a code, where it differs.
+    """
 
     address: str
     shown: str
@@ -58,6 +63,12 @@ class CellView:
     reason: str
     notes: tuple[str, ...]
     outcome: str
+    code: str = ""
+
+    @property
+    def outcome_text(self) -> str:
+        """The beginning of the text that says the outcome of a test, to be set off."""
+        return self.shown.partition(":")[0] if self.outcome else ""
 
 
 @dataclass(frozen=True)
@@ -70,12 +81,13 @@ class ColumnView:
     basis: str
     is_number: bool
     notes: tuple[str, ...]
+    unit_in_words: str = ""
 
     @property
     def unit_to_add(self) -> str:
         """Unit, unless the label says it already."""
         said = self.label.lower()
-        names = {self.unit.lower(), {"%": "per cent"}.get(self.unit, self.unit).lower()}
+        names = {self.unit.lower(), self.unit_in_words.lower()} - {""}
         return "" if any(name in said for name in names) else self.unit
 
 
@@ -89,8 +101,19 @@ class RowView:
 
 
 @dataclass(frozen=True)
+class GroupView:
+    """Columns read as one: a figure and the two ends of its range (three places), two ends, or one column."""
+
+    heading: str
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class TableView:
-    """One table as shown. ``reasons`` says why cells are empty, ``remarks`` what is said beside numbers."""
+    """One table as shown. ``reasons`` says why cells are empty, ``remarks`` what is said beside numbers.
+
+    ``code``: language of its texts.
+    """
 
     spec: TableSpec
     columns: tuple[ColumnView, ...]
@@ -98,6 +121,7 @@ class TableView:
     notes: tuple[str, ...]
     reasons: tuple[str, ...]
     remarks: tuple[str, ...]
+    code: str = ENGLISH
 
     @property
     def is_wordy(self) -> bool:
@@ -134,7 +158,90 @@ class TableView:
         if not self.families:
             return ()
         parts = list(zip(*self.families, strict=True))[1:]
-        return ("Result", *(_shared_ending([self.columns[place].label for place in part]) for part in parts))
+        endings = (_shared_ending([self.columns[place].label for place in part]) for part in parts)
+        return (language(self.code).say("Result"), *endings)
+
+    @property
+    def ranges(self) -> dict[int, tuple[int, ...]]:
+        """Place that a range is shown at -> places of the figure, if it has one, and of its two ends."""
+        places = {column.column_id: place for place, column in enumerate(self.columns)}
+        found: dict[int, tuple[int, ...]] = {}
+        for column_id, place in places.items():
+            for low, high, middle in _RANGE_ENDS:
+                base = column_id.removesuffix(low)
+                if base == column_id or base + high not in places:
+                    continue
+                ends, main = (place, places[base + high]), places.get(base + middle)
+                alone = main is None or main in found
+                found[place if alone or main is None else main] = (
+                    ends if alone or main is None else (main, *ends)
+                )
+        return found
+
+    @property
+    def groups(self) -> tuple[GroupView, ...]:
+        """Columns in their order, a figure together with its range; without ``detail_places``."""
+        apart = set(self.detail_places)
+        return tuple(group for group in self._all_groups() if group.places[0] not in apart)
+
+    @property
+    def detail_places(self) -> tuple[int, ...]:
+        """Columns that read better by themselves, row by row: long texts, how a test was made, what follows the twelfth."""
+        ranged = {place for places in self.ranges.values() for place in places}
+        tests = {place for family in self.families for place in family[1:]} - ranged
+        wordy = {place for place in range(len(self.columns)) if self._is_long(place)}
+        apart = tests | wordy | self._components(ranged)
+        groups = [group for group in self._all_groups() if group.places[0] not in apart]
+        if len(groups) > _MOST_GROUPS:
+            apart |= {place for group in groups[_KEPT_GROUPS:] for place in group.places}
+        return tuple(sorted(apart))
+
+    def _components(self, ranged: set[int]) -> set[int]:
+        """Numbers of one kind in many columns, such as the parts of an index: ``part_wage``, ``part_distance``, ..."""
+        kinds: dict[str, set[int]] = {}
+        for place, column in enumerate(self.columns):
+            kind, _, part = column.column_id.partition("_")
+            if part and place not in ranged:
+                kinds.setdefault(kind, set()).add(place)
+        return {place for places in kinds.values() if len(places) >= _COMPONENTS for place in places}
+
+    def _is_long(self, place: int) -> bool:
+        cells = (row.cells[place] for row in self.rows)
+        lengths = [len(cell.shown) for cell in cells if cell and not cell.is_number and cell.shown]
+        return len(self.columns) > _FEW_COLUMNS and bool(lengths) and sum(lengths) / len(lengths) > _LONG_TEXT
+
+    def _all_groups(self) -> list[GroupView]:
+        ranges = self.ranges
+        later = {place for start, places in ranges.items() for place in places if place != start}
+        return [
+            GroupView(self._group_heading(places), places)
+            for place in range(len(self.columns))
+            if place not in later
+            for places in [ranges.get(place, (place,))]
+        ]
+
+    def _group_heading(self, places: tuple[int, ...]) -> str:
+        columns, words = [self.columns[place] for place in places], language(self.code)
+        if len(columns) == 1:
+            return columns[0].label
+        if len(columns) == 3 and not columns[0].is_number:
+            return columns[0].label
+        label = columns[0].label if len(columns) == 3 else _shared_beginning([c.label for c in columns])
+        ending = columns[-1].column_id
+        if ending.endswith("_hi80"):
+            return words.say("{label}, with 80 % interval", label=label)
+        if ending.endswith("_hi95"):
+            return words.say("{label}, 95 % interval", label=label)
+        if ending.endswith("_q90"):
+            return words.say("{label}, with 10th to 90th percentile", label=label)
+        return words.say("{label}, from lower to upper end", label=label)
+
+
+def _shared_beginning(labels: list[str]) -> str:
+    """The first words all labels begin with; the first label where they share none."""
+    columns = zip(*(label.split() for label in labels), strict=False)
+    shared = [words[0] for words in itertools.takewhile(lambda words: len(set(words)) == 1, columns)]
+    return " ".join(shared).rstrip(",:;") or labels[0]
 
 
 def _shared_ending(labels: list[str]) -> str:
@@ -144,26 +251,38 @@ def _shared_ending(labels: list[str]) -> str:
     return " ".join(reversed(shared)).capitalize() or labels[0]
 
 
-def format_number(value: Any, decimals: Any = None) -> str:
-    """Number with a comma for thousands, a point for decimals and a true minus sign; never ``-0``."""
+def format_number(value: Any, decimals: Any = None, code: str = ENGLISH) -> str:
+    """Number with the separators of a language and a true minus sign; never ``-0``."""
     number = float(value)
     places = int(decimals) if not is_missing(decimals) else (0 if number.is_integer() else 2)
-    shown = f"{number:,.{places}f}"
-    if not shown.strip("-0.,"):
-        shown = shown.lstrip("-")
+    shown = f"{number:,.{places}f}" if code == ENGLISH else language(code).number(number, places)
+    if not shown.strip("-\u2212 0.,\u00a0\u202f"):
+        shown = shown.lstrip("-\u2212")
     return shown.replace("-", "\u2212")
 
 
 @functools.cache
-def _unit_symbols() -> dict[str, str]:
+def _unit_labels() -> dict[str, tuple[str, str]]:
+    """Unit code -> symbol (or short words) and words."""
     units = codelist("units").to_dict("records")
-    return {unit["unit_measure"]: unit["symbol"] or str(unit["label_en"]).lower() for unit in units}
+    return {
+        unit["unit_measure"]: (unit["symbol"] or str(unit["label_en"]), str(unit["label_en"]))
+        for unit in units
+    }
 
 
-def unit_words(unit: Any) -> str:
-    """Unit code -> symbol or short words; an unknown code is shown as it is."""
-    code = clean_text(unit)
-    return _unit_symbols().get(code, code)
+def unit_words(unit: Any, code: str = ENGLISH) -> str:
+    """Unit code -> symbol or short words in a language; an unknown code is shown as it is."""
+    shown = clean_text(unit)
+    if shown not in _unit_labels():
+        return shown
+    symbol, label = _unit_labels()[shown]
+    words = language(code).text(symbol)
+    return words.lower() if symbol == label else words
+
+
+def _unit_in_words(unit: Any, code: str) -> str:
+    return language(code).text(_unit_labels().get(clean_text(unit), ("", ""))[1])
 
 
 def lay_out_tables(edition: Edition) -> list[TableView]:
@@ -178,7 +297,8 @@ def lay_out_tables(edition: Edition) -> list[TableView]:
             )
         records[record["table_id"]].append(record)
     note_order = list(list_notes(edition))
-    return [_lay_out_table(spec, records[spec.table_id], note_order) for spec in edition.tables]
+    code = edition.language
+    return [_lay_out_table(spec, records[spec.table_id], note_order, code) for spec in edition.tables]
 
 
 def note_marks(edition: Edition) -> dict[str, str]:
@@ -212,11 +332,55 @@ def in_full(cell: CellView | None, column: ColumnView) -> CellView | None:
 
 def limits_of(edition: Edition) -> list[str]:
     """Sentences of the box 'what this cannot tell you': the edition's own, then those that always hold."""
-    return [clean_text(text) for text in edition.run.get("limits", ())] + list(GENERAL_LIMITS)
+    own = [clean_text(text) for text in edition.run.get("limits", ())]
+    return own + list_general_limits(language(edition.language))
 
 
-SOURCE_HEADER = ("Publisher", "Table", "Licence", "Files: vintage, name, rows, start of sha256", "Address")
-CHECK_HEADER = ("Table", "Subject", "Rule", "Rows checked", "Rows failed")
+def list_general_limits(words: Language) -> list[str]:
+    """What no assessment can tell."""
+    return [
+        words.say(
+            "Projections show what happens if the trends and assumptions used here continue. They are signals to "
+            "look closer, not predictions of what will happen."
+        ),
+        words.say(
+            "Totals of a sector hide regions, occupations and firms: a sector in balance can hold occupations that "
+            "lack workers."
+        ),
+        words.say(
+            "A number marked M or P comes from a model. It is less sure than a number that somebody counted."
+        ),
+        words.say(
+            "A flag for labour migration is a proposal for review by people. It is neither a decision on admission "
+            "nor a quota."
+        ),
+    ]
+
+
+def source_header(words: Language) -> tuple[str, ...]:
+    """Headings of ``source_rows``."""
+    return (
+        words.say("Publisher"),
+        words.say("Table"),
+        words.say("Licence"),
+        words.say("Files: vintage, name, rows, start of sha256"),
+        words.say("Address"),
+    )
+
+
+def check_header(words: Language) -> tuple[str, ...]:
+    """Headings of ``check_rows``."""
+    return (
+        words.say("Table"),
+        words.say("Subject"),
+        words.say("Rule"),
+        words.say("Rows checked"),
+        words.say("Rows failed"),
+    )
+
+
+SOURCE_HEADER = source_header(language(ENGLISH))
+CHECK_HEADER = check_header(language(ENGLISH))
 
 
 def source_rows(edition: Edition) -> list[list[str]]:
@@ -251,41 +415,64 @@ def check_rows(edition: Edition) -> list[list[str]]:
 
 def check_words(edition: Edition) -> str:
     """How many contract checks were made and how many did not pass."""
-    made, failed = len(edition.checks), len(check_rows(edition))
-    outcome = "All passed" if not failed else f"{failed} did not pass"
-    return f"{made} checks of the data contracts were made for this edition. {outcome}."
+    words, made, failed = language(edition.language), len(edition.checks), len(check_rows(edition))
+    if not made:
+        return words.say("No checks of the data contracts are recorded for this edition.")
+    if not failed:
+        return words.count(
+            "{n} check of the data contracts was made for this edition; it passed.",
+            "{n} checks of the data contracts were made for this edition; all passed.",
+            made,
+        )
+    return words.count(
+        "{n} check of the data contracts was made for this edition; {failed} did not pass.",
+        "{n} checks of the data contracts were made for this edition; {failed} did not pass.",
+        made,
+        failed=failed,
+    )
 
 
 def outcome_kind(outcome: str) -> str:
-    """``pass``, ``fail`` or ``plain`` for the word a test's text begins with."""
-    kinds = {"pass": "pass", "passed": "pass", "fail": "fail", "not passed": "fail"}
-    return kinds.get(outcome.lower(), "plain")
+    """``pass``, ``fail`` or ``plain`` for the outcome of a test."""
+    return outcome if outcome in ("pass", "fail") else "plain"
 
 
-def _lay_out_table(spec: TableSpec, records: Sequence[Record], note_order: Sequence[str]) -> TableView:
-    columns = _columns(records)
+def find_outcome(record: Record) -> str:
+    """``pass``, ``fail`` or ``plain`` of a test of the decision, from its code; empty for any other cell."""
+    if record["table_id"] != _DECISIONS or not _TEST.fullmatch(str(record["column_id"])):
+        return ""
+    code = clean_text(record.get("code")) or clean_text(record["text"])
+    return _OUTCOMES.get(code.partition(":")[0].strip().lower(), "")
+
+
+def _lay_out_table(
+    spec: TableSpec, records: Sequence[Record], note_order: Sequence[str], code: str
+) -> TableView:
+    columns = _columns(records, code)
     used = {*spec.notes, *(note for record in records for note in list_ids(record["footnotes"]))}
     return TableView(
         spec=spec,
         columns=columns,
-        rows=_rows(records, columns),
+        rows=_rows(records, columns, code),
         notes=tuple(note for note in note_order if note in used),
-        reasons=_group_places(records, _reason),
-        remarks=_group_places(records, _remark),
+        reasons=_group_places(records, _reason, code),
+        remarks=_group_places(records, _remark, code),
+        code=code,
     )
 
 
-def _columns(records: Sequence[Record]) -> tuple[ColumnView, ...]:
+def _columns(records: Sequence[Record], code: str) -> tuple[ColumnView, ...]:
     by_column: dict[str, list[Record]] = {}
     for record in sorted(records, key=lambda item: (item["column_order"], item["column_id"])):
         by_column.setdefault(record["column_id"], []).append(record)
-    return tuple(_column(column_id, found) for column_id, found in by_column.items())
+    return tuple(_column(column_id, found, code) for column_id, found in by_column.items())
 
 
-def _column(column_id: str, records: Sequence[Record]) -> ColumnView:
+def _column(column_id: str, records: Sequence[Record], code: str) -> ColumnView:
     numbers = [record for record in records if not is_missing(record["value"])]
     label = clean_text(records[0]["column_label"])
-    unit = _shared([_shown_unit(record) for record in numbers])
+    unit = _shared([_shown_unit(record, code) for record in numbers])
+    in_words = _shared([_unit_in_words(record["unit_measure"], code) for record in numbers])
     notes = [list_ids(record["footnotes"]) for record in numbers]
     return ColumnView(
         column_id=clean_text(column_id),
@@ -294,12 +481,13 @@ def _column(column_id: str, records: Sequence[Record]) -> ColumnView:
         basis=_shared([_shown_basis(record) for record in numbers]),
         is_number=bool(numbers),
         notes=tuple(note for note in (notes[0] if notes else []) if all(note in found for found in notes)),
+        unit_in_words=in_words,
     )
 
 
-def _shown_unit(record: Record) -> str:
-    code = clean_text(record["unit_measure"])
-    return "" if code in _SILENT_UNITS else unit_words(code)
+def _shown_unit(record: Record, code: str) -> str:
+    unit = clean_text(record["unit_measure"])
+    return "" if unit in _SILENT_UNITS else unit_words(unit, code)
 
 
 def _shown_basis(record: Record) -> str:
@@ -313,7 +501,7 @@ def _shared(values: Sequence[str]) -> str:
     return values[0] if len(set(values)) == 1 else ""
 
 
-def _rows(records: Sequence[Record], columns: Sequence[ColumnView]) -> tuple[RowView, ...]:
+def _rows(records: Sequence[Record], columns: Sequence[ColumnView], code: str) -> tuple[RowView, ...]:
     by_row: dict[str, dict[str, Record]] = {}
     for record in records:
         by_row.setdefault(record["row_id"], {})[clean_text(record["column_id"])] = record
@@ -323,7 +511,9 @@ def _rows(records: Sequence[Record], columns: Sequence[ColumnView]) -> tuple[Row
             row_id=clean_text(row_id),
             label=clean_text(next(iter(found.values()))["row_label"]) or clean_text(row_id),
             cells=tuple(
-                _cell(found[column.column_id], column, says_units) if column.column_id in found else None
+                _cell(found[column.column_id], column, says_units, code)
+                if column.column_id in found
+                else None
                 for column in columns
             ),
         )
@@ -331,23 +521,23 @@ def _rows(records: Sequence[Record], columns: Sequence[ColumnView]) -> tuple[Row
     )
 
 
-def _cell(record: Record, column: ColumnView, says_units: bool) -> CellView:
+def _cell(record: Record, column: ColumnView, says_units: bool, code: str) -> CellView:
     is_number = not is_missing(record["value"])
-    shown = format_number(record["value"], record["decimals"]) if is_number else clean_text(record["text"])
-    is_test = record["table_id"] == _DECISIONS and _TEST.fullmatch(str(record["column_id"]))
-    outcome = _OUTCOME.match(shown) if is_test and not is_number else None
+    text = clean_text(record["text"])
+    shown = format_number(record["value"], record["decimals"], code) if is_number else text
     return CellView(
         address=clean_text(record["address"]),
         shown=shown,
         is_number=is_number,
-        unit=_shown_unit(record) if is_number and not says_units and not column.unit else "",
+        unit=_shown_unit(record, code) if is_number and not says_units and not column.unit else "",
         basis=_shown_basis(record) if is_number and not column.basis else "",
         symbol=symbol_of(record),
         reason=clean_text(record["reason"]),
         notes=tuple(
             note for note in list_ids(record["footnotes"]) if not is_number or note not in column.notes
         ),
-        outcome=outcome.group(1) if outcome else "",
+        outcome="" if is_number else find_outcome(record),
+        code=clean_text(record.get("code")),
     )
 
 
@@ -360,7 +550,7 @@ def _remark(record: Record) -> str:
     return "" if is_missing(record["value"]) else clean_text(record["text"])
 
 
-def _group_places(records: Sequence[Record], words: Callable[[Record], str]) -> tuple[str, ...]:
+def _group_places(records: Sequence[Record], words: Callable[[Record], str], code: str) -> tuple[str, ...]:
     """What ``words`` says about cells, each sentence once, with the first cells it holds for."""
     places: dict[str, list[str]] = {}
     for record in records:
@@ -368,9 +558,12 @@ def _group_places(records: Sequence[Record], words: Callable[[Record], str]) -> 
         if said:
             place = f"{clean_text(record['row_label'])} / {clean_text(record['column_label'])}"
             places.setdefault(said, []).append(place)
-    return tuple(f"{said}: {_shorten_list(found)}" for said, found in places.items())
+    return tuple(f"{said}: {_shorten_list(found, code)}" for said, found in places.items())
 
 
-def _shorten_list(items: Sequence[str], keep: int = 3) -> str:
-    rest = len(items) - keep
-    return "; ".join(items[:keep]) + (f"; and {rest} more cells" if rest > 0 else "")
+def _shorten_list(items: Sequence[str], code: str, keep: int = 3) -> str:
+    rest, named = len(items) - keep, "; ".join(items[:keep])
+    if rest <= 0:
+        return named
+    words = language(code)
+    return words.count("{named}; and {n} more cell", "{named}; and {n} more cells", rest, named=named)

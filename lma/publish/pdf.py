@@ -244,7 +244,7 @@ def _cell(
 ) -> dict[str, Any] | None:
     if cell is None:
         return None
-    outcome = len(cell.outcome)
+    outcome = len(cell.outcome_text)
     return {
         "outcome": cell.shown[:outcome],
         "kind": outcome_kind(cell.outcome),
