@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -15,7 +16,15 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from flows.request import DEFAULT_HORIZON, DEFAULT_OUT, DEFAULT_REF_AREAS, DEFAULT_WAREHOUSE, RunRequest
+from flows.request import (
+    DEFAULT_HORIZON,
+    DEFAULT_OUT,
+    DEFAULT_REF_AREAS,
+    DEFAULT_WAREHOUSE,
+    RunRequest,
+    choose_forms,
+    choose_languages,
+)
 from lma.errors import LmaError, UsageError
 
 # Ministries run this behind firewalls: no library may report home.
@@ -80,7 +89,6 @@ EditionId = Annotated[
 InTable = Annotated[Path, typer.Argument(metavar="IN", help="Table to read, .csv or .parquet.")]
 OutTable = Annotated[Path, typer.Argument(metavar="OUT", help="Table to write, .csv or .parquet.")]
 
-STOPPED_BY_HAND = 130  # what typer returns for Ctrl-C
 Languages = Annotated[
     list[str] | None,
     typer.Option(
@@ -98,6 +106,7 @@ Forms = Annotated[
     ),
 ]
 
+STOPPED_BY_HAND = 130  # what typer returns for Ctrl-C
 
 
 # ---------------------------------------------------------------- asking and telling
@@ -126,30 +135,13 @@ def _edition_id(text: str | None, as_of: dt.date | None) -> str:
 
 
 def _request(ref_areas: list[str] | None, warehouse: Path, command: str, **given: Any) -> Any:
-def _choose_languages(codes: list[str]) -> tuple[str, ...]:
-    from lma.languages import list_languages
-
-    for code in codes:
-        if code not in list_languages():
-            raise UsageError(
-                f"--language {code!r}: there is no such language. There are {', '.join(list_languages())}."
-            )
-    return tuple(dict.fromkeys(codes))
-
-
-def _choose_forms(names: list[str]) -> tuple[str, ...]:
-    from lma.publish.edition import choose_forms
-
-    return choose_forms(names)
-
-
     as_of = _parse_date(given.pop("as_of", None), "--as-of")
     edition = _edition_id(given.pop("edition", None), as_of)
-    codes = tuple(dict.fromkeys(code.upper() for code in ref_areas or DEFAULT_REF_AREAS))
     if languages := given.pop("languages", None):
-        given["languages"] = _choose_languages(languages)
+        given["languages"] = choose_languages(languages)
     if forms := given.pop("forms", None):
-        given["forms"] = _choose_forms(forms)
+        given["forms"] = choose_forms(forms)
+    codes = tuple(dict.fromkeys(code.upper() for code in ref_areas or DEFAULT_REF_AREAS))
     return RunRequest(
         ref_areas=codes,
         warehouse=warehouse,
@@ -169,24 +161,52 @@ def _title(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
     return f"{words} {about}" if about else words
 
 
-def _narrate(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Say what is being done: a spinner on a terminal, a plain line otherwise."""
+class _Narrator:
+    """Says what is being done: on a terminal a bar of the steps of a run (a spinner where their number is not known), else plain lines."""
 
-    @wraps(function)
-    def run(*arguments: Any, **named: Any) -> Any:
-        title, started = _title(function, arguments), time.monotonic()
-        try:
-            if err.is_terminal:
-                with err.status(title):
+    def __init__(self, n_steps: int | None = None) -> None:
+        self.n_steps, self.done = n_steps, 0
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def run(*arguments: Any, **named: Any) -> Any:
+            title, started = _title(function, arguments), time.monotonic()
+            try:
+                with self._show(title) if err.is_terminal else nullcontext():
                     result = function(*arguments, **named)
-            else:
-                result = function(*arguments, **named)
-            err.print(f"  {title:<34} {time.monotonic() - started:6.1f} s")
-        finally:  # a step that stops has often said why before
-            _tell_messages(arguments)
-        return result
+                self.done += 1
+                err.print(f"  {title:<34} {time.monotonic() - started:6.1f} s")
+            finally:  # a step that stops has often said why before
+                _tell_messages(arguments)
+            return result
 
-    return run
+        return run
+
+    def _show(self, title: str) -> AbstractContextManager[Any]:
+        if self.n_steps is None:
+            return err.status(title)
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
+        columns = (
+            SpinnerColumn(),
+            BarColumn(24),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+        )
+        bar = Progress(*columns, console=err, transient=True)
+        bar.add_task(title, total=max(self.n_steps, self.done + 1), completed=self.done)
+        return bar
+
+
+_narrate = _Narrator()
 
 
 def _tell_messages(arguments: tuple[Any, ...]) -> None:
@@ -230,12 +250,14 @@ def run(
     horizon: Horizon = DEFAULT_HORIZON,
     offline: Offline = False,
     edition: EditionId = None,
+    languages: Languages = None,
+    forms: Forms = None,
 ) -> None:
     """Everything: land, check, forecast, balance, rate, decide, assess, publish.
 
     Example: lma run MUS ARM --offline
     """
-    from flows.pipeline import run_pipeline
+    from flows.pipeline import count_steps, run_pipeline
 
     request = _request(
         ref_areas,
@@ -247,8 +269,10 @@ def run(
         horizon=horizon,
         offline=offline,
         edition=edition,
+        languages=languages,
+        forms=forms,
     )
-    folders = run_pipeline(request, _narrate)
+    folders = run_pipeline(request, _Narrator(count_steps(len(request.ref_areas))))
     from flows.summary import summarise
 
     for folder in folders:
@@ -259,8 +283,6 @@ def run(
 def refresh(
     source_ids: Annotated[
         list[str] | None, typer.Argument(help="Sources (default: all).", show_default=False)
-    languages: Languages = None,
-    forms: Forms = None,
     ] = None,
     warehouse: WarehousePath = DEFAULT_WAREHOUSE,
     data: Data = None,
@@ -278,8 +300,6 @@ def refresh(
 
 @app.command()
 def ingest(
-        languages=languages,
-        forms=forms,
     source_id: Annotated[str, typer.Argument(help="Source, see `lma sources`.")],
     files: Annotated[list[Path], typer.Argument(help="Files of that source.")],
     vintage: Annotated[
@@ -488,6 +508,8 @@ def assess(
     warehouse: WarehousePath = DEFAULT_WAREHOUSE,
     edition: EditionId = None,
     horizon: Horizon = DEFAULT_HORIZON,
+    languages: Languages = None,
+    forms: Forms = None,
 ) -> None:
     """Assess and publish one country from what the warehouse holds.
 
@@ -518,8 +540,6 @@ def coverage(
 ) -> None:
     """Assess every country the warehouse knows, and count which tables its data can fill, and why others stay empty.
 
-    languages: Languages = None,
-    forms: Forms = None,
     Example: lma coverage coverage.csv
 
     A country without a file of its own is taken as a destination with its largest corridors. Nothing is published;
@@ -947,14 +967,14 @@ def release_quarantined(
 
 
 @app.command()
-def doctor(warehouse: WarehousePath = DEFAULT_WAREHOUSE) -> None:
+def doctor(warehouse: WarehousePath = DEFAULT_WAREHOUSE, out_folder: Out = DEFAULT_OUT) -> None:
     """Tell what is missing in the environment.
 
     Example: lma doctor
     """
-    from flows.summary import examine_environment
+    from flows.doctor import examine_environment
 
-    if not examine_environment(warehouse, out):
+    if not examine_environment(warehouse, out_folder, out):
         raise typer.Exit(1)
 
 

@@ -21,7 +21,7 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 from prefect import flow, task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import FailedRun
@@ -35,18 +35,38 @@ from flows.assess import check_places
 from flows.fetching import Outcome
 from flows.pipeline import run_pipeline
 from flows.refresh import refresh_sources as refresh_only
-from flows.request import DEFAULT_HORIZON, DEFAULT_OUT, DEFAULT_WAREHOUSE, RunRequest
+from flows.request import (
+    DEFAULT_HORIZON,
+    DEFAULT_OUT,
+    DEFAULT_WAREHOUSE,
+    RunRequest,
+    choose_forms,
+    choose_languages,
+)
+from flows.summary import describe_edition
 from lma import warehouse as warehouses
 from lma.errors import LmaError, LockedError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-ARTIFACT_TABLES = {
-    "T0": "Headline findings",
-    "T10": "When could labour migration fill the gap",
-    "T12": "Accuracy of the forecasts",
-}
+ARTIFACT_TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "T3": (
+        "Which activities lack workers",
+        ("final_rating", "confidence", "p_shortage", "gap_q10", "gap_q50", "gap_q90", "rating_now", "forecast_rating", "drivers"),
+    ),
+    "T9": (
+        "What else could fill the gap",
+        ("drivers", "pay", "train", "activate", "neet", "automate", "recognise", "migrate"),
+    ),
+    "T10": (
+        "When could labour migration fill the gap",
+        ("result", "why", "need_low", "need_high", "modality", *(f"D{number}" for number in range(9))),
+    ),
+    "T12": ("Accuracy of the forecasts", ()),
+}  # fmt: skip
+"""Table -> its title and the columns shown beside a run (none named: all)."""
+
 RETRY_DELAYS = [5.0, 30.0]  # seconds before the second and the third attempt
 WAIT_SECONDS = 300  # a run of two countries holds the warehouse for a few minutes; three attempts outlast it
 
@@ -181,6 +201,8 @@ def assess_countries(
     data: str | None = None,
     warehouse: str = str(DEFAULT_WAREHOUSE),
     out: str = str(DEFAULT_OUT),
+    languages: list[str] | None = None,
+    forms: list[str] | None = None,
     wait_seconds: Seconds = WAIT_SECONDS,
 ) -> list[str] | State:
     """Assess and publish countries; folders of the editions.
@@ -196,18 +218,21 @@ def assess_countries(
         data: Folder of publishers' files. Default: the folder named by LMA_DATA in the worker's environment, else the shipped sample.
         warehouse: DuckDB file. Landed files are kept beside it.
         out: Folder for editions.
+        languages: Languages of what people read, such as fr. Default: English and those of the country's file.
+        forms: Output forms to make, such as html. Default: all; the tables as CSV are always made.
         wait_seconds: How long one attempt waits while another process writes to the warehouse.
     """
-    request = RunRequest(
-        ref_areas=_codes(ref_areas), out=Path(out), warehouse=Path(warehouse), edition=choose_edition(edition, as_of), data=_data_folder(data),
-        as_of=as_of, horizon=horizon, offline=offline, command="assess-countries", wait_seconds=wait_seconds,
-    )  # fmt: skip
 
     def publish_countries() -> list[str]:
+        request = RunRequest(
+            ref_areas=_codes(ref_areas), out=Path(out), warehouse=Path(warehouse), edition=choose_edition(edition, as_of),
+            data=_data_folder(data), as_of=as_of, horizon=horizon, offline=offline, command="assess-countries", wait_seconds=wait_seconds,
+            languages=choose_languages(languages or ()), forms=choose_forms(forms or ()),
+        )  # fmt: skip
         as_task(wait_for_warehouse)(request)
         folders = run_pipeline(request, as_task)
         for folder in folders:
-            show_tables(folder)
+            show_edition(folder)
         return [str(folder) for folder in folders]
 
     return report(publish_countries)
@@ -257,12 +282,19 @@ def show_outcomes(outcomes: list[Outcome]) -> None:
         create_table_artifact(table=rows, key="fetched-files", description="Files of publishers")
 
 
-def show_tables(folder: Path) -> None:
-    """Key tables of an edition as Prefect artifacts, so that an analyst sees them beside the run."""
+def show_edition(folder: Path) -> None:
+    """Findings and key tables of an edition as Prefect artifacts, so that an analyst sees them beside the run."""
     country = folder.parent.name
-    for table_id, title in ARTIFACT_TABLES.items():
+    create_markdown_artifact(
+        describe_edition(folder),
+        key=f"{country}-findings".lower(),
+        description=f"{country} {folder.name}: Headline findings",
+    )
+    for table_id, (title, columns) in ARTIFACT_TABLES.items():
         with (folder / "tables" / f"{table_id}.csv").open(encoding="utf-8", newline="") as file:
-            rows = lay_out(list(csv.DictReader(file)))
+            rows = lay_out(
+                [cell for cell in csv.DictReader(file) if not columns or cell["column_id"] in columns]
+            )
         create_table_artifact(
             table=rows, key=f"{country}-{table_id}".lower(), description=f"{country} {folder.name}: {title}"
         )

@@ -12,6 +12,14 @@ from flows import assess, forecast, hindsight, refresh
 from flows.request import RunRequest, Step, call_directly
 from lma.contracts import Country
 
+FIRST_STEPS, COMMON_STEPS, COUNTRY_STEPS = 2, 7, 8
+"""Steps of a run: landing and loading, those over all countries, those of each; a test counts them."""
+
+
+def count_steps(n_countries: int) -> int:
+    """Steps of a whole run, for a bar of its progress."""
+    return FIRST_STEPS + COMMON_STEPS + COUNTRY_STEPS * n_countries
+
 
 def run_pipeline(request: RunRequest, step: Step = call_directly) -> list[Path]:
     """Folders of the editions, one per country. Nothing is published unless every check of every country holds."""

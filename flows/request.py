@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from lma.errors import UsageError
 
 if TYPE_CHECKING:  # pandas comes with the contracts: `lma --help` must not wait for it
     from lma.contracts import Country, Scenario
@@ -106,3 +108,20 @@ Step = Callable[[Callable[P, R]], Callable[P, R]]
 def call_directly(function: Callable[P, R]) -> Callable[P, R]:
     """The simplest way to run a step: as the plain function it is."""
     return function
+
+
+def choose_languages(codes: Sequence[str]) -> tuple[str, ...]:
+    """Languages asked for, each once; ``UsageError`` names one that there is not."""
+    from lma.languages import list_languages
+
+    for code in codes:
+        if code not in list_languages():
+            raise UsageError(f"there is no language {code!r}. There are {', '.join(list_languages())}.")
+    return tuple(dict.fromkeys(codes))
+
+
+def choose_forms(names: Sequence[str]) -> tuple[str, ...]:
+    """Output forms asked for, in their order; ``UsageError`` names one that there is not."""
+    from lma.publish import edition
+
+    return edition.choose_forms(names)

@@ -1,35 +1,136 @@
-"""What a person reads on the terminal: a short summary of an edition, the environment."""
+"""What a person reads on the terminal after a run: what was found, how sure it is, where the edition lies."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
-import sys
-from importlib import metadata
+import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.table import Table
 
-from lma import contracts
-from lma.errors import LmaError
+MOST_ROWS = 6
+"""Activities shown: the rest is a command or a click away."""
+
+_FIRST_FORMS = ("assessment.html", "assessment.pdf", "assessment.docx", "assessment.xlsx", "assessment.ods")
 
 
 def summarise(folder: Path, console: Console) -> None:
-    """Headline sentences and where the edition lies."""
-    cells = pd.read_csv(folder / "tables" / "T0.csv", dtype=str, keep_default_na=False)
-    console.print(f"\n{folder}", markup=False, style="bold")
-    for text in cells["text"]:
-        console.print(f"  - {text}", markup=False)
-    console.print(f"  quality: {count_findings(folder)}", markup=False)
-    files = sorted(path.name for path in folder.iterdir() if path.is_file())
-    console.print(f"  files: {', '.join(files)}, tables/*.csv", markup=False)
+    """Headline findings, the activities with the largest gaps, the quality of the data, and what to open."""
+    console.print(f"\n{_read_title(folder)}, edition {folder.name}", markup=False, style="bold")
+    for number, text in enumerate(_read_table(folder, "T0")["text"], start=1):
+        console.print(f"  {number}. {text}", markup=False)
+    gaps = list_gaps(folder)
+    if len(gaps):
+        console.print()
+        console.print(_draw_gaps(gaps, console))
+    console.print(f"\n  Data: {count_findings(folder)}", markup=False)
+    console.print(f"  Open: {_list_forms(folder)}", markup=False)
+    address = f"T3.{gaps['row_id'].iloc[0]}.gap_q50" if len(gaps) else "T1.EMP.value"
+    console.print(f"  Where a figure comes from: lma trace {folder.parent.name} {address}", markup=False)
+
+
+def describe_edition(folder: Path) -> str:
+    """The same in Markdown, for a run that nobody watches: findings, largest gaps, files."""
+    findings = [f"{number}. {text}" for number, text in enumerate(_read_table(folder, "T0")["text"], start=1)]
+    parts = [f"## {_read_title(folder)}, edition {folder.name}", "\n".join(findings)]
+    gaps = list_gaps(folder)
+    if len(gaps):
+        lines = [
+            "| Activity | Gap, persons | 80 % range | P(shortage) | Rating | Labour migration (T10) |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [f"| {' | '.join(_say_gap(row))} |" for row in gaps.head(MOST_ROWS).itertuples()]
+        parts.append("\n".join(lines))
+    return "\n\n".join([*parts, f"Data: {count_findings(folder)}", f"Files: `{folder}`"]) + "\n"
+
+
+def _say_gap(row: Any) -> tuple[str, ...]:
+    low, high = (f"{value:,.0f}" for value in (row.gap_q10, row.gap_q90))
+    words = (say_code(row.final_rating), say_code(row.result))
+    return (
+        str(row.label).replace("|", "/"),
+        f"{row.gap_q50:,.0f}",
+        f"{low} to {high}",
+        f"{row.p_shortage:.0f} %",
+        *words,
+    )
+
+
+def _read_table(folder: Path, table_id: str) -> pd.DataFrame:
+    return pd.read_csv(folder / "tables" / f"{table_id}.csv", dtype=str, keep_default_na=False)
+
+
+def _read_title(folder: Path) -> str:
+    """Title of the data package; the country's code where it has none."""
+    package = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
+    return str(package.get("title") or folder.parent.name)
+
+
+def list_gaps(folder: Path) -> pd.DataFrame:
+    """Activities with a simulated gap, the largest first: row_id, label, gap_q10, gap_q50, gap_q90, p_shortage, rating, result, span.
+
+    Numbers are as published in T3, results as in T10; empty texts where a table has none. The total is left out.
+    """
+    cells = _read_table(folder, "T3")
+    wide = cells.assign(shown=cells["value"].where(cells["value"] != "", cells["text"])).pivot(
+        index="row_id", columns="column_id", values="shown"
+    )
+    wide = wide.reindex(columns=["gap_q10", "gap_q50", "gap_q90", "p_shortage", "final_rating", "confidence"])
+    labels = cells.drop_duplicates("row_id").set_index("row_id")["row_label"]
+    spans = cells[cells["column_id"] == "gap_q50"].set_index("row_id")["time_period"]
+    wide = wide.assign(label=labels, span=spans, result=_read_results(folder)).drop(
+        index="_T", errors="ignore"
+    )
+    numbers = wide[["gap_q10", "gap_q50", "gap_q90", "p_shortage"]].apply(pd.to_numeric, errors="coerce")
+    known = wide.assign(**numbers).dropna(subset=["gap_q50"]).reset_index()
+    return known.sort_values(["gap_q50", "row_id"], ascending=[False, True], ignore_index=True)
+
+
+def _read_results(folder: Path) -> pd.Series:
+    cells = _read_table(folder, "T10")
+    return cells[cells["column_id"] == "result"].set_index("row_id")["text"]
+
+
+def _draw_gaps(gaps: pd.DataFrame, console: Console) -> Table:
+    """The first rows as a table; on a terminal within its width, else in whole lines."""
+    span = next((text for text in gaps["span"] if isinstance(text, str) and text), "")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left", show_edge=False)
+    table.add_column(f"  Largest gaps {span}", overflow="fold", min_width=24)
+    for name in ("persons", "80 % range", "P(shortage)"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("rating", "confidence", "labour migration (T10)"):
+        table.add_column(name, overflow="fold")
+    for row in gaps.head(MOST_ROWS).itertuples():
+        label, *figures, rating, result = _say_gap(row)
+        table.add_row(f"  {label}", *figures, rating, say_code(row.confidence), result)
+    if len(gaps) > MOST_ROWS:
+        table.caption = f"  {len(gaps) - MOST_ROWS} more activities in T3; below zero: a surplus"
+        table.caption_justify = "left"
+    return table
+
+
+def say_code(code: object) -> str:
+    """A code of ours in plain words: ``INSUFFICIENT_DATA`` is insufficient data; nothing for a missing one."""
+    text = code if isinstance(code, str) else ""
+    return text if len(text) < 2 else text.replace("_", " ").lower()
+
+
+def _list_forms(folder: Path) -> str:
+    """Files a person opens, other languages counted, and where the rest is."""
+    present = {path.name for path in folder.iterdir()}
+    first = [name for name in _FIRST_FORMS if name in present]
+    languages = sorted(
+        {name.split(".")[1] for name in present if name.startswith("assessment.") and name.count(".") == 2}
+    )
+    also = f" (also in {', '.join(languages)})" if languages else ""
+    return f"{folder}/{', '.join(first) or 'tables'}{also}; data in tables/ and datapackage.json"
 
 
 def count_findings(folder: Path) -> str:
     """What T15 counts, in one line."""
-    cells = pd.read_csv(folder / "tables" / "T15.csv", dtype=str, keep_default_na=False)
+    cells = _read_table(folder, "T15")
     counts = cells[cells["value"] != ""].pivot(index="row_id", columns="column_id", values="value")
     counts = counts.reindex(columns=["checked", "found"]).astype(float).fillna(0)
     kinds = {
@@ -44,81 +145,3 @@ def count_findings(folder: Path) -> str:
         f" {kinds['MIXED']['found'].sum():,.0f} of {kinds['MIXED']['checked'].sum():,.0f} with a reported and a modelled figure;"
         f" {kinds['REVISED_']['found'].sum():,.0f} figures revised (T15)"
     )
-
-
-NEEDED = (
-    "duckdb",
-    "pandas",
-    "sklearn",
-    "statsforecast",
-    "great_expectations",
-    "vl_convert",
-    "typst",
-    "xlsxwriter",
-    "openpyxl",
-    "pyarrow",
-)
-
-
-def examine_environment(warehouse: Path, console: Console) -> bool:
-    """True when everything a run needs is there; prints one line per finding."""
-    findings = [
-        _examine_python(),
-        *map(_examine_library, NEEDED),
-        _examine_prefect(),
-        _examine_contracts(),
-        _examine_folder(warehouse.parent),
-        _examine_space(warehouse.parent),
-    ]
-    for is_fine, text in findings:
-        console.print(f"{'ok     ' if is_fine else 'missing'} {text}", markup=False)
-    return all(is_fine for is_fine, _ in findings)
-
-
-def _examine_python() -> tuple[bool, str]:
-    version = ".".join(map(str, sys.version_info[:3]))
-    return (3, 11) <= sys.version_info[:2] < (3, 14), f"Python {version} (needs 3.11 to 3.13)"
-
-
-def _examine_library(name: str) -> tuple[bool, str]:
-    found = importlib.util.find_spec(name) is not None
-    return found, f"{name}" if found else f"{name}: install the project again, `pip install .`"
-
-
-def _examine_prefect() -> tuple[bool, str]:
-    if importlib.util.find_spec("prefect") is None:
-        return False, "prefect: needed for scheduled runs only, `pip install .`"
-    return True, f"prefect {metadata.version('prefect')} (for scheduled runs; `lma run` does not use it)"
-
-
-def _examine_contracts() -> tuple[bool, str]:
-    try:
-        counts = (
-            len(contracts.table_contracts()),
-            len(contracts.sources()),
-            len(contracts.countries()),
-            len(contracts.rule_sets()),
-        )
-        contracts.corrections()
-    except LmaError as error:
-        return False, str(error)
-    if unusable := contracts.unusable_sources():
-        return False, "; ".join(unusable.values())
-    return True, "contracts: {} tables, {} sources, {} countries, {} rule sets".format(*counts)
-
-
-def _examine_folder(folder: Path) -> tuple[bool, str]:
-    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    is_writable = existing.is_dir() and os.access(existing, os.W_OK)
-    return (
-        is_writable,
-        f"{folder} can be written"
-        if is_writable
-        else f"{existing} cannot be written: choose another place with --warehouse",
-    )
-
-
-def _examine_space(folder: Path) -> tuple[bool, str]:
-    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
-    return free > 500_000_000, f"{free / 1e9:.1f} GB free (a run needs about 0.5)"

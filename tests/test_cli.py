@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +27,9 @@ from edition_builder import build_edition
 from rich.console import Console
 from world_builder import EDITION, SAMPLE, Outcome, World, hash_files, run_lma
 
-from flows import assess, cli, forecast, hindsight, refresh, summary
+from flows import assess, cli, doctor, forecast, hindsight, refresh, summary
 from flows.evaluate import print_frame
+from flows.pipeline import count_steps
 from flows.refresh import Run
 from lma import contracts, snapshots, warehouse
 from lma.contracts import Country
@@ -193,6 +195,33 @@ def test_run_tells_its_steps_and_its_findings(world: World) -> None:
     assert "13,499 of 28,434 workers are foreign in 2025-Q3, 47.47 %" in told
     assert f"MUS/{EDITION}" in told and f"ARM/{EDITION}" in told and "assessment.pdf" in told
     assert "\x1b" not in said + told
+    steps = [line for line in said.splitlines() if re.fullmatch(r"  \S.* +\d+\.\d s", line)]
+    assert len(steps) == count_steps(2), steps
+    assert "Largest gaps 2026-2030" in told and "lma trace MUS T3." in told
+
+
+def test_steps_of_a_run_are_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(cli, "err", Console(file=screen, force_terminal=True, width=100, emoji=False))
+    narrate = cli._Narrator(3)
+    narrate(wait_a_moment)()
+    narrate(wait_a_moment)()
+    assert "0/3" in screen.getvalue() and "1/3" in screen.getvalue() and "wait a moment" in screen.getvalue()
+
+
+def wait_a_moment() -> None:
+    time.sleep(0.15)
+
+
+def test_summary_of_an_edition_without_a_gap_says_so_in_words(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "MUS" / "2026-06"
+    shutil.copytree(world.edition("MUS"), folder)
+    table = folder / "tables" / "T3.csv"
+    cells = pd.read_csv(table, dtype=str, keep_default_na=False)
+    cells.assign(value="").to_csv(table, index=False)
+    screen = io.StringIO()
+    summary.summarise(folder, Console(file=screen, width=200))
+    assert "Largest gaps" not in screen.getvalue() and "lma trace MUS T1." in screen.getvalue()
 
 
 # ---------------------------------------------------------------- the way back
@@ -393,7 +422,7 @@ def test_doctor_tells_what_is_missing(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "file").write_text("", encoding="utf-8")
     outcome = run_lma("doctor", "--warehouse", "file/lma.duckdb", folder=tmp_path)
     assert outcome.code == 1 and "missing" in outcome.out and "--warehouse" in outcome.out
-    monkeypatch.setattr(summary, "NEEDED", ("duckdb", "no_such_library"))
+    monkeypatch.setattr(doctor, "NEEDED", {"duckdb": "the warehouse", "no_such_library": "nothing"})
     outcome = run_lma("doctor", folder=tmp_path)
     assert outcome.code == 1 and "missing no_such_library" in outcome.out
 
@@ -404,8 +433,9 @@ def test_doctor_asks_for_nothing_that_is_not_a_dependency() -> None:
         "sklearn": "scikit-learn",
         "great_expectations": "great-expectations",
         "vl_convert": "vl-convert-python",
+        "docx": "python-docx",
     }
-    assert [name for name in summary.NEEDED if f'"{names.get(name, name)}' not in declared] == []
+    assert [name for name in doctor.NEEDED if f'"{names.get(name, name)}' not in declared] == []
 
 
 def test_backtest_shows_a_champion_of_every_series(world: World) -> None:

@@ -605,8 +605,12 @@ class TestService:
             "POST", "artifacts/filter", artifacts={"flow_run_id": {"any_": [assessment.run_id]}}
         )
         tables = {artifact["key"]: artifact for artifact in found if artifact["type"] == "table"}
-        assert set(tables) == {"mus-t0", "mus-t10", "mus-t12"}
-        assert tables["mus-t0"]["description"] == f"MUS {EDITION}: Headline findings"
+        assert set(tables) == {"mus-t3", "mus-t9", "mus-t10", "mus-t12"}
+        assert tables["mus-t3"]["description"] == f"MUS {EDITION}: Which activities lack workers"
+        [findings] = [artifact["data"] for artifact in found if artifact["type"] == "markdown"]
+        assert (
+            "13,499 of 28,434 workers are foreign" in findings and "| Activity | Gap, persons |" in findings
+        )
         with (assessment.edition / "tables" / "T10.csv").open(encoding="utf-8", newline="") as file:
             published = list(csv.DictReader(file))
         shown = json.loads(tables["mus-t10"]["data"])
