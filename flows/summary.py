@@ -26,6 +26,7 @@ def summarise(folder: Path, console: Console) -> None:
         console.print()
         console.print(_draw_gaps(gaps, console))
     console.print(f"\n  Data: {count_findings(folder)}", markup=False)
+    console.print(f"  Folder: {folder}", markup=False)
     console.print(f"  Open: {_list_forms(folder)}", markup=False)
     address = f"T3.{gaps['row_id'].iloc[0]}.gap_q50" if len(gaps) else "T1.EMP.value"
     console.print(f"  Where a figure comes from: lma trace {folder.parent.name} {address}", markup=False)
@@ -124,8 +125,8 @@ def _list_forms(folder: Path) -> str:
     languages = sorted(
         {name.split(".")[1] for name in present if name.startswith("assessment.") and name.count(".") == 2}
     )
-    also = f" (also in {', '.join(languages)})" if languages else ""
-    return f"{folder}/{', '.join(first) or 'tables'}{also}; data in tables/ and datapackage.json"
+    also = f" (people read it also in {', '.join(languages)})" if languages else ""
+    return f"{', '.join([*first, 'tables/*.csv'])}{also}"
 
 
 def count_findings(folder: Path) -> str:

@@ -10,12 +10,12 @@ import pytest
 from world_builder import SAMPLE, World, hash_files
 
 from lma import contracts, staging
-from lma.publish import edition
 
 DATES = {"2018-12-31": ("MUS",), "2025-12-31": ("ARM",)}
 """Date -> countries: of 2018 there are the World Bank's figures only; of 2025 all but the last two vintages."""
 
-"""All that is rendered beside the tables where only these are compared."""
+FORMS = ("--form", "csv", "--form", "sdmx", "--form", "html", "--language", "en")
+"""Forms for readers are made from the same edition as the tables: one of them stands for the others."""
 
 
 def file_vintage(path: Path) -> dt.date | None:
@@ -49,14 +49,23 @@ def pair(request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.
     date, folder = request.param, tmp_path_factory.mktemp("then")
     found = Pair(world.copy_to(folder / "everything"), World(folder / "then"), date, DATES[date])
     found.then.folder.mkdir()
-    asked = ("run", *found.countries, "--offline", "--out", "editions_then", "--as-of", date)
+    asked = ("run", *found.countries, "--offline", "--out", "editions_then", "--as-of", date, *FORMS)
     assert (outcome := found.everything.lma(*asked)).code == 0, outcome.err
     with pytest.MonkeyPatch.context() as patch:
         known = keep_known(folder / "known", dt.date.fromisoformat(date))
         patch.setattr(contracts, "sample_dir", lambda: known)
         assert (outcome := found.then.lma(*asked)).code == 0, outcome.err
-        patch.setattr(edition, "READER_FORMS", {})
-        plain = ("run", *found.countries, "--offline", "--out", "plain", "--edition", date[:7])
+        plain = (
+            "run",
+            *found.countries,
+            "--offline",
+            "--out",
+            "plain",
+            "--edition",
+            date[:7],
+            "--form",
+            "csv",
+        )
         assert (outcome := found.then.lma(*plain)).code == 0, outcome.err
     return found
 
