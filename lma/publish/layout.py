@@ -182,7 +182,7 @@ class TableView:
     def groups(self) -> tuple[GroupView, ...]:
         """Columns in their order, a figure together with its range; without ``detail_places``."""
         apart = set(self.detail_places)
-        return tuple(group for group in self._all_groups() if group.places[0] not in apart)
+        return tuple(group for group in self.all_groups if group.places[0] not in apart)
 
     @property
     def detail_places(self) -> tuple[int, ...]:
@@ -191,7 +191,7 @@ class TableView:
         tests = {place for family in self.families for place in family[1:]} - ranged
         wordy = {place for place in range(len(self.columns)) if self._is_long(place)}
         apart = tests | wordy | self._components(ranged)
-        groups = [group for group in self._all_groups() if group.places[0] not in apart]
+        groups = [group for group in self.all_groups if group.places[0] not in apart]
         if len(groups) > _MOST_GROUPS:
             apart |= {place for group in groups[_KEPT_GROUPS:] for place in group.places}
         return tuple(sorted(apart))
@@ -210,7 +210,9 @@ class TableView:
         lengths = [len(cell.shown) for cell in cells if cell and not cell.is_number and cell.shown]
         return len(self.columns) > _FEW_COLUMNS and bool(lengths) and sum(lengths) / len(lengths) > _LONG_TEXT
 
-    def _all_groups(self) -> list[GroupView]:
+    @property
+    def all_groups(self) -> list[GroupView]:
+        """Columns in their order, a figure together with its range."""
         ranges = self.ranges
         later = {place for start, places in ranges.items() for place in places if place != start}
         return [
