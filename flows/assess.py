@@ -40,7 +40,7 @@ COUNTRY_MARTS = (
 # Everything installed that decides a figure or a byte of an edition: an edition made with other versions is another one.
 VERSIONED = (
     "duckdb", "pandas", "numpy", "scipy", "scikit-learn", "statsforecast", "great-expectations", "xlsxwriter", "typst", "vl-convert-python",
-    "matplotlib",
+    "matplotlib", "pyarrow", "sdmx1", "lxml",
 )  # fmt: skip
 
 
@@ -302,8 +302,9 @@ def compose_edition(run: Run, country: Country) -> Edition:
     """Everything the publish room needs; deterministic for the same inputs."""
     assessment = run.assessments[country.ref_area]
     origins = trace_origins(run, assessment.cells)
+    drawn = [*assessment.series["inputs"], *assessment.charted["inputs"]]
     used = {node for ids in origins.values() for node in ids} | {
-        node for ids in assessment.cells["inputs"] for node in ids
+        node for ids in (*assessment.cells["inputs"], *drawn) for node in ids
     }
     mine = run.warehouse.read("marts.observations", any_of={"observation_id": used})
     snapshots = list_known_snapshots(run).drop(columns="retrieved_at")
@@ -314,7 +315,7 @@ def compose_edition(run: Run, country: Country) -> Edition:
         ref_area=country.ref_area, label=country.label, edition=run.request.edition, as_of=cut_off(run, sources), tables=assessment.tables,
         cells=assessment.cells, series=assessment.series, sources=sources, observations=mine, checks=run_checks(run, country),
         notes=assessment.notes, run=describe_run(run, country, assessment.limits), origins=origins, conflicts=compared,
-        languages=choose_languages(run.request, country), forms=run.request.forms,
+        languages=choose_languages(run.request, country), forms=run.request.forms, charted=assessment.charted,
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ OWNERS = {
     "great_expectations": {"lma.validation"},
     "yaml": {"lma.contracts"},
     "httpx": {"lma.fetch.line"},
-    "sdmx": {"lma.fetch.structures"},
+    "sdmx": {"lma.fetch.structures", "lma.publish.sdmx_structure"},  # reads a publisher's; writes ours
     "prefect": {"flows.deployments"},
     "typst": {"lma.publish.pdf"},
     "xlsxwriter": {"lma.publish.xlsx"},

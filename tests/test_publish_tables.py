@@ -435,7 +435,7 @@ def test_sdmx_csv_begins_as_version_2_asks_and_its_dimensions_identify_rows():
     dimensions = [name.upper() for name in table_contract("marts.observations").primary_key]
     assert header[3 : 3 + len(dimensions) + 1] == [*dimensions, "OBS_VALUE"]
     assert len({tuple(row[name] for name in dimensions) for row in rows}) == len(rows) == 7
-    assert {row["STRUCTURE"] for row in rows} == {"datastructure"} and {row["ACTION"] for row in rows} == {
+    assert {row["STRUCTURE"] for row in rows} == {"dataflow"} and {row["ACTION"] for row in rows} == {
         "I"
     }
     assert all(re.fullmatch(r"[A-Z]+:\w+\(\d+\.\d+\.\d+\)", row["STRUCTURE_ID"]) for row in rows)
@@ -497,6 +497,7 @@ def test_publish_writes_every_form_and_sums_that_hold(light_forms, tmp_path):
     tables = {f"tables/{table}.csv" for table in ("T0", "T1", "T5", "T6", "T7", "T10", "T11")}
     assert set(files) == tables | set(editions.READER_FORMS) | set(editions.DESCRIPTIONS) | {
         "observations.sdmx.csv",
+        "observations.structure.xml",
         "SHA256SUMS",
     }
     sums = dict(reversed(line.split("  ")) for line in files.pop("SHA256SUMS").decode().splitlines())

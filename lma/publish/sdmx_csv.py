@@ -7,9 +7,11 @@ Dimensions are the primary key of marts.observations, so they identify every row
 from __future__ import annotations
 
 from lma.contracts import Column, Edition, table_contract
+from lma.publish import sdmx_structure
 from lma.publish.csv_package import format_value, write_csv
+from lma.publish.sdmx_structure import AGENCY, FLOW, UNIT_MULT, VERSION
 
-STRUCTURE_ID = "LMA:OBSERVATIONS(1.0.0)"
+STRUCTURE_ID = f"{AGENCY}:{FLOW}({VERSION})"
 _ATTRIBUTES = (
     "obs_status",
     "basis",
@@ -36,8 +38,10 @@ def list_columns() -> tuple[list[Column], Column, list[Column]]:
 
 
 def render_files(edition: Edition) -> dict[str, bytes]:
-    """``observations.sdmx.csv``."""
-    return {"observations.sdmx.csv": render(edition)}
+    """``observations.sdmx.csv`` and ``observations.structure.xml``, which describes it."""
+    dimensions, measure, attributes = list_columns()
+    structure = sdmx_structure.render(edition, dimensions, measure, [*attributes, UNIT_MULT])
+    return {"observations.sdmx.csv": render(edition), "observations.structure.xml": structure}
 
 
 def render(edition: Edition) -> bytes:
@@ -48,15 +52,9 @@ def render(edition: Edition) -> bytes:
     dimensions, measure, attributes = list_columns()
     ordered = edition.observations.sort_values([c.name for c in dimensions], kind="stable")
     columns = [*dimensions, measure, *attributes]
-    header = ["STRUCTURE", "STRUCTURE_ID", "ACTION", *(c.name.upper() for c in columns), "UNIT_MULT"]
+    header = ["STRUCTURE", "STRUCTURE_ID", "ACTION", *(c.name.upper() for c in [*columns, UNIT_MULT])]
     rows = (
-        [
-            "datastructure",
-            STRUCTURE_ID,
-            "I",
-            *(format_value(row[c.name], c.physical_type) for c in columns),
-            "0",
-        ]
+        ["dataflow", STRUCTURE_ID, "I", *(format_value(row[c.name], c.physical_type) for c in columns), "0"]
         for row in ordered.to_dict("records")
     )
     return write_csv(header, rows)
