@@ -1329,14 +1329,16 @@ class Edition:
     """Everything the publish room needs for one country; no output form computes anything.
 
     ``cells``: rows of marts.assessments. ``series``: tidy history and forecast for charts
-    (economic_activity, label, time_period, measure in observed/mean/q025/q10/q50/q90/q975, value).
+    (economic_activity, label, time_period, measure in observed/mean/q025/q10/q50/q90/q975, value, and inputs:
+    ids of the observations of the history).
     ``sources``: one row per snapshot used (meta.snapshots columns but retrieved_at). ``observations``:
     the marts.observations rows that the cells trace to. ``checks``: contract checks of the run.
     ``notes``: footnote id -> text. ``run``: parameters, versions, mart hashes. ``origins``: computed row id
     (I:, F:, B:, S:, D:, C:) -> ids of observations it rests on, the first few, because ``cells.inputs`` goes
     only one step back. ``conflicts``: cells for which two sources have a figure (source_conflicts.sql).
     ``language``: of its texts; ``languages``: all that it is published in, English first. ``forms``: names of the
-    output forms to make (such as html); none stands for all.
+    output forms to make (such as html); none stands for all. ``charted``: published figures that only pictures
+    show (figure, measure, sex, age, time_period, value, unit_measure, basis, source_id, inputs).
     """
 
     ref_area: str
@@ -1356,3 +1358,4 @@ class Edition:
     language: str = "en"
     languages: tuple[str, ...] = ("en",)
     forms: tuple[str, ...] = ()
+    charted: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -10,6 +10,7 @@ import pandas as pd
 from lma.assessment.accuracy import ACCURACY_SPEC, accuracy_table
 from lma.assessment.cells import Lineage
 from lma.assessment.changelog import CHANGE_SPEC, Comparison, change_table
+from lma.assessment.charted import list_charted
 from lma.assessment.corridors import corridor_spec, corridor_table
 from lma.assessment.development import (
     DEVELOPMENT_NOTES,
@@ -183,6 +184,7 @@ class Assessment:
     notes: dict[str, str]
     limits: tuple[str, ...]
     conflicts: pd.DataFrame
+    charted: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def assess(
@@ -243,6 +245,7 @@ def assess(
         used_notes(cells, specs),
         LIMITS,
         marts.conflicts,
+        list_charted(code, edition, years[-1], observed),
     )
 
 

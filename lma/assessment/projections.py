@@ -180,9 +180,10 @@ def _add_score(table: TableCells, row: Key, scores: pd.DataFrame) -> None:
 
 
 def chart_series(ref_area: str, observations: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Tidy history and forecast for charts: economic_activity, label, time_period, measure, value.
+    """Tidy history and forecast for charts: economic_activity, label, time_period, measure, value, inputs.
 
-    The series are those of the country's main level, of one kind of figures.
+    The series are those of the country's main level, of one kind of figures. ``inputs``: the observation behind a
+    point of the history; the forecast is in the cells of T5.
     """
     level = find_main_level(observations, ref_area)
     labels = {key.id: key.label for key in level_rows(level)}
@@ -196,10 +197,12 @@ def chart_series(ref_area: str, observations: pd.DataFrame, forecasts: pd.DataFr
     known = {"freq": "A", "age": "_T", "citizenship": "_T", "activity_revision": REVISIONS}
     history = select(observations, **known, **cell)
     history = history.assign(measure="observed", value=history["obs_value"])
+    history["inputs"] = [[observation_id] for observation_id in history["observation_id"]]
     ahead = select(forecasts, role="champion", **cell)
     names = {"0.025": "q025", "0.1": "q10", "0.5": "q50", "0.9": "q90", "0.975": "q975", "_Z": "mean"}
     ahead = ahead.assign(measure=ahead["output_type_id"].map(names), time_period=ahead["target_period"])
-    columns = ["economic_activity", "time_period", "measure", "value"]
+    ahead["inputs"] = [[] for _ in ahead.index]
+    columns = ["economic_activity", "time_period", "measure", "value", "inputs"]
     series = pd.concat([history[columns], ahead[columns]], ignore_index=True).dropna(subset=["value"])
     series.insert(1, "label", series["economic_activity"].map(labels))
     order = {code: position for position, code in enumerate(labels)}
