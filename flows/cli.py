@@ -710,6 +710,26 @@ def convert(
 
 
 @app.command()
+def site(
+    out_folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the site.")],
+    editions: Annotated[Path, typer.Option("--editions", help="Folder of editions.")] = DEFAULT_OUT,
+    link: Annotated[
+        bool,
+        typer.Option("--link", help="Hard links to the editions, where the disk allows, instead of copies."),
+    ] = False,
+) -> None:
+    """A web site over all countries and editions: map, sectors compared, changes, downloads, search; files alone.
+
+    Open OUT/index.html from the folder, or put OUT on any web server. A site made before is replaced; editions are not changed.
+
+    Example: lma site public --editions editions
+    """
+    from flows.site import build_site
+
+    build_site(out_folder, editions, out, _narrate, link=link)
+
+
+@app.command()
 def audit(
     editions: Annotated[list[Path], typer.Argument(help="Folders of editions, or tables (.csv, .parquet).")],
 ) -> None:

@@ -1,0 +1,195 @@
+"""country/<ISO3>.html: every edition of one country with its files, and what changed since the last."""
+
+from __future__ import annotations
+
+from lma.languages import ENGLISH, Language, language
+from lma.publish.markup import Html, element, escape_text, join
+from lma.publish.site.changes import Change, show_change
+from lma.publish.site.frame import (
+    Place,
+    anchor,
+    compose,
+    country_name,
+    edition_path,
+    paragraph,
+    section,
+    table,
+)
+from lma.publish.site.overview import decision_counts, rating_counts, say_role, why_no_gap
+from lma.publish.site.reading import File, KeptEdition
+
+_UNITS = ("kB", "MB", "GB")
+
+
+def render(editions: tuple[KeptEdition, ...], change: Change | None, place: Place) -> bytes:
+    """The page of one country; ``editions`` newest first."""
+    words, newest = place.words, editions[0]
+    name = country_name(words, newest)
+    about = words.say("{role}. Newest edition {edition}, data cut-off {date}.", role=_capital(say_role(words, newest)),
+                      edition=newest.edition, date=newest.as_of)  # fmt: skip
+    return compose(
+        place,
+        name,
+        paragraph(about, class_="lead"),
+        section("findings", words.say("Headline findings"), _findings(words, newest)),
+        section("overview", words.say("Ratings and decisions"), _ratings(words, newest)),
+        section(
+            "editions",
+            words.say("Editions"),
+            *[_edition(kept, place, is_open=kept is newest) for kept in editions],
+        ),
+        section(
+            "changes", words.say("What changed"), show_change(words, change), _older_changes(words, editions)
+        ),
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _findings(words: Language, kept: KeptEdition) -> Html:
+    sentences = [element("li", escape_text(words.text(text))) for text in kept.table("T0")["text"] if text]
+    reason = why_no_gap(kept)
+    told = (
+        paragraph(
+            words.say(
+                "No gap: {reason}", reason=words.text(reason) or words.say("the edition does not say why")
+            )
+        )
+        if reason is not None
+        else Html("")
+    )
+    return join(element("ul", *sentences), told)
+
+
+def _ratings(words: Language, kept: KeptEdition) -> Html:
+    pairs = (
+        (words.say("Ratings of sectors"), rating_counts(words, kept)),
+        (words.say("Labour migration"), decision_counts(words, kept)),
+    )
+    return element(
+        "dl", *[join(element("dt", escape_text(said)), element("dd", counts)) for said, counts in pairs]
+    )
+
+
+# ---------------------------------------------------------------- editions and files
+
+
+def _edition(kept: KeptEdition, place: Place, *, is_open: bool) -> Html:
+    words = place.words
+    title = words.say("Edition {edition}, data cut-off {date}", edition=kept.edition, date=kept.as_of)
+    forms = [_forms(kept, code, place) for code in kept.languages]
+    caption = words.say("To read and to edit, edition {edition}", edition=kept.edition)
+    header = [(words.say("Language"), False), (words.say("Files"), False)]
+    opened = {"open": ""} if is_open else {}
+    return element(
+        "details",
+        element("summary", element("h3", escape_text(title))),
+        table(caption, header, forms),
+        element("h4", escape_text(words.say("For machines"))),
+        element(
+            "ul",
+            *[element("li", file_link(kept, one, place)) for one in _machine_files(kept)],
+            class_="files",
+        ),
+        paragraph(words.say("Tables as CSV, one row per cell:")),
+        element(
+            "ul",
+            *[
+                element("li", _table_link(kept, table_id, title, place))
+                for table_id, title in kept.table_titles.items()
+            ],
+            class_="files",
+        ),
+        **opened,
+    )
+
+
+def _is_form(path: str, code: str) -> bool:
+    parts = path.split(".")
+    return parts[0] == "assessment" and parts[1:-1] == ([] if code == ENGLISH else [code])
+
+
+def _forms(kept: KeptEdition, code: str, place: Place) -> tuple[Html, ...]:
+    order = {"html": 0, "pdf": 1, "docx": 2, "xlsx": 3, "ods": 4}
+    files = sorted(
+        (one for one in kept.files if _is_form(one.path, code)),
+        key=lambda one: order.get(_ending(one.path), 9),
+    )
+    links = [
+        element("li", file_link(kept, one, place, say_form(place.words, _ending(one.path)), code))
+        for one in files
+    ]
+    none = escape_text(place.words.say("no file in this language"))
+    return escape_text(language(code).own_name), element("ul", *links, class_="files") if links else none
+
+
+def _ending(path: str) -> str:
+    return path.rsplit(".", 1)[-1]
+
+
+def say_form(words: Language, ending: str) -> str:
+    """What a file for readers is, by its ending."""
+    said = {
+        "html": words.say("Page"),
+        "pdf": words.say("PDF"),
+        "docx": words.say("Text document (docx)"),
+        "xlsx": words.say("Workbook (xlsx)"),
+        "ods": words.say("Workbook (ods)"),
+    }
+    return said.get(ending, ending)
+
+
+def file_link(kept: KeptEdition, file: File, place: Place, said: str = "", code: str = ENGLISH) -> Html:
+    """Link to a file of an edition with its size."""
+    href = place.link(edition_path(kept, file.path))
+    return Html(
+        f"{anchor(said or file.path, href, hreflang=code)} <span class='quiet'>{escape_text(say_size(place.words, file.n_bytes))}</span>"
+    )
+
+
+def say_size(words: Language, n_bytes: int) -> str:
+    """A size to one decimal in kB, MB or GB (powers of 1,000)."""
+    power = 0
+    while n_bytes >= 1000 ** (power + 2) * 0.99995 and power < len(_UNITS) - 1:
+        power += 1
+    number = words.number(n_bytes / 1000 ** (power + 1), 1)
+    return words.say("{number} {unit}", number=number, unit=_UNITS[power])
+
+
+def _machine_files(kept: KeptEdition) -> list[File]:
+    return [one for one in kept.files if not one.path.startswith(("assessment.", "tables/"))]
+
+
+def _table_link(kept: KeptEdition, table_id: str, title: str, place: Place) -> Html:
+    file = next(one for one in kept.files if one.path == f"tables/{table_id}.csv")
+    words = place.words
+    return file_link(kept, file, place, words.say("{table} {title}", table=table_id, title=words.text(title)))
+
+
+# ---------------------------------------------------------------- earlier changes
+
+
+def _older_changes(words: Language, editions: tuple[KeptEdition, ...]) -> Html:
+    """What the change log of each earlier edition gives as causes, in its own words."""
+    parts = [_own_log(words, kept) for kept in editions[1:]]
+    found = [part for part in parts if part]
+    return join(element("h3", escape_text(words.say("Earlier editions"))), *found) if found else Html("")
+
+
+def _own_log(words: Language, kept: KeptEdition) -> Html:
+    reasons = [
+        row_id
+        for row_id in kept.rows("T13")
+        if row_id in ("METHOD", "CLASSIFICATION", "CALENDAR") or row_id.startswith("DATA_")
+    ]
+    rows = [
+        (
+            escape_text(words.text(kept.rows("T13")[row])),
+            escape_text(words.text(kept.figure("T13", row, "finding").text)),
+        )
+        for row in reasons
+    ]
+    caption = words.say("Why edition {edition} differed from the one before it", edition=kept.edition)
+    return table(caption, [(words.say("What"), False), (words.say("How"), False)], rows) if rows else Html("")

@@ -1,0 +1,299 @@
+"""What a folder of editions holds: whole editions, newest first, and what was left out and why."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from lma.errors import InputError
+from lma.languages import ENGLISH, list_languages
+from lma.publish.csv_package import guard_text
+from lma.publish.grid import clean_text
+
+SUMS = "SHA256SUMS"
+_REF_AREA = re.compile(r"[A-Z]{3}")
+_EDITION = re.compile(r"(\d{4}-\d{2})(?:\.([1-9]\d*))?")
+_FORM = re.compile(r"assessment(?:\.([a-z]{2}))?\.[a-z]+")
+_COLUMNS = ("row_id", "column_id", "row_label", "column_label", "text", "unit_measure", "basis", "time_period", "source_id",
+            "as_of", "obs_status", "symbol", "reason")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of an edition: path inside it, size in bytes, sha256."""
+
+    path: str
+    n_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One cell as an edition publishes it; ``value`` is None where it has a text, or a symbol with its reason."""
+
+    value: float | None
+    text: str
+    decimals: int
+    unit: str
+    basis: str
+    period: str
+    source_id: str
+    as_of: str
+    symbol: str
+    reason: str
+
+    @property
+    def is_reported(self) -> bool:
+        """True for a number that somebody counted; everything else rests on a model."""
+        return self.value is not None and self.basis == "reported"
+
+
+NO_FIGURE = Figure(None, "", 0, "", "", "", "", "", "[x]", "")
+
+
+@dataclass(frozen=True)
+class KeptEdition:
+    """One whole edition in its folder; ``record`` is its run.json, ``package`` its datapackage.json."""
+
+    folder: Path
+    ref_area: str
+    label: str
+    edition: str
+    as_of: dt.date
+    files: tuple[File, ...]
+    record: dict[str, Any]
+    package: dict[str, Any]
+    read: dict[str, pd.DataFrame] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages it has a form in, of those the project still speaks; English first."""
+        found = {match[1] or ENGLISH for one in self.files if (match := _FORM.fullmatch(one.path))}
+        return tuple(code for code in list_languages() if code in found | {ENGLISH})
+
+    @property
+    def table_titles(self) -> dict[str, str]:
+        """Table id -> English title, in the order of the edition."""
+        resources = [one for one in self.package.get("resources", []) if isinstance(one, dict)]
+        found = {Path(str(one.get("path", ""))).stem: clean_text(one.get("title", "")) for one in resources
+                 if str(one.get("path", "")).startswith("tables/")}  # fmt: skip
+        return dict(sorted(found.items(), key=lambda item: (len(item[0]), item[0])))
+
+    def holds(self, path: str) -> bool:
+        """True when the edition has this file."""
+        return any(one.path == path for one in self.files)
+
+    def table(self, table_id: str) -> pd.DataFrame:
+        """Cells of one table, one row per cell, texts as they were before the guard against formulas; empty if absent."""
+        if table_id not in self.read:
+            self.read[table_id] = _read_table(self, f"tables/{table_id}.csv")
+        return self.read[table_id]
+
+    def rows(self, table_id: str) -> dict[str, str]:
+        """Row id -> row label of one table, in its order."""
+        cells = self.table(table_id)
+        return dict(zip(cells["row_id"], cells["row_label"], strict=True))
+
+    def figure(self, table_id: str, row_id: str, column_id: str) -> Figure:
+        """One cell; ``[x]`` without a reason where the edition has none."""
+        found = self._placed(table_id).get((row_id, column_id))
+        return NO_FIGURE if found is None else found
+
+    def _placed(self, table_id: str) -> dict[tuple[str, str], Figure]:
+        placed: dict[tuple[str, str], Figure] = self.table(table_id).attrs.setdefault("placed", {})
+        if not placed and not self.table(table_id).empty:
+            placed |= {
+                (one["row_id"], one["column_id"]): _as_figure(one)
+                for one in self.table(table_id).to_dict("records")
+            }
+        return placed
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something in the folder that is no whole edition, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """All whole editions by country, newest first; countries by code."""
+
+    countries: dict[str, tuple[KeptEdition, ...]]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def newest(self) -> tuple[KeptEdition, ...]:
+        """The newest edition of every country, by the country's English name."""
+        return tuple(
+            sorted((kept[0] for kept in self.countries.values()), key=lambda one: (one.label, one.ref_area))
+        )
+
+    @property
+    def editions(self) -> tuple[KeptEdition, ...]:
+        """Every edition, country by country."""
+        return tuple(one for kept in self.countries.values() for one in kept)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Every language that any edition has a form in."""
+        found = {code for one in self.editions for code in one.languages}
+        return tuple(code for code in list_languages() if code in found)
+
+
+def unguard_text(text: str) -> str:
+    """A text of a CSV file as it was before the guard against formulas put an apostrophe before it."""
+    return text[1:] if guard_text(text[1:]) == text else text
+
+
+def order_key(edition: str) -> tuple[str, int]:
+    """Natural order: 2026-11, 2026-11.2, 2026-11.10."""
+    match = _EDITION.fullmatch(edition)
+    return (match[1], int(match[2] or 1)) if match else (edition, 0)
+
+
+def read_shelf(folder: Path) -> Shelf:
+    """Every whole edition below ``folder``; ``InputError`` when there is none. Hidden folders are unfinished and not told."""
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder} is no folder of editions. Make editions with `lma run`, or name their folder with --editions."
+        )
+    countries: dict[str, tuple[KeptEdition, ...]] = {}
+    left_out: list[LeftOut] = []
+    for path, ref_area in _list_countries(folder, left_out):
+        kept = [one for one in (_try_edition(child, ref_area, left_out) for child in _visible(path)) if one]
+        if kept:
+            countries[ref_area] = tuple(sorted(kept, key=lambda one: order_key(one.edition), reverse=True))
+    if not countries:
+        told = "".join(f" {one.path}: {one.reason}" for one in left_out[:5])
+        raise InputError(
+            f"{folder} holds no whole edition (COUNTRY/YYYY-MM).{told} Make editions with `lma run`."
+        )
+    return Shelf(countries, tuple(left_out))
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _list_countries(folder: Path, left_out: list[LeftOut]) -> Iterator[tuple[Path, str]]:
+    for path in _visible(folder):
+        if path.is_dir() and _REF_AREA.fullmatch(path.name):
+            yield path, path.name
+        else:
+            left_out.append(LeftOut(path.name, "its name is no country code (three capital letters)"))
+
+
+def _try_edition(folder: Path, ref_area: str, left_out: list[LeftOut]) -> KeptEdition | None:
+    try:
+        return read_edition(folder, ref_area)
+    except InputError as error:
+        left_out.append(LeftOut(f"{ref_area}/{folder.name}", str(error)))
+    except OSError as error:
+        left_out.append(LeftOut(f"{ref_area}/{folder.name}", f"it cannot be read: {error.strerror or error}"))
+    return None
+
+
+def read_edition(folder: Path, ref_area: str) -> KeptEdition:
+    """One edition, every file held to its sum; ``InputError`` says what is wrong with it."""
+    if not folder.is_dir() or not _EDITION.fullmatch(folder.name):
+        raise InputError("its name is no edition (YYYY-MM or YYYY-MM.N)")
+    files = tuple(_check_file(folder, digest, name) for name, digest in _read_sums(folder).items())
+    record, package = _read_json(folder, "run.json"), _read_json(folder, "datapackage.json")
+    if (record.get("ref_area"), record.get("edition")) != (ref_area, folder.name):
+        said = f"{record.get('ref_area')} {record.get('edition')}"
+        raise InputError(f"run.json says {said}: it was moved or renamed")
+    try:
+        as_of = dt.date.fromisoformat(str(record.get("as_of")))
+    except ValueError:
+        raise InputError(f"run.json has as_of {record.get('as_of')!r}, which is no date") from None
+    own = folder / SUMS
+    files = (*files, File(SUMS, own.stat().st_size, hashlib.sha256(own.read_bytes()).hexdigest()))
+    label = clean_text(record.get("label")) or ref_area
+    return KeptEdition(folder, ref_area, label, folder.name, as_of, files, record, package)
+
+
+def _read_sums(folder: Path) -> dict[str, str]:
+    """Path -> sha256; a path that leads out of the edition is refused."""
+    path = folder / SUMS
+    if not path.is_file():
+        raise InputError(f"{SUMS} is missing: it is no finished edition")
+    sums = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        digest, _, name = line.partition("  ")
+        place = PurePosixPath(name)
+        if (
+            not re.fullmatch(r"[0-9a-f]{64}", digest)
+            or not name
+            or place.is_absolute()
+            or ".." in place.parts
+            or "\\" in name
+        ):
+            raise InputError(f"{SUMS} has the line {line[:80]!r}, which is no sum of a file of the edition")
+        sums[name] = digest
+    return sums
+
+
+def _check_file(folder: Path, digest: str, name: str) -> File:
+    path = folder / name
+    if not path.is_file() or path.is_symlink():
+        raise InputError(f"{name} is missing")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise InputError(
+            f"{name} was changed after the edition was made: its sha256 is not the one in {SUMS}"
+        )
+    return File(name, len(content), digest)
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        content = json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{name} is no JSON object")
+    return content
+
+
+def _read_table(kept: KeptEdition, path: str) -> pd.DataFrame:
+    if not kept.holds(path):
+        return pd.DataFrame(columns=[*_COLUMNS, "value", "decimals"], dtype=str)
+    content = (kept.folder / path).read_bytes()
+    cells = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="utf-8")
+    for name in {*_COLUMNS, "value", "decimals"} - set(cells.columns):
+        cells[name] = ""
+    return cells.assign(
+        **{name: cells[name].map(unguard_text) for name in ("row_label", "column_label", "text", "reason")}
+    )
+
+
+def _as_figure(cell: dict[Any, Any]) -> Figure:
+    number = float(cell["value"]) if cell["value"] else None
+    decimals = int(float(cell["decimals"] or 0))
+    names = ("unit_measure", "basis", "time_period", "source_id", "as_of")
+    unit, basis, period, source_id, as_of = (str(cell[name]) for name in names)
+    symbol = str(cell["symbol"]) or {"B": "[b]", "U": "[u]"}.get(str(cell["obs_status"]), "")
+    return Figure(
+        number,
+        str(cell["text"]),
+        decimals,
+        unit,
+        basis,
+        period,
+        source_id,
+        as_of,
+        symbol,
+        str(cell["reason"]),
+    )
