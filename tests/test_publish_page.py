@@ -325,19 +325,3 @@ def test_pdf_uses_no_font_of_the_machine(edition: Edition, monkeypatch: pytest.M
     assert [options["include_system_fonts"] for options in asked] == [False]
     found = set(re.findall(rb"/BaseFont\s*/[A-Z]{6}\+([A-Za-z]+)", content))
     assert found and all(name.startswith((b"DejaVu", b"Libertinus", b"NewCM")) for name in found)
-
-
-def test_pdf_document_has_every_table_and_cell(edition: Edition) -> None:
-    document = pdf._document(edition)
-    assert [table["id"] for table in document["tables"]] == ["T1", "T5", "T6", "T7", "T10", "T11"]
-    t5 = document["tables"][1]["chunks"][0]
-    assert t5["rows"][0]["cells"][0]["parts"] == [["28,400", ""]] and t5["columns"][1]["basis"] == "P"
-    assert ["T5.I.q50", "T5"] in document["headlines"][0]["sentences"][0]
-
-
-def test_wide_tables_are_split_without_losing_a_column() -> None:
-    widths = [12] * 23
-    groups = list(pdf._split_columns(widths, 150))
-    assert [place for group in groups for place in group] == list(range(23))
-    assert all(sum(widths[place] for place in group) <= 150 for group in groups)
-    assert [len(group) for group in pdf._split_columns([400, 3], 150)] == [1, 1]
