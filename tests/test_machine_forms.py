@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from edition_builder import build_edition, build_observations
+from edition_builder import build_cells, build_edition, build_observations
 
 from lma.errors import ContractError
-from lma.publish import sdmx_csv
+from lma.publish import csv_package, parquet, sdmx_csv
 
 
 def replace_observations(**columns: Any) -> Any:
@@ -110,3 +110,47 @@ def test_hostile_notes_and_an_edition_without_observations_are_read_back() -> No
     files = sdmx_csv.render_files(empty)
     assert files["observations.sdmx.csv"].count(b"\n") == 1
     assert b"CL_REF_AREA" in files["observations.structure.xml"]
+
+
+# ---------------------------------------------------------------- Parquet
+
+
+def test_parquet_has_the_cells_of_the_csv_with_their_types() -> None:
+    import pyarrow as pa
+    from pyarrow import parquet as files_of_arrow
+
+    edition = build_edition(hostile=True)
+    files, twins = parquet.render_files(edition), csv_package.render_tables(edition)
+    kinds = {"value": pa.float64(), "decimals": pa.int32(), "row_order": pa.int32(), "as_of": pa.date32()}
+    for spec in edition.tables:
+        table = files_of_arrow.read_table(io.BytesIO(files[f"tables/{spec.table_id}.parquet"]))
+        assert {name: table.schema.field(name).type for name in kinds} == kinds
+        for name in ("inputs", "footnotes"):
+            assert table.schema.field(name).type == pa.list_(pa.string())
+        assert table.schema.metadata[b"edition"] == b"2025-09" and table.schema.field("value").metadata
+        twin = pd.read_csv(
+            io.BytesIO(twins[f"tables/{spec.table_id}.csv"]),
+            dtype={"value": float},
+            float_precision="round_trip",
+        )
+        frame = table.to_pandas()
+        assert list(frame["address"]) == list(twin["address"])
+        pd.testing.assert_series_equal(frame["value"], twin["value"], check_exact=True)
+        assert [len(ids) for ids in frame["inputs"]] == list(twin["n_inputs"])
+        assert not frame["text"].dropna().str.contains("[\x00\x07\u202e\r\n]").any()
+    assert parquet.render_files(edition) == files
+
+
+def test_parquet_of_missing_and_extreme_numbers() -> None:
+    from pyarrow import parquet as files_of_arrow
+
+    cells = build_cells()
+    numbers = cells["value"].notna()
+    for value in (None, 1e-9, 1e12, -0.0):
+        given = cells.assign(value=cells["value"].astype(float).where(~numbers, value))
+        edition = build_edition(cells=given[given["table_id"] == "T5"].head(3))
+        table = files_of_arrow.read_table(io.BytesIO(parquet.render_files(edition)["tables/T5.parquet"]))
+        assert table.column("value").to_pylist() == [value] * 3
+    without = dataclasses.replace(build_edition(), observations=build_observations().head(0))
+    observed = files_of_arrow.read_table(io.BytesIO(parquet.render_files(without)["observations.parquet"]))
+    assert observed.num_rows == 0 and observed.num_columns > 20

@@ -25,7 +25,8 @@ from lma import contracts, kept_forecasts
 
 FORMS = (
     "assessment.xlsx", "assessment.html", "assessment.pdf", "datapackage.json", "observations.sdmx.csv", "run.json",
-    "source_conflicts.csv",
+    "source_conflicts.csv", "observations.structure.xml", "observations.parquet", "source_conflicts.parquet", "sources.csv",
+    "units.csv", "notes.csv",
 )  # fmt: skip
 TABLES = (
     "T0",

@@ -24,7 +24,7 @@ from edition_builder import HOSTILE, build_cells, build_edition, make_cell, make
 
 from lma.contracts import codelist, table_contract
 from lma.errors import ContractError, OutputError, UsageError
-from lma.publish import csv_package, grid, run_json, sdmx_csv, xlsx
+from lma.publish import csv_package, data_package, grid, parquet, run_json, sdmx_csv, xlsx
 from lma.publish import edition as editions
 
 SHEETS = [
@@ -295,8 +295,9 @@ def test_an_office_program_opens_the_workbook(workbook_bytes, tmp_path):
 @pytest.fixture(scope="module")
 def package():
     edition = build_edition(hostile=True)
-    files = {**csv_package.render_tables(edition), **sdmx_csv.render_files(edition)}
-    return {**files, "datapackage.json": csv_package.render_package(edition, files)}
+    forms = (csv_package.render_tables, sdmx_csv.render_files, parquet.render_files)
+    files = {name: content for form in forms for name, content in form(edition).items()}
+    return {**files, "datapackage.json": data_package.render(edition, files)}
 
 
 def test_package_describes_every_file_with_its_hash_size_and_rows(package):
@@ -308,7 +309,7 @@ def test_package_describes_every_file_with_its_hash_size_and_rows(package):
         content = package[resource["path"]]
         assert resource["hash"] == f"sha256:{hashlib.sha256(content).hexdigest()}"
         assert resource["bytes"] == len(content)
-        assert resource["rowCount"] == len(read_csv_text(content)) > 0
+        assert resource.get("type") != "table" or resource["rowCount"] == len(read_csv_text(content)) > 0
         assert re.fullmatch(r"[a-z0-9._-]+", resource["name"])
 
 
@@ -325,15 +326,19 @@ def test_schema_fits_its_file(package):
             rules = field.get("constraints", {})
             assert all(values) or not rules.get("required"), field["name"]
             given = [value for value in values if value]
-            kind = {"integer": int, "number": float, "date": dt.date.fromisoformat, "string": str}[
-                field["type"]
-            ]
-            read = [kind(value) for value in given]
+            kinds = {"integer": int, "number": float, "date": dt.date.fromisoformat, "string": str}
+            read = [{**kinds, "boolean": {"true": True, "false": False}.get}[field["type"]](v) for v in given]
             assert len(read) == len(given)
             assert all(re.search(rules.get("pattern", ""), value) for value in given), field["name"]
             assert all(value in rules.get("enum", [value]) for value in given), field["name"]
         keys = [tuple(row[name] for name in resource["schema"]["primaryKey"]) for row in rows]
         assert len(keys) == len(set(keys))
+        for link in resource["schema"].get("foreignKeys", []):
+            parent = next(r for r in described["resources"] if r["name"] == link["reference"]["resource"])
+            there = read_csv_text(package[parent["path"]])
+            known = {tuple(row[name] for name in link["reference"]["fields"]) for row in there}
+            used = {tuple(row[name] for name in link["fields"]) for row in rows}
+            assert {values for values in used if all(values)} <= known, (resource["name"], link)
 
 
 def test_package_gives_units_sources_and_licences(package):
@@ -342,14 +347,17 @@ def test_package_gives_units_sources_and_licences(package):
     assert t7["units"] == {"PC": "per cent", "PS": "persons"}
     assert [source["sourceId"] for source in t7["sources"]] == ["ilostat_2emp_sector", "statsmauritius_eoe"]
     assert all(source["hash"].startswith("sha256:") and source["version"] for source in t7["sources"])
-    assert described["licenses"] == [{"name": "CC-BY-4.0", "title": "CC BY 4.0"}]
+    path = "https://creativecommons.org/licenses/by/4.0/"
+    assert (
+        described["licenses"] == [{"name": "CC-BY-4.0", "path": path, "title": "CC BY 4.0"}] == t7["licenses"]
+    )
 
 
 def test_csv_has_every_cell_once_with_lf_and_utf8(package):
     cells = build_cells(hostile=True)
     addresses = []
     for path, content in package.items():
-        if path.startswith("tables/"):
+        if path.startswith("tables/") and path.endswith(".csv"):
             assert (
                 b"\r" not in content and not content.startswith(b"\xef\xbb\xbf") and content.endswith(b"\n")
             )
@@ -435,9 +443,7 @@ def test_sdmx_csv_begins_as_version_2_asks_and_its_dimensions_identify_rows():
     dimensions = [name.upper() for name in table_contract("marts.observations").primary_key]
     assert header[3 : 3 + len(dimensions) + 1] == [*dimensions, "OBS_VALUE"]
     assert len({tuple(row[name] for name in dimensions) for row in rows}) == len(rows) == 7
-    assert {row["STRUCTURE"] for row in rows} == {"dataflow"} and {row["ACTION"] for row in rows} == {
-        "I"
-    }
+    assert {row["STRUCTURE"] for row in rows} == {"dataflow"} and {row["ACTION"] for row in rows} == {"I"}
     assert all(re.fullmatch(r"[A-Z]+:\w+\(\d+\.\d+\.\d+\)", row["STRUCTURE_ID"]) for row in rows)
 
 
@@ -494,10 +500,15 @@ def test_publish_writes_every_form_and_sums_that_hold(light_forms, tmp_path):
     folder = editions.publish(build_edition(), tmp_path / "out")
     assert folder == tmp_path / "out" / "MUS" / "2025-09"
     files = list_files(folder)
-    tables = {f"tables/{table}.csv" for table in ("T0", "T1", "T5", "T6", "T7", "T10", "T11")}
+    names = ("T0", "T1", "T5", "T6", "T7", "T10", "T11")
+    tables = {f"tables/{table}.{ending}" for table in names for ending in ("csv", "parquet")}
     assert set(files) == tables | set(editions.READER_FORMS) | set(editions.DESCRIPTIONS) | {
         "observations.sdmx.csv",
         "observations.structure.xml",
+        "observations.parquet",
+        "sources.csv",
+        "units.csv",
+        "notes.csv",
         "SHA256SUMS",
     }
     sums = dict(reversed(line.split("  ")) for line in files.pop("SHA256SUMS").decode().splitlines())
@@ -525,7 +536,8 @@ def test_an_edition_of_fewer_forms_and_languages_has_those_alone_and_the_tables(
     folder = editions.publish(edition, tmp_path)
     made = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     others = {name for name in made if not name.startswith("tables/")}
-    assert others == {"assessment.fr.html", "run.json", "datapackage.json", "SHA256SUMS"}
+    looked_up = {"sources.csv", "units.csv", "notes.csv"}
+    assert others == {"assessment.fr.html", "run.json", "datapackage.json", "SHA256SUMS", *looked_up}
     assert "tables/T1.csv" in made
     paths = [r["path"] for r in json.loads((folder / "datapackage.json").read_text())["resources"]]
     assert "observations.sdmx.csv" not in paths

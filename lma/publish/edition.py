@@ -24,7 +24,7 @@ from typing import TypeVar
 from lma.contracts import Edition, resource_root
 from lma.errors import OutputError, UsageError
 from lma.languages import ENGLISH, languages_dir, translate_edition
-from lma.publish import csv_package, run_json, sdmx_csv
+from lma.publish import csv_package, data_package, parquet, run_json, sdmx_csv
 from lma.publish.grid import check_edition
 
 SUMS = "SHA256SUMS"
@@ -60,12 +60,13 @@ READER_FORMS: dict[str, Callable[[Edition], bytes]] = {
 # Output forms that a program reads: codes and English, once; each gives its files by their path.
 MACHINE_FORMS: dict[str, Callable[[Edition], dict[str, bytes]]] = {
     "csv": csv_package.render_tables,
+    "parquet": parquet.render_files,
     "sdmx": sdmx_csv.render_files,
 }
 # Files that describe the others, in this order: each is given the files made before it.
 DESCRIPTIONS: dict[str, Callable[[Edition, Mapping[str, bytes]], bytes]] = {
     "run.json": run_json.render,
-    "datapackage.json": csv_package.render_package,
+    "datapackage.json": data_package.render,
 }
 ALWAYS_MADE = "csv"  # later editions, `lma compare` and `lma audit` read the tables
 
