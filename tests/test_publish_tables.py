@@ -304,7 +304,11 @@ def test_package_describes_every_file_with_its_hash_size_and_rows(package):
     described = json.loads(package["datapackage.json"])
     assert described["$schema"] == "https://datapackage.org/profiles/2.0/datapackage.json"
     paths = [resource["path"] for resource in described["resources"]]
-    assert sorted(paths) == sorted(set(package) - {"datapackage.json"})
+    twins = [twin for resource in described["resources"] for twin in resource.get("alternates", [])]
+    assert sorted([*paths, *(twin["path"] for twin in twins)]) == sorted(set(package) - {"datapackage.json"})
+    assert all(
+        twin["hash"] == f"sha256:{hashlib.sha256(package[twin['path']]).hexdigest()}" for twin in twins
+    )
     for resource in described["resources"]:
         content = package[resource["path"]]
         assert resource["hash"] == f"sha256:{hashlib.sha256(content).hexdigest()}"

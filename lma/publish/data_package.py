@@ -49,9 +49,13 @@ def render(edition: Edition, files: Mapping[str, bytes]) -> bytes:
 
 def _list_resources(edition: Edition, files: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:
     for spec in edition.tables:
-        yield _describe_table(edition, spec, files[f"tables/{spec.table_id}.csv"])
+        yield {
+            **_describe_table(edition, spec, files[f"tables/{spec.table_id}.csv"]),
+            **_describe_twin(f"tables/{spec.table_id}.parquet", files),
+        }
     if "source_conflicts.csv" in files:
-        yield _describe_conflicts(edition, files["source_conflicts.csv"])
+        described = _describe_conflicts(edition, files["source_conflicts.csv"])
+        yield {**described, **_describe_twin("source_conflicts.parquet", files)}
     for name, title, columns, key in (
         ("sources", "Files that the figures come from, with licence and sha256", source_columns(), _FILE),
         ("units", "Units of the figures", unit_columns(), ["unit_measure"]),
@@ -60,20 +64,22 @@ def _list_resources(edition: Edition, files: Mapping[str, bytes]) -> Iterator[di
         described = _describe_csv(name, f"{name}.csv", files[f"{name}.csv"])
         yield {**described, "title": title, "schema": describe_schema(columns, key)}
     if "observations.sdmx.csv" in files:
-        yield _describe_observations(edition, files["observations.sdmx.csv"])
-    for path, (media_type, title) in _list_twins(files):
-        yield {**_describe_file(path, files[path], media_type), "title": title}
+        described = _describe_observations(edition, files["observations.sdmx.csv"])
+        yield {**described, **_describe_twin("observations.parquet", files)}
+        structure = "observations.structure.xml"
+        media_type = "application/vnd.sdmx.structure+xml; version=2.1"
+        title = "Structure of observations.sdmx.csv: concepts, codes (SDMX-ML 2.1)"
+        yield {**_describe_file(structure, files[structure], media_type), "title": title}
 
 
-def _list_twins(files: Mapping[str, bytes]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Files that say the same in another format, or describe a resource."""
-    for path in files:
-        if path.endswith(".parquet"):
-            twin = path.replace("observations.", "observations.sdmx.").replace(".parquet", ".csv")
-            yield path, ("application/vnd.apache.parquet", f"The same as {twin}, typed (Apache Parquet)")
-        if path.endswith(".structure.xml"):
-            media = "application/vnd.sdmx.structure+xml; version=2.1"
-            yield path, (media, "Structure of observations.sdmx.csv: concepts, codes (SDMX-ML 2.1)")
+def _describe_twin(path: str, files: Mapping[str, bytes]) -> dict[str, Any]:
+    """``alternates``: the same table as Parquet. As a resource of its own the readers of packages would stumble over its lists."""
+    if path not in files:
+        return {}
+    described = _describe_file(path, files[path], "application/vnd.apache.parquet")
+    return {
+        "alternates": [{name: described[name] for name in ("path", "format", "mediatype", "bytes", "hash")}]
+    }
 
 
 # ---------------------------------------------------------------- schemas
