@@ -1,0 +1,226 @@
+"""All messages there are: what the code writes, what the forms say, and the labels of the codelists and rules."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lma import contracts
+from lma.contracts import codelist, resource_root
+from lma.languages.literals import find_constants, find_said, find_sql_texts, find_texts
+from lma.languages.phrases import JOINERS
+
+TEXT_ROOMS = (
+    "assessment", "balance", "migration", "shortages", "forecasting", "breaks.py", "coherence.py", "levels.py", "disclosure.py",
+)  # fmt: skip
+"""Where the texts of an edition are written."""
+
+WORDS = (
+    "agreement", "austria", "ba", "coherence", "conflict", "data", "hindcast", "nearness", "persistent", "revision", "technology", "time", "total", "vote", "shortage", "dependency",
+    "declaration", "memorandum", "protocol", "signed", "primary", "secondary", "memory", "not read", "small", "large", "enough", "RESULT", "raised", "checked", "loaded", "seasonal", "circular", "quartile", "points", "high", "medium", "low", "own", "growth", "replacement", "score", "persons", "published", "surplus", "stock", "wage", "language", "distance", "cost", "affinity", "hotels", "manufacturing",
+    "all", "computed", "fail", "imputed", "modelled", "modelled estimate", "men", "no", "none", "pass", "projection", "reported", "text",
+    "unknown", "women", "yes",
+)  # fmt: skip
+"""Single small words that stand alone in a cell: too short to tell from a code in the source."""
+
+LABELLED = {
+    "economic_activities": "label_en", "indicators": "label_en", "units": "label_en", "obs_statuses": "label_en", "sexes": "label_en",
+    "balance_measures": "label_en", "evidence_figures": "label_en", "code_words": "label_en", "ages": "label_en",
+}  # fmt: skip
+"""Codelists whose labels a reader meets."""
+
+NATIONAL = {"CES"}
+"""Classifications of one publisher whose labels stay as it wrote them, with their code."""
+
+
+_LETTERS = re.compile(r"[A-Za-z]{2}")
+UNSAID = {"panel.py", "panel_rows.py"}
+"""Modules of these rooms whose texts are messages of the command line, not texts of an edition."""
+LEGENDS = {"grid.py", "layout.py", "traces.py"}
+"""Modules of the forms whose constants are words for readers."""
+
+COMPOSED = (
+    "{name} unknown", "{n} to {n_2}", "{n} and over", "{country} to {country_2}", "{n} months", "{n} USD", "{n} km", "{n} persons", "{n} years",
+    "aged {age}", "partner {country}",
+)  # fmt: skip
+"""Messages that the code writes in one place around what it names in another."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message for translators: its English text, the plural where it counts things, and where it comes from."""
+
+    text: str
+    plural: str = ""
+    places: tuple[str, ...] = ()
+
+
+def collect() -> tuple[Message, ...]:
+    """Every message, in the order of the places they come from."""
+    found: dict[str, Message] = {}
+    for text, plural, place in (*_joined(), *_labels(), *_written(), *_said()):
+        known = found.get(text)
+        if known is None:
+            found[text] = Message(text, plural, (place,))
+        elif place not in known.places:
+            found[text] = Message(text, known.plural or plural, (*known.places, place))
+    return tuple(found.values())
+
+
+Found = Iterator[tuple[str, str, str]]
+
+
+def _joined() -> Found:
+    for text in JOINERS:
+        yield text, "", "punctuation"
+    for text in COMPOSED:
+        yield text, "", "composed"
+    for text in WORDS:
+        yield text, "", "words"
+
+
+def _labels() -> Found:
+    for name, column in LABELLED.items():
+        listed = codelist(name)
+        if "classification" in listed:
+            listed = listed[~listed["classification"].isin(NATIONAL)]
+        for label in listed[column]:
+            if name == "ages" and label[:1].isdigit():
+                continue
+            yield label, "", f"codelists/{name}.csv"
+    for name, rules in contracts.rule_sets().items():
+        for text in _texts_of_rules(rules):
+            yield put_words(text), "", f"rules/{name}.yaml"
+    for code, country in contracts.countries().items():
+        for zone in country.zones:
+            for text in (zone.label, zone.claim_text, zone.reference):
+                for piece in _bare(text or ""):
+                    yield piece, "", f"countries/{code}.yaml"
+    for correction in contracts.corrections():
+        if correction.action == "flag_break":
+            for piece in _bare(correction.reason):
+                yield piece, "", "corrections.yaml"
+
+
+def _texts_of_rules(rules: contracts.RuleSet) -> Iterator[str]:
+    yield rules.title
+    for indicator in rules.indicators:
+        yield indicator.description.rstrip(".")
+
+
+def _written() -> Found:
+    package = resource_root_of_code()
+    for room in TEXT_ROOMS:
+        place = package / room
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            if path.name in UNSAID:
+                continue
+            for text, _ in find_texts(path):
+                for piece in _bare(put_words(text)):
+                    yield piece, "", path.relative_to(package.parent).as_posix()
+    for path in sorted((resource_root() / "warehouse" / "indicators").glob("*.sql")):
+        for text, _ in find_sql_texts(path):
+            for piece in _bare(put_words(text)):
+                yield piece, "", f"indicators/{path.name}"
+
+
+def _bare(text: str) -> Iterator[str]:
+    """The sentences of a text, each without the punctuation by which code joins it to its neighbours."""
+    for piece in split_sentences(text):
+        bare = re.sub(r"^[\s;:,.]+|[\s;:,]+$", "", piece)
+        if _LETTERS.search(re.sub(r"\{\w+\}", "", bare)):
+            yield bare
+
+
+def split_sentences(text: str) -> list[str]:
+    """Pieces between ``. `` and ``; `` outside brackets: a translator's unit, which comes again in many texts."""
+    pieces, start, depth = [], 0, 0
+    for place, letter in enumerate(text):
+        depth += (letter in "([") - (letter in ")]")
+        if depth <= 0 and letter in ".;" and text[place + 1 : place + 2] == " ":
+            pieces.append(text[start : place + (letter == ".")])
+            start = place + 2
+    return [*pieces, text[start:]]
+
+
+def _said() -> Found:
+    package = resource_root_of_code()
+    for folder in (package, package.parent / "flows"):
+        for path in sorted(folder.rglob("*.py")):
+            place = path.relative_to(package.parent).as_posix()
+            if "from lma.languages import" in path.read_text(encoding="utf-8"):
+                for text, plural, _ in find_said(path):
+                    yield text, plural, place
+            if "publish" in path.parts and path.name in LEGENDS:
+                for text, _ in find_constants(path):
+                    yield text, "", place
+
+
+def resource_root_of_code() -> Path:
+    """The folder of the package ``lma``."""
+    return Path(__file__).parent.parent
+
+
+@functools.cache
+def code_words() -> dict[str, str]:
+    """Code as the marts hold it -> words for a reader, in English."""
+    listed = codelist("code_words")
+    found = dict(zip(listed["code"], listed["label_en"], strict=True))
+    indicators = codelist("indicators")
+    named = dict(zip(indicators["indicator"], indicators["label_en"], strict=True))
+    rated = {
+        i.id: i.description.rstrip(".") for rules in contracts.rule_sets().values() for i in rules.indicators
+    }
+    return {**{code: label for code, label in {**named, **rated}.items() if "_" in code}, **found}
+
+
+@functools.cache
+def _code_pattern() -> re.Pattern[str]:
+    codes = sorted(code_words(), key=len, reverse=True)
+    return re.compile(rf"(?<![\w.'-])({'|'.join(map(re.escape, codes))})(?![\w'])(?!\.\w)")
+
+
+def put_words(text: str) -> str:
+    """A text with words instead of the codes in it: ``fail: INSUFFICIENT_DATA`` is ``fail: insufficient data``."""
+    return _code_pattern().sub(lambda found: code_words()[found.group(1)], text)
+
+
+@functools.cache
+def area_names() -> dict[str, str]:
+    """English name of an area as the project writes it -> its code, ISO 3166-1 alpha-3."""
+    listed = codelist("areas")
+    return dict(zip(listed["label_en"], listed["area"], strict=True))
+
+
+@functools.cache
+def names() -> frozenset[str]:
+    """Proper names that are the same in every language: tables, publishers, licences, sources, models, national labels."""
+    found = set()
+    for source in contracts.sources().values():
+        found |= {
+            str(getattr(source, key, "") or "")
+            for key in ("source_id", "title", "publisher", "licence", "table_code")
+        }
+    listed = codelist("economic_activities")
+    found |= set(listed[listed["classification"].isin(NATIONAL)]["label_en"])
+    found |= {
+        "engine",
+        "naive",
+        "pooled",
+        "relative",
+        "smoothing",
+        "theta",
+        "dot",
+        "drift",
+        "damped",
+        "median4",
+        "auto_ets",
+        "A",
+        "B",
+        "C",
+        "D",
+    }
+    return frozenset(found - {""})

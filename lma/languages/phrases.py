@@ -1,0 +1,225 @@
+"""Texts of an edition taken apart into the messages they were made of: the inverse of filling placeholders.
+
+A text of an edition came out of an f-string and holds figures and names. It is understood when it is a message
+itself, or a message with placeholders whose every part is understood, or several of them joined by punctuation.
+What is understood can be said in another language; what is not is left in English and counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+JOINERS = ("{a}: {b}", "{a}, {b}", "{a}; {b}", "{a} and {b}", "{a} ({b})", "{a}. {b}")
+"""Messages made of punctuation alone: how a language joins two parts."""
+
+OPERATORS = (" = ", " + ", " - ", " x ", " / ")
+"""Signs of a formula: the same in every language."""
+
+PLACEHOLDER = re.compile(r"\{(\w*)\}")
+AREAS = {"origin", "destination", "country", "partner", "area"}
+"""Placeholders in which only the name of a country can stand."""
+NUMBERS = {"n", "year", "years"}
+"""Placeholders in which only a number or a period can stand; so with every name that begins with ``n_``."""
+FEWEST_LETTERS, LONGEST_LOOSE = 6, 120
+"""A message with fewer letters of its own is only looked for in texts up to this length: it is nearly everywhere."""
+
+_NUMBER = r"[-+\u2212]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|[-+\u2212]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+NUMBER = re.compile(rf"(?:{_NUMBER})")
+SHARE = re.compile(rf"({_NUMBER})( ?)%")
+_KEPT = re.compile(
+    r"""\d{4}(?:-(?:\d{2}(?:-\d{2})?|Q[1-4]|S[12]|W\d\d))?(?:-\d{4}(?:-(?:\d{2}|Q[1-4]))?)?  # a period, or from one to another
+    |T\d+(?:\.[^\s,;()]+)?                                                                  # a table or a cell
+    |[A-Za-z0-9]+(?:[_./|-][A-Za-z0-9.]+)*[_/][\w./-]*                                      # a source, a file, a code of a publisher
+    |[A-Z]{3}|[A-Z][0-9]+                                                                   # a country code, a test
+    |https?://\S+|`[^`]*`""",
+    re.VERBOSE,
+)
+_LEAD = re.compile(r"[;,.:]?\s?")
+_POINT = re.compile(r"\(\d+\) |D\d ")
+_TRAILING = re.compile(rf"(.*[^\d\s,.]) ((?:{_NUMBER})(?: %)?)")
+_SOURCES = re.compile(r"[a-z][a-z0-9_]+(?: \+ [a-z][a-z0-9_]+)+")
+NEUTRAL = {"{a} {n}", *(f"{{a}}{by}{{b}}" for by in OPERATORS)}
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A text understood: a message with its parts, or, without a message, a figure, period, name or reference.
+
+    ``before``: punctuation that the code wrote with the text, not with its neighbour.
+    """
+
+    message: str | None
+    text: str = ""
+    parts: tuple[tuple[str, Phrase], ...] = ()
+    before: str = ""
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    message: str
+    literals: tuple[str, ...]
+    names: tuple[str, ...]
+    letters: int
+
+
+class Phrases:
+    """Takes texts apart. ``messages``: all there are; ``names``: what is said as it is in every language."""
+
+    def __init__(self, messages: Iterable[str], areas: Iterable[str] = (), names: Iterable[str] = ()) -> None:
+        self._messages = frozenset(messages)
+        self._areas, self._names = frozenset(areas), frozenset(names)
+        patterns = [_read_pattern(m) for m in self._messages if PLACEHOLDER.search(m) and m not in JOINERS]
+        # The longest literal text first: the most special reading of a text wins. Ties: by the alphabet.
+        self._patterns = sorted(patterns, key=lambda p: (-sum(map(len, p.literals)), p.message))
+        self._known: dict[str, Phrase | None] = {}
+
+    def read(self, text: str) -> Phrase | None:
+        """The text taken apart; None when some part of it is no message, figure or name."""
+        if text not in self._known:
+            self._known[text] = None  # a text inside its own reading is no reading
+            self._known[text] = self._read(text)
+        return self._known[text]
+
+    def _read(self, text: str) -> Phrase | None:
+        if not text or text != text.strip() or text[0] in ",;:.)" or not _is_balanced(text):
+            return None
+        if text in self._messages:
+            return Phrase(text)
+        if text in self._areas or text in self._names or is_figure(text):
+            return Phrase(None, text)
+        return (
+            self._split(text, "{a}. {b}", ". ", keep=1)
+            or self._split(text, "{a}; {b}", "; ")
+            or self._match(text)
+            or self._split(text, "{a}: {b}", ": ")
+            or self._split(text, "{a}, {b}", ", ")
+            or self._split(text, "{a} and {b}", " and ")
+            or self._bracket(text)
+            or self._numbered(text)
+            or self._with_number(text)
+            or next((found for by in OPERATORS if (found := self._split(text, f"{{a}}{by}{{b}}", by))), None)
+        )
+
+    def _numbered(self, text: str) -> Phrase | None:
+        """``(1) a text`` and ``D0 a text``: a point of a list, a test with its name."""
+        found = _POINT.match(text)
+        rest = self.read(text[found.end() :]) if found else None
+        return replace(rest, before=found.group()) if found and rest and not rest.before else None
+
+    def _with_number(self, text: str) -> Phrase | None:
+        """``a name 30.3 %``: what is counted, and its figure."""
+        found = _TRAILING.fullmatch(text)
+        named = self.read(found.group(1)) if found else None
+        if found is None or named is None:
+            return None
+        return Phrase("{a} {n}", text, (("a", named), ("n", Phrase(None, found.group(2)))))
+
+    def _split(self, text: str, joiner: str, by: str, keep: int = 0) -> Phrase | None:
+        """The longest first part that is understood, joined to the rest."""
+        places = [found.start() for found in re.finditer(re.escape(by), text)]
+        for place in reversed(places):
+            head, tail = text[: place + keep], text[place + len(by) :]
+            first = self.read(head) or (self.read(head[:-1]) if keep else None)
+            if first is not None and (rest := self.read(tail)) is not None:
+                return Phrase(joiner, text, (("a", first), ("b", rest)))
+        return None
+
+    def _bracket(self, text: str) -> Phrase | None:
+        if not text.endswith(")"):
+            return None
+        for place in [found.start() for found in re.finditer(r" \(", text)]:
+            first, rest = self.read(text[:place]), self.read(text[place + 2 : -1])
+            if first is not None and rest is not None:
+                return Phrase("{a} ({b})", text, (("a", first), ("b", rest)))
+        return None
+
+    def _match(self, text: str) -> Phrase | None:
+        for pattern in self._patterns:
+            if pattern.letters < FEWEST_LETTERS and len(text) > LONGEST_LOOSE:
+                continue
+            if all(literal in text for literal in pattern.literals):
+                parts = self._fill(text, pattern)
+                if parts is not None:
+                    return Phrase(pattern.message, text, parts)
+        return None
+
+    def _fill(self, text: str, pattern: _Pattern) -> tuple[tuple[str, Phrase], ...] | None:
+        """What stands in each placeholder, every part understood; None when there is no such reading."""
+        first, *others = pattern.literals
+        if not text.startswith(first) or not text.endswith(others[-1]):
+            return None
+        return self._fill_from(text, len(first), pattern.names, tuple(others))
+
+    def _fill_from(
+        self, text: str, start: int, names: tuple[str, ...], literals: tuple[str, ...]
+    ) -> tuple[tuple[str, Phrase], ...] | None:
+        for end in _ends(text, start, literals[0], is_last=len(literals) == 1):
+            part = self._read_part(names[0], text[start:end])
+            if part is None:
+                continue
+            if len(literals) == 1:
+                return ((names[0], part),)
+            rest = self._fill_from(text, end + len(literals[0]), names[1:], literals[1:])
+            if rest is not None:
+                return ((names[0], part), *rest)
+        return None
+
+    def _read_part(self, name: str, text: str) -> Phrase | None:
+        bare = re.sub(r"_\d$", "", name)
+        if bare in NUMBERS or bare.startswith("n_"):
+            return Phrase(None, text) if is_figure(text) else None
+        if bare in AREAS:
+            return Phrase(None, text) if text in self._areas or re.fullmatch(r"[A-Z]{3}", text) else None
+        if bare.startswith("quoted"):
+            return Phrase(None, text)
+        lead = _LEAD.match(text)
+        before = lead.group() if lead else ""
+        if before == text:
+            return Phrase(None, "", before=before)
+        found = self.read(text[len(before) :])
+        return replace(found, before=before) if found and before else found
+
+
+def is_figure(text: str) -> bool:
+    """True for a number, a share, a period, a date, an address, or a code that is the same in every language."""
+    return bool(
+        NUMBER.fullmatch(text) or SHARE.fullmatch(text) or _KEPT.fullmatch(text) or _SOURCES.fullmatch(text)
+    )
+
+
+def _ends(text: str, start: int, literal: str, is_last: bool) -> Iterator[int]:
+    """Where a placeholder that begins at ``start`` may end, the nearest first."""
+    if is_last:
+        if len(text) - len(literal) >= start:
+            yield len(text) - len(literal)
+        return
+    place = text.find(literal, start)
+    while place >= 0:
+        yield place
+        place = text.find(literal, place + 1)
+
+
+def _read_pattern(message: str) -> _Pattern:
+    pieces = PLACEHOLDER.split(message)
+    letters = sum(map(str.isalpha, "".join(pieces[::2])))
+    return _Pattern(message, tuple(pieces[::2]), tuple(pieces[1::2]), letters)
+
+
+def _is_balanced(text: str) -> bool:
+    depth = 0
+    for letter in text:
+        depth += (letter in "([") - (letter in ")]")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def render(phrase: Phrase, say: Callable[[str], str], write: Callable[[str], str]) -> str:
+    """The text of a phrase in a language: ``say`` translates a message, ``write`` a figure, period or name."""
+    if phrase.message is None:
+        return phrase.before + write(phrase.text)
+    parts = {name: render(part, say, write) for name, part in phrase.parts}
+    said = phrase.message if phrase.message in NEUTRAL else say(phrase.message)
+    return phrase.before + (PLACEHOLDER.sub(lambda found: parts[found.group(1)], said) if parts else said)
