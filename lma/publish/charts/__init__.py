@@ -15,11 +15,15 @@ from dataclasses import replace
 from lma.contracts import Edition
 from lma.languages import Language
 from lma.publish.charts.balance import balance_chart, openings_chart
+from lma.publish.charts.beveridge import beveridge_chart
 from lma.publish.charts.chart import Chart, Mark, Spec
+from lma.publish.charts.corridors import corridor_chart
 from lma.publish.charts.drawing import draw_png, draw_svg, font_folder
 from lma.publish.charts.employment import employment_chart
 from lma.publish.charts.fans import FAN_WORDS, NO_FORECAST_WORDS, fan_charts
 from lma.publish.charts.foreign_share import migrant_share_chart
+from lma.publish.charts.heat_map import heat_maps
+from lma.publish.charts.hindsight import hindsight_charts
 from lma.publish.charts.marks import (
     BAND_80,
     BAND_95,
@@ -37,6 +41,9 @@ from lma.publish.charts.marks import (
     sector_axis,
     shorten_labels,
 )
+from lma.publish.charts.options import option_charts
+from lma.publish.charts.people_money import development_charts
+from lma.publish.charts.pyramids import pyramid_charts
 from lma.publish.charts.scorecard import scorecard_charts
 
 __all__ = [
@@ -75,12 +82,19 @@ __all__ = [
 
 Maker = Callable[[Edition], "Chart | None | list[Chart]"]
 MAKERS: tuple[Maker, ...] = (
+    heat_maps,
     employment_chart,
     fan_charts,
     balance_chart,
     openings_chart,
+    pyramid_charts,
+    beveridge_chart,
     migrant_share_chart,
+    corridor_chart,
+    development_charts,
+    option_charts,
     scorecard_charts,
+    hindsight_charts,
 )
 """Figures in the order of the edition."""
 

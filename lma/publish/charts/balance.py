@@ -166,7 +166,7 @@ def _pairs(data: pd.DataFrame, words: Language) -> Spec:
     scale = {"domain": [0, largest * 1.3 or 1.0], "nice": False}
     height = 9
     layers: list[Spec] = []
-    for side, drop, fill in (("OPENINGS", 4, LACKING), ("SEEKERS", 15, WHITE)):
+    for side, drop, fill in (("OPENINGS", 7, LACKING), ("SEEKERS", 18, WHITE)):
         edge = LACKING if side == "OPENINGS" else LINE
         x = {"field": side, "type": "quantitative", "title": unit, "axis": axis, "scale": scale}
         shown = data.assign(shown=[show_number(words, value) for value in data[side]])
@@ -180,6 +180,6 @@ def _pairs(data: pd.DataFrame, words: Language) -> Spec:
         ("\u25a0", LACKING, words.say("job openings")),
         ("\u25a1", LINE, words.say("job seekers")),
     )
-    total = (ROW + 8) * len(data)
+    total = (ROW + 14) * len(data)
     layers += [*name_sectors(data), *draw_legend(entries, total + 44)]
     return finish_spec(layers, WIDTH, total, words.code)

@@ -52,4 +52,4 @@ def draw_png(chart: Chart, scale: float = 2.0) -> bytes:
     import vl_convert
 
     svg = _draw(json.dumps({**chart.spec, "background": "#ffffff"}, allow_nan=False))
-    return bytes(vl_convert.svg_to_png(svg, scale=scale, ppi=72 * scale))
+    return bytes(vl_convert.svg_to_png(svg, scale=scale))

@@ -207,7 +207,7 @@ def draw_legend(entries: Sequence[tuple[str, str, str]], top: float) -> list[Spe
     """Legend in the picture, one entry a line: a symbol, its colour, and words; pixels from the top."""
     data = pd.DataFrame(
         [
-            {"x": 6, "y": top + 16 * n, "symbol": symbol, "colour": colour, "words": shorten_text(words, 48)}
+            {"x": 8, "y": top + 16 * n, "symbol": symbol, "colour": colour, "words": shorten_text(words, 48)}
             for n, (symbol, colour, words) in enumerate(entries)
         ]
     )
@@ -217,6 +217,6 @@ def draw_legend(entries: Sequence[tuple[str, str, str]], top: float) -> list[Spe
     return [
         make_layer(data, {**middle, "align": "center"}, text={"field": "symbol"}, color=colour, **place),
         make_layer(
-            data, {**middle, "align": "left", "dx": 12, "limit": WIDTH - 20}, text={"field": "words"}, **place
+            data, {**middle, "align": "left", "dx": 14, "limit": WIDTH - 20}, text={"field": "words"}, **place
         ),
     ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
-from lma.contracts import Edition
+from lma.contracts import Edition, codelist
 from lma.languages import Language
 from lma.publish.charts.marks import MOST_ROWS
 from lma.publish.grid import clean_text, is_missing, split_sources
@@ -70,7 +71,7 @@ def source_line(edition: Edition, words: Language, unit: str, addresses: Iterabl
     publishers = sorted({clean_text(name) for name in used["publisher"]})
     dates = [str(d)[:10] for d in [*cells["as_of"], *facts["as_of"]] if not is_missing(d)]
     if not publishers:
-        return words.say("Unit: {unit}.", unit=unit)
+        return words.say("Unit: {unit}. Data cut-off: {date}.", unit=unit, date=edition.as_of)
     named = "; ".join(publishers[:_MOST_PUBLISHERS])
     if len(publishers) > _MOST_PUBLISHERS:
         more = len(publishers) - _MOST_PUBLISHERS
@@ -82,3 +83,32 @@ def source_line(edition: Edition, words: Language, unit: str, addresses: Iterabl
         sources=named,
         date=dt.date.fromisoformat(newest),
     )
+
+
+def keep_pages(items: list[Any], size: int) -> list[tuple[int, int, list[Any]]]:
+    """Number of the page, number of pages, and the items of each; pages as even as can be."""
+    count = -(-len(items) // size)
+    each = -(-len(items) // count) if count else 0
+    return [(n + 1, count, items[n * each : (n + 1) * each]) for n in range(count)]
+
+
+@functools.cache
+def _areas() -> dict[str, str]:
+    areas = codelist("areas")
+    return dict(zip(areas["area"], areas["label_en"], strict=True))
+
+
+def is_area(code: str) -> bool:
+    """Whether a code is that of a country."""
+    return code in _areas()
+
+
+def area_name(code: str, words: Language) -> str:
+    """Name of a country in the reader's language; the code where there is none."""
+    return words.text(_areas().get(code, code))
+
+
+def is_origin_of(edition: Edition) -> bool:
+    """Whether the corridors of T8 lead out of the country of the edition."""
+    rows = edition.cells.loc[edition.cells["table_id"] == "T8", "row_id"].astype(str)
+    return bool(len(rows)) and bool(rows.str.startswith(f"{edition.ref_area}-").all())
