@@ -60,7 +60,7 @@ def compare_two(before: KeptEdition, after: KeptEdition) -> Change:
         cells[cells["table_id"] != "T13"]
         for cells in (read_edition(before.folder), read_edition(after.folder))
     )
-    counts = compare_cells(old, new)["what"].value_counts().to_dict()
+    counts = {str(what): int(n) for what, n in compare_cells(old, new)["what"].value_counts().items()}
     moved = list_largest_changes(old, new)
     causes = tuple(list_causes(before, after, old, new))
     return Change(before.edition, after.edition, causes, counts, max(len(old), len(new)), tuple(_pick(moved)))

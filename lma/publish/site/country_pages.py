@@ -11,6 +11,7 @@ from lma.publish.site.frame import (
     compose,
     country_name,
     edition_path,
+    link_sentence,
     paragraph,
     section,
     table,
@@ -31,7 +32,7 @@ def render(editions: tuple[KeptEdition, ...], change: Change | None, place: Plac
         place,
         name,
         paragraph(about, class_="lead"),
-        section("findings", words.say("Headline findings"), _findings(words, newest)),
+        section("findings", words.say("Headline findings"), _findings(place, newest)),
         section("overview", words.say("Ratings and decisions"), _ratings(words, newest)),
         section(
             "editions",
@@ -48,8 +49,9 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _findings(words: Language, kept: KeptEdition) -> Html:
-    sentences = [element("li", escape_text(words.text(text))) for text in kept.table("T0")["text"] if text]
+def _findings(place: Place, kept: KeptEdition) -> Html:
+    words = place.words
+    sentences = [element("li", link_sentence(place, kept, text)) for text in kept.table("T0")["text"] if text]
     reason = why_no_gap(kept)
     told = (
         paragraph(
@@ -93,14 +95,14 @@ def _edition(kept: KeptEdition, place: Place, *, is_open: bool) -> Html:
             *[element("li", file_link(kept, one, place)) for one in _machine_files(kept)],
             class_="files",
         ),
-        paragraph(words.say("Tables as CSV, one row per cell:")),
+        paragraph(words.say("Tables as CSV or Parquet, one row per cell:")),
         element(
             "ul",
             *[
                 element("li", _table_link(kept, table_id, title, place))
                 for table_id, title in kept.table_titles.items()
             ],
-            class_="files",
+            class_="files tables",
         ),
         **opened,
     )
@@ -145,7 +147,7 @@ def file_link(kept: KeptEdition, file: File, place: Place, said: str = "", code:
     """Link to a file of an edition with its size."""
     href = place.link(edition_path(kept, file.path))
     return Html(
-        f"{anchor(said or file.path, href, hreflang=code)} <span class='quiet'>{escape_text(say_size(place.words, file.n_bytes))}</span>"
+        f"{anchor(said or file.path, href, hreflang=code)} {element('span', escape_text(say_size(place.words, file.n_bytes)), class_='quiet')}"
     )
 
 
@@ -163,9 +165,15 @@ def _machine_files(kept: KeptEdition) -> list[File]:
 
 
 def _table_link(kept: KeptEdition, table_id: str, title: str, place: Place) -> Html:
-    file = next(one for one in kept.files if one.path == f"tables/{table_id}.csv")
+    """Link to a table as CSV, and as Parquet where the edition has it."""
     words = place.words
-    return file_link(kept, file, place, words.say("{table} {title}", table=table_id, title=words.text(title)))
+    files = {
+        _ending(one.path): one for one in kept.files if one.path.rpartition(".")[0] == f"tables/{table_id}"
+    }
+    said = words.say("{table} {title}", table=table_id, title=words.text(title))
+    links = [file_link(kept, files["csv"], place, said)] if "csv" in files else [escape_text(said)]
+    links += [file_link(kept, files["parquet"], place, "Parquet")] if "parquet" in files else []
+    return join(*links)
 
 
 # ---------------------------------------------------------------- earlier changes

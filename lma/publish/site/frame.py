@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from lma.contracts import codelist
 from lma.languages import ENGLISH, Language, language
+from lma.publish.edition import name_form
 from lma.publish.grid import BASIS_WORDS, SYMBOLS, clean_text
-from lma.publish.layout import BASIS_LETTERS
-from lma.publish.markup import Html, compose_page, element, escape_text, join
+from lma.publish.layout import BASIS_LETTERS, split_references
+from lma.publish.markup import Html, compose_page, element, escape_text, fragment, join, keep_spaces
 from lma.publish.site.reading import Figure, KeptEdition
 
 _FOLDER = Path(__file__).parent
@@ -226,6 +227,36 @@ def _symbol(words: Language, figure: Figure) -> Html:
     return element("abbr", escape_text(symbol), class_="symbol", title=reason)
 
 
+def explain_missing(words: Language, figures: Iterable[Figure]) -> Html:
+    """Why cells of a table are empty: each symbol with its reason, once."""
+    missing = {(one.symbol or "[x]", one.reason) for one in figures if one.value is None and not one.text}
+    said = [
+        words.say("{symbol} {reason}", symbol=symbol, reason=words.text(reason or SYMBOLS.get(symbol, "")))
+        for symbol, reason in sorted(missing)
+    ]
+    return (
+        element("ul", *[element("li", escape_text(one)) for one in said], class_="under")
+        if said
+        else Html("")
+    )
+
+
+def link_sentence(place: Place, kept: KeptEdition, text: str) -> Html:
+    """A sentence of an edition in the reader's language; the tables and cells it names lead into the edition's page."""
+    code = place.code if kept.holds(name_form("assessment.html", place.code)) else ENGLISH
+    page = name_form("assessment.html", code)
+    if not kept.holds(page):
+        return escape_text(place.words.text(text))
+    link = place.link(edition_path(kept, page))
+    parts = split_references(place.words.text(text), lambda _: True)
+    return Html(
+        "".join(
+            element("a", keep_spaces(part), href=link + fragment(target)) if target else keep_spaces(part)
+            for part, target in parts
+        )
+    )
+
+
 def legend(words: Language) -> Html:
     """What the letters and symbols beside figures mean."""
     letters = [
@@ -242,6 +273,15 @@ def legend(words: Language) -> Html:
         element("ul", *letters, *symbols, class_="legend"),
         id="legend",
     )
+
+
+RATINGS = ("SEVERE", "SHORTAGE", "WATCH", "BALANCE", "SURPLUS", "NONE", "N")
+"""From the gravest to none."""
+
+
+def rank_rating(code: str) -> int:
+    """Place of a rating in their order; unknown codes last."""
+    return RATINGS.index(code) if code in RATINGS else len(RATINGS)
 
 
 def say_rating(words: Language, code: str) -> str:

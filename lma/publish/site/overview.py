@@ -15,8 +15,10 @@ from lma.publish.site.frame import (
     anchor,
     compose,
     country_name,
+    link_sentence,
     page_path,
     paragraph,
+    rank_rating,
     say_decision,
     say_rating,
     section,
@@ -97,7 +99,7 @@ def _row(kept: KeptEdition, place: Place) -> tuple[Html, ...]:
         escape_text(say_role(words, kept)),
         escape_text(kept.edition),
         escape_text(words.date(kept.as_of)),
-        headline(words, kept),
+        headline(place, kept),
         rating_counts(words, kept),
         decision_counts(words, kept),
     )
@@ -110,12 +112,12 @@ def say_role(words: Language, kept: KeptEdition) -> str:
     return said[known.role] if known else words.say("not set: assessed as a destination")
 
 
-def headline(words: Language, kept: KeptEdition) -> Html:
+def headline(place: Place, kept: KeptEdition) -> Html:
     """The sentence about the gap, else the first one; why there is no gap where there is none."""
     sentences = list(kept.table("T0")["text"])
     chosen = next((text for text in sentences if _GAP.search(text)), next(iter(sentences), ""))
-    reason = why_no_gap(kept)
-    parts = [paragraph(words.text(chosen))] if chosen else []
+    words, reason = place.words, why_no_gap(kept)
+    parts = [element("p", link_sentence(place, kept, chosen))] if chosen else []
     if reason is not None:
         parts.append(
             paragraph(
@@ -150,7 +152,7 @@ def rating_counts(words: Language, kept: KeptEdition) -> Html:
     """How many sectors have which rating."""
     rows = [
         words.say("{what}: {n}", what=say_rating(words, code), n=n)
-        for code, n in _count(kept, "T3", "final_rating")
+        for code, n in sorted(_count(kept, "T3", "final_rating"), key=lambda pair: rank_rating(pair[0]))
     ]
     return _lines(rows or [words.say("no sector rated")])
 

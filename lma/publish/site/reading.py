@@ -60,7 +60,7 @@ class Figure:
 NO_FIGURE = Figure(None, "", 0, "", "", "", "", "", "[x]", "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KeptEdition:
     """One whole edition in its folder; ``record`` is its run.json, ``package`` its datapackage.json."""
 
@@ -85,8 +85,14 @@ class KeptEdition:
         """Table id -> English title, in the order of the edition."""
         resources = [one for one in self.package.get("resources", []) if isinstance(one, dict)]
         found = {Path(str(one.get("path", ""))).stem: clean_text(one.get("title", "")) for one in resources
-                 if str(one.get("path", "")).startswith("tables/")}  # fmt: skip
+                 if str(one.get("path", "")).startswith("tables/") and str(one.get("path", "")).endswith(".csv")}  # fmt: skip
         return dict(sorted(found.items(), key=lambda item: (len(item[0]), item[0])))
+
+    @property
+    def publishers(self) -> dict[str, str]:
+        """Source -> who publishes it."""
+        inputs = [one for one in self.record.get("inputs", []) if isinstance(one, dict)]
+        return {str(one.get("source_id")): clean_text(one.get("publisher", "")) for one in inputs}
 
     def holds(self, path: str) -> bool:
         """True when the edition has this file."""

@@ -13,8 +13,10 @@ from lma.publish.site.frame import (
     anchor,
     compose,
     country_name,
+    explain_missing,
     legend,
     paragraph,
+    rank_rating,
     say_decision,
     say_rating,
     section,
@@ -130,7 +132,7 @@ def _list_row(sector: Sector, shelf: Shelf, place: Place) -> tuple[Html, ...]:
             rated.setdefault(code, []).append(country_name(words, kept))
     lines = [
         words.say("{what}: {who}", what=say_rating(words, code), who=_shorten(words, sorted(names)))
-        for code, names in sorted(rated.items())
+        for code, names in sorted(rated.items(), key=lambda pair: rank_rating(pair[0]))
     ]
     listed = element("ul", *[element("li", escape_text(line)) for line in lines], class_="lines")
     return (
@@ -254,9 +256,22 @@ def _ranked_row(
         _country_link(kept, place),
         escape_text(words.number(rank)) if rank else alone,
         write_figure(words, one),
-        escape_text(period or "[x]"),
-        escape_text(one.source_id or "[x]"),
-        escape_text(one.as_of or "[x]"),
+        escape_text(period) if period else write_figure(words, NO_FIGURE),
+        _source(kept, one),
+        escape_text(one.as_of) if one.as_of else write_figure(words, NO_FIGURE),
+    )
+
+
+def _source(kept: KeptEdition, one: Figure) -> Html:
+    """Publisher and id of the source, or of the sources, of one figure."""
+    if not one.source_id:
+        return Html("[x]")
+    ids = one.source_id.split(" + ")
+    return join(
+        *[
+            element("span", escape_text(f"{kept.publishers.get(name, '')} ({name})".strip()), class_="source")
+            for name in ids
+        ]
     )
 
 
@@ -269,83 +284,89 @@ def _country_link(kept: KeptEdition, place: Place) -> Html:
 
 def _assessed(sector: Sector, having: Sequence[KeptEdition], place: Place) -> list[Html]:
     words = place.words
-    note = paragraph(
-        words.say(
-            "Countries in alphabetical order. A gap above zero means that workers are lacking, below zero a surplus."
-        )
+    note = words.say(
+        "Countries in alphabetical order. A gap above zero means that workers are lacking, below zero a surplus."
     )
-    ratings = [_rating_row(kept, sector, place) for kept in having]
-    gaps = [_gap_row(kept, sector, place) for kept in having]
-    header = (
-        words.say("Country"),
-        words.say("Rating"),
-        words.say("Confidence, A to D"),
-        words.say("Labour migration"),
-        words.say("Foreign workers, %"),
-    )
-    numbers = (
-        words.say("Country"),
-        words.say("Employment, persons"),
-        words.say("Gap, low (q10)"),
-        words.say("Gap, median"),
-        words.say("Gap, high (q90)"),
-        words.say("Probability of a shortage, %"),
-        words.say("Period of the gap"),
-    )
-    last = len(numbers) - 1
     return [
-        note,
-        table(words.say("Ratings and decisions"), [(said, n == 4) for n, said in enumerate(header)], ratings),
-        table(
-            words.say("Employment and gap, persons"),
-            [(said, 0 < n < last) for n, said in enumerate(numbers)],
-            gaps,
-        ),
+        paragraph(note),
+        *_ratings(words, {kept: _judged(kept, sector) for kept in having}, place),
+        *_gaps(words, {kept: _counted(kept, sector) for kept in having}, place),
     ]
 
 
-def _rating_row(kept: KeptEdition, sector: Sector, place: Place) -> tuple[Html, ...]:
-    words = place.words
-    rating, result = _first(kept, "T3", sector, "final_rating"), _first(kept, "T10", sector, "result")
+def _judged(kept: KeptEdition, sector: Sector) -> list[Figure]:
+    """Rating, confidence, decision, foreign share."""
+    columns = (("T3", "final_rating"), ("T3", "confidence"), ("T10", "result"))
     foreign = _reported(kept, sector, "migrant_share") or _first(kept, "T2", sector, "migrant_share")
-    return (
-        _country_link(kept, place),
-        escape_text(say_rating(words, rating.text)) if rating.text else write_figure(words, rating),
-        write_figure(words, _first(kept, "T3", sector, "confidence")),
-        escape_text(say_decision(words, result.text)) if result.text else write_figure(words, result),
-        write_figure(words, foreign),
-    )
+    return [*(_first(kept, table_id, sector, column_id) for table_id, column_id in columns), foreign]
 
 
-def _gap_row(kept: KeptEdition, sector: Sector, place: Place) -> tuple[Html, ...]:
-    words = place.words
+def _counted(kept: KeptEdition, sector: Sector) -> list[Figure]:
+    """Employment modelled and reported, gap from low to high, probability."""
+    employment = [_first(kept, "T2", sector, "employment", reported=kind) for kind in (False, True)]
     gaps = [_first(kept, "T3", sector, column) for column in ("gap_q10", "gap_q50", "gap_q90", "p_shortage")]
-    modelled, reported = (_first(kept, "T2", sector, "employment", reported=kind) for kind in (False, True))
-    parts = [write_figure(words, one) for one in (modelled, reported) if one.value is not None] or [
-        write_figure(words, modelled)
+    return [*employment, *gaps]
+
+
+def _ratings(words: Language, judged: dict[KeptEdition, list[Figure]], place: Place) -> list[Html]:
+    header = [
+        (words.say("Country"), False),
+        (words.say("Rating"), False),
+        (words.say("Confidence, A to D"), False),
+        (words.say("Labour migration"), False),
+        (words.say("Foreign workers, %"), True),
     ]
-    employment = Html(
-        "<br>".join(
-            _with_period(part, one)
-            for part, one in zip(
-                parts,
-                [one for one in (modelled, reported) if one.value is not None] or [modelled],
-                strict=True,
-            )
+    said = (say_rating, None, say_decision, None)
+    rows = [
+        (
+            _country_link(kept, place),
+            *[_say_or_show(words, one, say) for one, say in zip(figures, said, strict=True)],
         )
-    )
-    period = next((one.period for one in gaps if one.value is not None), "")
-    return (
-        _country_link(kept, place),
-        employment,
-        *[write_figure(words, one) for one in gaps],
-        escape_text(period or "[x]"),
-    )
+        for kept, figures in judged.items()
+    ]
+    missing = [one for figures in judged.values() for one in figures]
+    return [table(words.say("Ratings and decisions"), header, rows), explain_missing(words, missing)]
 
 
-def _with_period(part: Html, one: Figure) -> Html:
-    return (
-        Html(f"{part} <span class='quiet'>({escape_text(one.period)})</span>")
-        if one.period and one.value is not None
-        else join(part)
+def _say_or_show(words: Language, one: Figure, say: Callable[[Language, str], str] | None) -> Html:
+    return escape_text(say(words, one.text)) if say and one.text else write_figure(words, one)
+
+
+def _gaps(words: Language, counted: dict[KeptEdition, list[Figure]], place: Place) -> list[Html]:
+    header = [
+        (words.say("Country"), False),
+        (words.say("Employment, modelled or projected, persons"), True),
+        (words.say("Employment, reported, persons"), True),
+        (words.say("Gap, low (q10), persons"), True),
+        (words.say("Gap, median, persons"), True),
+        (words.say("Gap, high (q90), persons"), True),
+        (words.say("Probability of a shortage, %"), True),
+    ]
+    rows = [
+        (
+            _country_link(kept, place),
+            *[
+                write_figure(words, one) if n > 1 else _with_period(words, one)
+                for n, one in enumerate(figures)
+            ],
+        )
+        for kept, figures in counted.items()
+    ]
+    periods = sorted({figures[3].period for figures in counted.values() if figures[3].period})
+    caption = (
+        words.say("Employment and gap over {periods}", periods=", ".join(periods))
+        if periods
+        else words.say("Employment and gap")
+    )
+    missing = [one for figures in counted.values() for one in figures]
+    return [table(caption, header, rows), explain_missing(words, missing)]
+
+
+def _with_period(words: Language, one: Figure) -> Html:
+    """A figure and the period it is of."""
+    shown = write_figure(words, one)
+    if one.value is None or not one.period:
+        return shown
+    return Html(
+        f"{shown} {element('span', escape_text(words.say('({period})', period=one.period)), class_='quiet')}"
     )
