@@ -129,7 +129,7 @@ class TableView:
         lengths = [len(cell.shown) for row in self.rows for cell in row.cells if cell and not cell.is_number]
         return len(self.columns) > 4 and bool(lengths) and sum(lengths) / len(lengths) > 30
 
-    @property
+    @functools.cached_property
     def families(self) -> tuple[tuple[int, ...], ...]:
         """Places of columns that say several things of one test: ``D0``, ``D0_value``, ``D0_why``.
 
@@ -161,7 +161,7 @@ class TableView:
         endings = (_shared_ending([self.columns[place].label for place in part]) for part in parts)
         return (language(self.code).say("Result"), *endings)
 
-    @property
+    @functools.cached_property
     def ranges(self) -> dict[int, tuple[int, ...]]:
         """Place that a range is shown at -> places of the figure, if it has one, and of its two ends."""
         places = {column.column_id: place for place, column in enumerate(self.columns)}
@@ -178,13 +178,13 @@ class TableView:
                 )
         return found
 
-    @property
+    @functools.cached_property
     def groups(self) -> tuple[GroupView, ...]:
         """Columns in their order, a figure together with its range; without ``detail_places``."""
         apart = set(self.detail_places)
         return tuple(group for group in self.all_groups if group.places[0] not in apart)
 
-    @property
+    @functools.cached_property
     def detail_places(self) -> tuple[int, ...]:
         """Columns that read better by themselves, row by row: long texts, how a test was made, what follows the twelfth."""
         ranged = {place for places in self.ranges.values() for place in places}

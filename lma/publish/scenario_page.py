@@ -8,19 +8,21 @@ from typing import Any
 import pandas as pd
 
 from lma.contracts import Scenario, ScenarioResults
-from lma.publish.html import (
+from lma.languages import ENGLISH, language
+from lma.publish.layout import format_number
+from lma.publish.markup import (
     Html,
+    boxed_list,
     bullet_list,
     compose_page,
     element,
     escape_text,
-    fragment,
     join,
+    list_links,
     plain_table,
     section,
-    show_chart,
 )
-from lma.publish.layout import format_number
+from lma.publish.page_figures import show_chart
 from lma.publish.scenario_charts import (
     COUNTRY,
     difference_chart,
@@ -59,7 +61,7 @@ def render_scenarios(results: ScenarioResults) -> str:
     answered = results.answered()
     parts = [
         section("overview", "At a glance", *_overview(results)),
-        _limits(),
+        boxed_list("limits", "What this cannot tell you", LIMITS),
         *(_scenario_section(results, scenario) for scenario in answered),
         _not_answered(results),
         section("elasticities", "How strongly people and employers answer", _elasticities(results)),
@@ -93,17 +95,7 @@ def _links(results: ScenarioResults, answered: Iterable[Scenario]) -> Html:
     targets = [("overview", "At a glance"), *((s.name, name_scenario(s.name)) for s in answered)]
     targets += [("not-answered", "Not answered")] if results.obstacles else []
     targets += [("elasticities", "Elasticities")]
-    return bullet_list(element("a", escape_text(words), href=fragment(target)) for target, words in targets)
-
-
-def _limits() -> Html:
-    return element(
-        "aside",
-        element("h2", Html("What this cannot tell you"), id="limits"),
-        bullet_list(map(escape_text, LIMITS)),
-        class_="box",
-        aria_labelledby="limits",
-    )
+    return list_links(targets)
 
 
 def _overview(results: ScenarioResults) -> list[Html]:
@@ -124,8 +116,13 @@ def _overview(results: ScenarioResults) -> list[Html]:
     )
     table = plain_table(f"{results.label}: gap of the country, {results.span}, persons", header, shown)
     chart = overview_chart(results)
-    drawn = element("div", _drawn(chart), class_="charts singles") if chart else Html("")
-    return [drawn, table]
+    return [_beside([_drawn(chart)] if chart else [], table)]
+
+
+def _beside(drawn: Iterable[Html], *tables: Html) -> Html:
+    """Charts and their tables: beside each other where the screen is wide enough, else one under the other."""
+    charts = element("div", *drawn, class_="charts")
+    return element("div", charts, element("div", *tables), class_="beside")
 
 
 def _difference(row: Any) -> str:
@@ -143,7 +140,7 @@ def _probability(row: Any) -> str:
 
 
 def _drawn(chart: Any) -> Html:
-    return show_chart(chart, "h3", element("p", escape_text(chart.words), class_="quiet"))
+    return show_chart(chart, language(ENGLISH))
 
 
 def _scenario_section(results: ScenarioResults, scenario: Scenario) -> Html:
@@ -154,9 +151,7 @@ def _scenario_section(results: ScenarioResults, scenario: Scenario) -> Html:
         name_scenario(scenario.name),
         element("p", escape_text(scenario.description)),
         bullet_list(map(escape_text, _facts(results, scenario))),
-        element("div", *drawn, class_="charts singles") if drawn else Html(""),
-        _sector_table(results, scenario),
-        _measure_table(results, scenario),
+        _beside(drawn, _sector_table(results, scenario), _measure_table(results, scenario)),
     )
 
 
