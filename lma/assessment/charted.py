@@ -50,7 +50,7 @@ def _workforce(mine: pd.DataFrame, now: int, horizon: int) -> list[tuple[object,
 def _by_age(mine: pd.DataFrame, indicator: str) -> dict[int, pd.DataFrame]:
     """Year -> rows of both sexes by five-year age band, those of the source that has most bands."""
     yearly = select(mine, indicator=indicator, freq="A", sex=["F", "M"], economic_activity=["_T", "_Z"])
-    yearly = yearly[[_is_band(age) for age in yearly["age"]]]
+    yearly = yearly[yearly["age"].map(_is_band).astype(bool)]
     found: dict[int, pd.DataFrame] = {}
     for period, group in yearly.groupby("time_period"):
         sizes = group.groupby("source_id").size()

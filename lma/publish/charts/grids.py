@@ -21,7 +21,7 @@ from lma.publish.charts.marks import (
 )
 
 NAME_HEIGHT, LEGEND_LINE, SMALL = 16, 16, 10
-LETTERS_TO_PIXELS = 6.0
+LETTERS_TO_PIXELS = 5.8
 """Mean width of a letter of DejaVu Sans at the small size."""
 
 

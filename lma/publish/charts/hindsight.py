@@ -44,10 +44,9 @@ def _read(edition: Edition) -> pd.DataFrame:
     """Rows of T18 by origin, named by activity alone as T3 or T18's own first origin names it."""
     cells = read_table(edition, "T18")
     wide = pivot_values(cells, COLUMNS).dropna()
-    found = [_ORIGIN.fullmatch(str(row)) for row in wide["row_id"]]
-    wide = wide[[match is not None for match in found]]
-    kept = [match for match in found if match is not None]
-    codes = [match[2] for match in kept]
+    wide = wide[wide["row_id"].astype(str).str.fullmatch(_ORIGIN)]
+    parts = wide["row_id"].astype(str).str.extract(_ORIGIN)
+    codes = list(parts[1])
     names = dict(
         zip(
             edition.series["economic_activity"].astype(str).str.strip("_"),
@@ -56,7 +55,7 @@ def _read(edition: Edition) -> pd.DataFrame:
         )
     )
     labels = [clean_text(names.get(code, label)) for code, label in zip(codes, wide["label"], strict=True)]
-    return wide.assign(origin=[match[1] for match in kept], economic_activity=codes, label=labels)
+    return wide.assign(origin=parts[0], economic_activity=codes, label=labels)
 
 
 def _panel(edition: Edition, origin: str, group: pd.DataFrame, words: Language) -> Chart:

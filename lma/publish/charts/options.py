@@ -36,7 +36,7 @@ def option_words(words: Language) -> dict[str, str]:
         "neet": words.say("youth"),
         "automate": words.say("automate"),
         "recognise": words.say("recognise"),
-        "migrate": words.say("recruit abroad"),
+        "migrate": words.say("hire abroad"),
     }
 
 
@@ -46,7 +46,7 @@ def verdict_words(words: Language) -> dict[str, str]:
         "try first": words.say("try first"),
         "for review": words.say("for review"),
         "consider": words.say("consider"),
-        "no gap to fill": words.say("no gap to fill"),
+        "no gap to fill": words.say("no gap"),
         "not needed": words.say("not needed"),
         "ruled out": words.say("ruled out"),
         "not assessed": words.say("not assessed"),
