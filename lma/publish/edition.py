@@ -24,7 +24,16 @@ from typing import TypeVar
 from lma.contracts import Edition, resource_root
 from lma.errors import OutputError, UsageError
 from lma.languages import ENGLISH, languages_dir, translate_edition
-from lma.publish import csv_package, data_package, parquet, run_json, sdmx_csv
+from lma.publish import (
+    csv_package,
+    data_package,
+    metadata,
+    open_lineage,
+    parquet,
+    ro_crate,
+    run_json,
+    sdmx_csv,
+)
 from lma.publish.grid import check_edition
 
 SUMS = "SHA256SUMS"
@@ -67,13 +76,18 @@ MACHINE_FORMS: dict[str, Callable[[Edition], dict[str, bytes]]] = {
 DESCRIPTIONS: dict[str, Callable[[Edition, Mapping[str, bytes]], bytes]] = {
     "run.json": run_json.render,
     "datapackage.json": data_package.render,
+    "dcat.jsonld": metadata.render_dcat,
+    "dataset.jsonld": metadata.render_dataset,
+    "openlineage.ndjson": open_lineage.render,
+    "ro-crate-metadata.json": ro_crate.render,
 }
+METADATA = "metadata"  # name of the form of all descriptions but the two that are always made
 ALWAYS_MADE = "csv"  # later editions, `lma compare` and `lma audit` read the tables
 
 
 def list_forms() -> tuple[str, ...]:
     """Names by which a run chooses output forms: the ending of a reader's form, or the name of a machine form."""
-    return (*(_name_ending(name) for name in READER_FORMS), *MACHINE_FORMS)
+    return (*(_name_ending(name) for name in READER_FORMS), *MACHINE_FORMS, METADATA)
 
 
 def _name_ending(name: str) -> str:
@@ -124,7 +138,8 @@ def render_files(edition: Edition) -> dict[str, bytes]:
             if _name_ending(name) in wanted:
                 files[name_form(name, code)] = _render_form(name, form, translated)
     for name, describe in DESCRIPTIONS.items():
-        files[name] = describe(edition, files)
+        if METADATA in wanted or name in ("run.json", "datapackage.json"):
+            files[name] = describe(edition, files)
     sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(hash_files(files).items()))
     return {**files, SUMS: sums.encode()}
 
