@@ -129,6 +129,7 @@ class Report:
     as_of: dt.date
     running: tuple[str, str]
     page_words: str
+    update_words: str
     contents: tuple[str, str, str]
     front: tuple[Paragraph, ...]
     body: tuple[Block, ...]
@@ -246,6 +247,7 @@ def compose_report(edition: Edition) -> Report:
             ),
         ),
         page_words=words.say("Page {n} of {m}", n="{n}", m="{m}"),
+        update_words=words.say("To show page numbers here, click in a list and press F9."),
         contents=(words.say("Contents"), words.say("Figures"), words.say("Short tables")),
         front=tuple(_front(composer)),
         body=tuple(_body(composer)),
