@@ -1,4 +1,4 @@
-"""The tables a ministry receives: workbook, CSV package, SDMX-CSV, run record, and their folder."""
+"""The tables a ministry receives: CSV package, SDMX-CSV, run record, and their folder."""
 
 from __future__ import annotations
 
@@ -10,54 +10,23 @@ import io
 import json
 import os
 import re
-import shutil
-import subprocess
 import threading
-import time
-import zipfile
 from pathlib import Path
 
-import openpyxl
 import pandas as pd
 import pytest
-from edition_builder import HOSTILE, build_cells, build_edition, make_cell, make_number
+from edition_builder import HOSTILE, build_cells, build_edition, make_cell
 
 from lma.contracts import codelist, table_contract
 from lma.errors import ContractError, OutputError, UsageError
-from lma.publish import csv_package, data_package, grid, parquet, run_json, sdmx_csv, xlsx
+from lma.publish import csv_package, data_package, grid, parquet, run_json, sdmx_csv
 from lma.publish import edition as editions
-
-SHEETS = [
-    "Cover",
-    "Contents",
-    "T0",
-    "T1",
-    "T5",
-    "T6",
-    "T7",
-    "T10",
-    "T11",
-    "History",
-    "Notes",
-    "Sources",
-    "Checks",
-]
-HEADER_ROW = 4
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["plain", "hostile"])
-def workbook_bytes(request):
-    return xlsx.render(build_edition(hostile=request.param))
-
-
-@pytest.fixture(scope="module")
-def workbook(workbook_bytes):
-    return openpyxl.load_workbook(io.BytesIO(workbook_bytes))
 
 
 @pytest.fixture
 def light_forms(monkeypatch):
     """Page and PDF replaced by short texts that depend on the edition: these tests are about the folder."""
+    monkeypatch.setitem(editions.READER_FORMS, "assessment.ods", lambda e: e.edition.encode())
     monkeypatch.setitem(
         editions.READER_FORMS, "assessment.html", lambda e: f"<p>{e.label} {e.edition}</p>".encode()
     )
@@ -66,227 +35,6 @@ def light_forms(monkeypatch):
 
 def read_csv_text(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
-
-
-def table_rows(sheet) -> list[list]:
-    """Header and body of the one table of a sheet."""
-    (table,) = sheet.tables.values()
-    return [[cell.value for cell in row] for row in sheet[table.ref]]
-
-
-# ---------------------------------------------------------------- workbook
-
-
-def test_workbook_has_its_sheets_in_order(workbook):
-    assert workbook.sheetnames == SHEETS
-    assert all(len(name) <= 31 for name in workbook.sheetnames)
-
-
-def test_no_formula_no_external_link_no_macro_in_the_file(workbook_bytes):
-    with zipfile.ZipFile(io.BytesIO(workbook_bytes)) as package:
-        names = package.namelist()
-        for name in names:
-            text = package.read(name).decode("utf-8", "replace")
-            if name.startswith("xl/worksheets/"):
-                assert not re.search(r"<f[ >/]", text), name
-                assert "mergeCell" not in text, name
-            assert 'TargetMode="External"' not in text, name
-        assert not [name for name in names if "vba" in name or "externalLink" in name]
-
-
-def test_links_lead_to_sheets_only(workbook):
-    links = {
-        sheet.title: [cell.hyperlink.location for row in sheet for cell in row if cell.hyperlink]
-        for sheet in workbook
-    }
-    assert [title for title, found in links.items() if found] == ["Contents"]
-    assert links["Contents"] == [f"'{name}'!A1" for name in SHEETS[2:]]
-
-
-def test_every_sheet_is_one_marked_table_from_column_a_under_a_frozen_header(workbook):
-    for sheet in workbook.worksheets[1:]:
-        assert not sheet.merged_cells.ranges
-        assert sheet["A1"].value and sheet["A2"].value
-        assert "one table" in sheet["A3"].value
-        assert [table.ref.split(":")[0] for table in sheet.tables.values()] == [f"A{HEADER_ROW}"], sheet.title
-        assert sheet.freeze_panes == f"B{HEADER_ROW + 1}", sheet.title
-        header, *body = table_rows(sheet)
-        assert len({str(name).casefold() for name in header}) == len(header)
-        assert sheet.max_row == HEADER_ROW + len(body), "nothing stands below the table"
-    assert not workbook["Cover"].tables
-
-
-def test_no_cell_of_a_table_is_empty_and_every_symbol_has_its_reason(workbook):
-    legend = {row[0]: row[1] for row in table_rows(workbook["Notes"])}
-    for sheet in workbook.worksheets[1:]:
-        header, *body = table_rows(sheet)
-        for row in body:
-            assert all(value not in (None, "") for value in row), (sheet.title, row)
-            for symbol in {
-                value for value in row if isinstance(value, str) and re.fullmatch(r"\[\w+\]", value)
-            }:
-                assert legend[symbol]
-    header, *body = table_rows(workbook["T5"])
-    mining = dict(zip(header, body[-1], strict=True))
-    assert mining["2024 (persons)"] == "[c]"
-    assert mining["2030 middle, q50 (persons)"] == "[x]"
-    assert "[c] fewer than 10 firms" in mining["Symbols and reasons"]
-    assert "[x] fewer than 12 years: no forecast" in mining["Symbols and reasons"]
-
-
-def test_each_symbol_shown_for_a_figure_is_explained_in_its_row():
-    edition = build_edition(hostile=True)
-    for table in grid.lay_out_all(edition):
-        for row in table.rows:
-            symbols = {cell.text for cell in row[1 : table.n_figures + 1] if cell.text in grid.SYMBOLS}
-            said = row[table.headers.index("Symbols and reasons")].text if symbols else ""
-            assert all(symbol in said for symbol in symbols), (table.table_id, row[0])
-
-
-def test_figures_are_numbers_with_their_decimals_and_codes_are_text(workbook):
-    edition = build_edition()
-    header, *body = table_rows(workbook["T7"])
-    share = workbook["T7"].cell(HEADER_ROW + 2, header.index("Foreign share (per cent)") + 1)
-    assert share.value == pytest.approx(100 * 11_160 / 32_640)
-    assert share.number_format == "#,##0.0"
-    assert workbook["T5"]["B5"].value == 28_400 and workbook["T5"]["B5"].number_format == "#,##0"
-    assert all(isinstance(row[-1], str) for row in body), "row codes"
-    figures = edition.cells[edition.cells["value"].notna() & (edition.cells["table_id"] == "T6")]
-    shown = [
-        value for row in table_rows(workbook["T6"])[1:] for value in row if isinstance(value, (int, float))
-    ]
-    assert shown == pytest.approx(figures["value"].tolist())
-
-
-def test_number_of_numeric_cells_equals_the_number_of_figures(workbook, request):
-    hostile = "hostile" in request.node.name
-    cells = build_cells(hostile)
-    for table_id, part in cells.groupby("table_id"):
-        rows = table_rows(workbook[table_id])[1:]
-        numeric = sum(isinstance(value, (int, float)) for row in rows for value in row)
-        assert numeric == part["value"].notna().sum(), table_id
-
-
-def test_mixed_units_basis_and_breaks_are_said_in_the_row(workbook):
-    header, *body = table_rows(workbook["T1"])
-    rows = {row[0]: dict(zip(header, row, strict=True)) for row in body}
-    assert rows["Employment"]["Unit"] == "persons" and rows["Unemployment rate"]["Unit"] == "per cent"
-    assert rows["Employment"]["Basis"] == "modelled estimate"
-    assert rows["Unemployment rate"]["Symbols and reasons"] == "Value: [b] new questionnaire in 2024"
-    assert rows["Employment"]["Notes"] == "[note 1]"
-    notes = dict(row[:2] for row in table_rows(workbook["Notes"])[1:])
-    assert notes["[note 1]"].startswith("Modelled estimate")
-    header, *body = table_rows(workbook["T5"])
-    manufacturing = dict(zip(header, body[1], strict=True))
-    assert manufacturing["Basis"] == "projection, except 2024 (persons): modelled estimate"
-    assert "Unit" not in header, "one unit for the whole table stands in the headings"
-
-
-def test_a_table_with_its_own_source_column_gets_no_second_one(workbook):
-    header = table_rows(workbook["T11"])[0]
-    assert [name for name in header if name.casefold().startswith("source")] == ["Source"]
-
-
-def test_rows_and_columns_follow_their_order_not_the_frame():
-    edition = build_edition()
-    shuffled = dataclasses.replace(edition, cells=edition.cells.sample(frac=1, random_state=3))
-    assert xlsx.render(shuffled) == xlsx.render(edition)
-    assert csv_package.render_tables(shuffled) == csv_package.render_tables(edition)
-
-
-def test_hostile_text_stays_text():
-    book = openpyxl.load_workbook(io.BytesIO(xlsx.render(build_edition(hostile=True))))
-    sheet = book["T10"]
-    texts = {
-        cell.value: cell.data_type for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)
-    }
-    assert all(texts[text.strip()] == "s" for text in HOSTILE)
-    assert "nul and bell and turned" in texts
-    assert sheet["A1"].data_type == "s" and sheet["A1"].value.startswith("T10. =cmd")
-    assert not [text for text in texts if re.search(r"[\x00-\x08\x0b-\x1f\u202e]", text)]
-
-
-def test_a_table_without_cells_says_so():
-    edition = build_edition()
-    without = dataclasses.replace(edition, cells=edition.cells[edition.cells["table_id"] != "T7"])
-    book = openpyxl.load_workbook(io.BytesIO(xlsx.render(without)))
-    assert table_rows(book["T7"])[1:] == [["[x]", "[x] no figures for this table in this edition"]]
-
-
-def test_a_pair_of_row_and_column_without_a_cell_is_not_applicable_with_a_reason():
-    edition = build_edition()
-    cut = dataclasses.replace(edition, cells=edition.cells[edition.cells["address"] != "T6.C.gap_q10"])
-    row = next(table for table in grid.lay_out_all(cut) if table.table_id == "T6").rows[0]
-    assert row[1].text == "[z]"
-    assert any("[z] column does not apply to this row" in cell.text for cell in row)
-
-
-def test_the_chart_sheet_holds_the_figures_of_the_series(workbook):
-    header, *body = table_rows(workbook["History"])
-    series = build_edition().series
-    total = series[
-        (series["economic_activity"] == "_T") & series["measure"].isin(["observed", "q10", "q50", "q90"])
-    ]
-    assert len(body) == len(total)
-    assert sum(row[3] for row in body) == pytest.approx(total["value"].sum())
-    assert len(workbook["History"]._charts) == 1
-
-
-def test_without_a_total_there_is_no_chart_sheet():
-    edition = build_edition()
-    series = edition.series[edition.series["economic_activity"] != "_T"]
-    book = openpyxl.load_workbook(io.BytesIO(xlsx.render(dataclasses.replace(edition, series=series))))
-    assert "History" not in book.sheetnames
-
-
-@pytest.mark.parametrize(
-    ("period", "year"), [("2025", 2025.0), ("2025-Q1", 2025.125), ("2025-03", 2025 + 2.5 / 12)]
-)
-def test_periods_become_years_for_the_chart(period, year):
-    assert xlsx._as_year(period) == pytest.approx(year)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "taken", "name"),
-    [
-        ("T5", set(), "T5"),
-        ("a/b:c?*[x]\\", set(), "a b c   x"),
-        ("'x'", set(), "x"),
-        ("x" * 40, set(), "x" * 31),
-        ("Notes", {"notes"}, "Notes 2"),
-        ("y" * 40, {"y" * 31}, "y" * 29 + " 2"),
-        ("\x00", set(), "Sheet"),
-    ],
-)
-def test_sheet_names_are_allowed_and_unique(wanted, taken, name):
-    assert xlsx.sheet_name(wanted, taken) == name
-
-
-def test_same_edition_same_workbook_bytes_in_any_time_zone(monkeypatch):
-    first = xlsx.render(build_edition())
-    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
-    time.tzset()
-    try:
-        assert xlsx.render(build_edition()) == first
-    finally:
-        monkeypatch.undo()
-        time.tzset()
-    with zipfile.ZipFile(io.BytesIO(first)) as package:
-        assert {info.date_time for info in package.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-        core = package.read("docProps/core.xml").decode()
-    assert set(re.findall(r"\d{4}-\d\d-\d\dT[\d:]+Z", core)) == {"2025-09-30T00:00:00Z"}
-
-
-def test_an_office_program_opens_the_workbook(workbook_bytes, tmp_path):
-    soffice = shutil.which("soffice")
-    if soffice is None:
-        pytest.skip("soffice is not installed: the workbook was not opened by an office program")
-    path = tmp_path / "assessment.xlsx"
-    path.write_bytes(workbook_bytes)
-    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
-    command = [soffice, "--headless", profile, "--convert-to", "pdf", "--outdir", str(tmp_path), str(path)]
-    subprocess.run(command, check=True, capture_output=True, timeout=240)
-    assert (tmp_path / "assessment.pdf").read_bytes().startswith(b"%PDF")
 
 
 # ---------------------------------------------------------------- CSV package
@@ -724,19 +472,6 @@ def test_the_real_forms_give_the_same_bytes_twice(tmp_path):
     assert list_files(first) == list_files(second)
     assert (first / "assessment.pdf").read_bytes().startswith(b"%PDF")
     assert "</html>" in (first / "assessment.html").read_text(encoding="utf-8")
-
-
-def test_number_beside_text_shows_the_number_and_keeps_the_words():
-    cell = make_cell(
-        "T1.X.value",
-        (0, "X"),
-        (0, "Value"),
-        text="first estimate",
-        **make_number(3, "PS", "ilostat_lfs_rates", ["a:1"]),
-    )
-    table = next(t for t in grid.lay_out_all(build_edition(cells=pd.DataFrame([cell]))) if t.table_id == "T1")
-    assert table.rows[0][1].number == 3
-    assert table.rows[0][table.headers.index("Symbols and reasons")].text == "all columns: first estimate"
 
 
 def test_a_run_that_names_its_code_is_not_rendered_twice(tmp_path, monkeypatch):

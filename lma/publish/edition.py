@@ -35,10 +35,11 @@ from lma.publish import (
     sdmx_csv,
 )
 from lma.publish.grid import check_edition
+from lma.publish.ledger import read_removals
 
 SUMS = "SHA256SUMS"
 Made = TypeVar("Made")  # what a form makes: one file, or several by their path
-_TEMPORARY = ".unfinished-"
+TEMPORARY = ".unfinished-"
 _ABANDONED_AFTER_SECONDS = 3600.0
 
 
@@ -46,6 +47,12 @@ def _render_xlsx(edition: Edition) -> bytes:
     from lma.publish import xlsx
 
     return xlsx.render(edition)
+
+
+def _render_ods(edition: Edition) -> bytes:
+    from lma.publish import ods
+
+    return ods.render(edition)
 
 
 def _render_html(edition: Edition) -> bytes:
@@ -63,6 +70,7 @@ def _render_pdf(edition: Edition) -> bytes:
 # Output forms that a person reads, made in every language of the edition; heavy modules are imported when they run.
 READER_FORMS: dict[str, Callable[[Edition], bytes]] = {
     "assessment.xlsx": _render_xlsx,
+    "assessment.ods": _render_ods,
     "assessment.html": _render_html,
     "assessment.pdf": _render_pdf,
 }
@@ -147,7 +155,8 @@ def render_files(edition: Edition) -> dict[str, bytes]:
 # ---------------------------------------------------------------- the folder
 
 
-def _refuse(folder: Path, error: OSError) -> OutputError:
+def refuse_folder(folder: Path, error: OSError) -> OutputError:
+    """The error to raise where a folder cannot be written."""
     why = error.strerror or str(error)
     return OutputError(
         f"cannot write {folder}: {why}. Nothing was changed there. Make the folder writable or free space on "
@@ -173,9 +182,11 @@ def check_place(folder: Path) -> None:
     """``OutputError`` where a folder could not be made or written; nothing is made yet."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
-        raise _refuse(folder, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+        raise OutputError(
+            f"{existing} is a file, so no edition can be put into {folder}. Nothing was changed: name a folder with --out."
+        )
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise _refuse(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        raise refuse_folder(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 @contextlib.contextmanager
@@ -193,7 +204,7 @@ def _make_folder(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _lock_folder(folder: Path) -> Iterator[bool]:
+def lock_folder(folder: Path) -> Iterator[bool]:
     """Hold the folder against other publishers; False where the system or its disk offers no lock."""
     try:
         import fcntl
@@ -216,7 +227,7 @@ def _lock_folder(folder: Path) -> Iterator[bool]:
 def remove_abandoned(folder: Path, locked: bool) -> int:
     """Remove what dead runs left in a country's folder (unlocked: what is an hour old); how many."""
     removed = 0
-    for path in sorted(folder.glob(f"{_TEMPORARY}*")):
+    for path in sorted(folder.glob(f"{TEMPORARY}*")):
         if locked or time.time() - path.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
             removed += not path.exists()
@@ -234,7 +245,7 @@ def _write_file(path: Path, content: bytes) -> None:
 @contextlib.contextmanager
 def _temporary_folder(folder: Path) -> Iterator[Path]:
     """A new hidden folder that is gone afterwards unless it was renamed."""
-    path = folder / f"{_TEMPORARY}{secrets.token_hex(6)}"
+    path = folder / f"{TEMPORARY}{secrets.token_hex(6)}"
     path.mkdir()
     try:
         yield path
@@ -307,8 +318,16 @@ def _was_made_alike(folder: Path, edition: Edition) -> bool:
 
 def is_taken_by_another(edition: Edition, out_dir: Path) -> bool:
     """True when other content has the edition's name, or what it published under it is no longer whole."""
-    target = Path(out_dir) / edition.ref_area / edition.edition
+    country_folder = Path(out_dir) / edition.ref_area
+    target = country_folder / edition.edition
+    if edition.edition in _list_removed(country_folder):
+        return True
     return target.exists() and _says_its_code(edition) and not _was_made_alike(target, edition)
+
+
+def _list_removed(country_folder: Path) -> set[str]:
+    """Names of editions that retention took away: whoever cites one must never find another under its name."""
+    return {gone.edition for gone in read_removals(country_folder)}
 
 
 def _candidates(edition: Edition) -> Iterator[Edition]:
@@ -322,8 +341,11 @@ def _candidates(edition: Edition) -> Iterator[Edition]:
 
 def _place(edition: Edition, country_folder: Path, temporary: Path) -> Path:
     """Folder of the first id that is free or has this content already."""
+    removed = _list_removed(country_folder)
     for candidate in _candidates(edition):
         target = country_folder / candidate.edition
+        if candidate.edition in removed:
+            continue
         if target.exists() and _says_its_code(candidate):  # run.json decides: no need to render and compare
             if _was_made_alike(target, candidate):
                 return target
@@ -350,9 +372,9 @@ def publish(edition: Edition, out_dir: Path) -> Path:
     _check_names(edition)
     country_folder = Path(out_dir) / edition.ref_area
     try:
-        with _make_folder(country_folder), _lock_folder(country_folder) as locked:
+        with _make_folder(country_folder), lock_folder(country_folder) as locked:
             remove_abandoned(country_folder, locked)
             with _temporary_folder(country_folder) as temporary:
                 return _place(edition, country_folder, temporary)
     except OSError as error:
-        raise _refuse(country_folder, error) from error
+        raise refuse_folder(country_folder, error) from error

@@ -1,9 +1,9 @@
-"""How a table of an edition is laid out: one grid that every output form shows, so that none differs.
+"""How a table of an edition is laid out: one grid that both workbooks show, so that neither differs.
 
 Rows are the table's ``row_id`` in ``row_order``, columns its ``column_id`` in ``column_order``; nothing is
 computed. Columns that describe the figures (unit, basis, source, vintage, notes, symbols and reasons)
 follow where the table needs them. No cell of a grid is empty: where there is no figure it shows a symbol,
-and the row says why.
+and the row says why, or names the note that does where the reasons of a row would fill the screen.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import functools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lma.contracts import Edition, TableSpec, codelist
 from lma.errors import ContractError
+from lma.languages import ENGLISH, Language, language
 
 SYMBOLS = {
     "[x]": "figure not available",
@@ -52,10 +53,28 @@ class GridCell:
     text: str
     decimals: int | None = None
 
+    @property
+    def is_low(self) -> bool:
+        """True for a number that is not zero but would be shown as zero."""
+        return bool(self.number) and not round(
+            self.number or 0.0, self.decimals if self.decimals is not None else 9
+        )
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What is said about some columns of a row: a symbol with its reason, an exception of basis or unit."""
+
+    meaning: str
+    columns: str
+
 
 @dataclass(frozen=True)
 class Grid:
-    """One table ready to print; ``n_figures`` columns after the row heading hold the table's own cells."""
+    """One table ready to print; ``n_figures`` columns after the row heading hold the table's own cells.
+
+    ``remarks``: number of a note of this table alone -> what it says.
+    """
 
     table_id: str
     title: str
@@ -63,6 +82,7 @@ class Grid:
     headers: tuple[str, ...]
     rows: tuple[tuple[GridCell, ...], ...]
     n_figures: int
+    remarks: Mapping[int, Remark] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- values
@@ -96,11 +116,11 @@ def format_number(value: float) -> str:
 
 
 @functools.cache
-def list_unit_words() -> dict[str, str]:
-    """Unit code -> words for the middle of a sentence, from codelists/units.csv."""
-    units = codelist("units")
-    labels = zip(units["unit_measure"], units["label_en"], strict=True)
-    return {code: label if label[:2].isupper() else label[:1].lower() + label[1:] for code, label in labels}
+def list_unit_words(code: str = ENGLISH) -> dict[str, str]:
+    """Unit code -> words for the middle of a sentence in a language, from codelists/units.csv."""
+    units, words = codelist("units"), language(code)
+    labels = zip(units["unit_measure"], map(words.text, units["label_en"]), strict=True)
+    return {unit: label if label[:2].isupper() else label[:1].lower() + label[1:] for unit, label in labels}
 
 
 def list_ids(value: Any) -> list[str]:
@@ -153,6 +173,11 @@ def list_notes(edition: Edition) -> dict[str, tuple[int, tuple[str, ...]]]:
     return {note: (number, tuple(tables)) for number, (note, tables) in enumerate(used.items(), start=1)}
 
 
+def note_mark(words: Language, number: int) -> str:
+    """How a table points to a note: ``[note 3]``."""
+    return words.say("[note {number}]", number=str(number))
+
+
 def note_text(edition: Edition, note: str) -> str:
     """Text of a note id, or the note itself where a table carries its note as text."""
     return clean_text(edition.notes.get(note, note))
@@ -185,74 +210,145 @@ def _show(cell: Record) -> GridCell:
     return GridCell(None, clean_text(cell.get("text")) or symbol_of(cell))
 
 
-def _explain(cells: Mapping[str, Record], labels: Mapping[str, str]) -> str:
+_UNIT, _BASIS, _SOURCE, _VINTAGE, _NOTES, _REASONS = "unit", "basis", "source", "vintage", "notes", "reasons"
+_REMARKED = (_UNIT, _BASIS, _REASONS)
+_ROOM = 120
+"""Characters: where a row of a table needs more to explain itself, the table's explanations become notes."""
+
+
+@dataclass(frozen=True)
+class _About:
+    """What a row says about its figures: words by kind (missing: nothing to say), and remarks by kind."""
+
+    words: Mapping[str, str]
+    remarks: Mapping[str, tuple[Remark, ...]]
+
+
+def _explain(cells: Mapping[str, Record], labels: Mapping[str, str], words: Language) -> tuple[Remark, ...]:
     """Every symbol of a row with its reason, equal ones together; and the words beside a number."""
     columns: dict[str, list[str]] = {}
     for column_id, cell in cells.items():
-        symbol = symbol_of(cell)
+        symbol = "[low]" if _show(cell).is_low else symbol_of(cell)
         if symbol:
             reason = clean_text(cell.get("reason")) or SYMBOLS[symbol]
-            columns.setdefault(f"{symbol} {reason}", []).append(
-                "otherwise" if cell is _NO_CELL else labels[column_id]
-            )
+            own = labels[column_id] if cell is not _NO_CELL else words.say("otherwise")
+            columns.setdefault(f"{symbol} {words.text(reason)}", []).append(own)
         if not is_missing(cell.get("value")) and not is_missing(cell.get("text")):
             columns.setdefault(clean_text(cell["text"]), []).append(labels[column_id])
     if len(columns) == 1 and len(next(iter(columns.values()))) == len(labels):
-        return f"all columns: {next(iter(columns))}"
-    return "; ".join(f"{', '.join(dict.fromkeys(names))}: {reason}" for reason, names in columns.items())
-
-
-def _distinct(values: Iterable[str], empty: str = "[z]") -> str:
-    return "; ".join(dict.fromkeys(value for value in values if value)) or empty
+        return (Remark(next(iter(columns)), words.say("all columns")),)
+    return tuple(Remark(meaning, ", ".join(dict.fromkeys(names))) for meaning, names in columns.items())
 
 
 def _by_column(
-    cells: Mapping[str, Record], labels: Mapping[str, str], name: str, words: Mapping[str, str]
-) -> str:
-    """The word of the row's figures; where they differ the most frequent one, then the exceptions."""
+    cells: Mapping[str, Record], labels: Mapping[str, str], name: str, meanings: Mapping[str, str]
+) -> tuple[str, tuple[Remark, ...]]:
+    """The word of the row's figures; where they differ the most frequent one, and the exceptions."""
     found: dict[str, list[str]] = {}
     for column_id, cell in cells.items():
         if not is_missing(cell.get("value")) and not is_missing(cell.get(name)):
-            found.setdefault(words.get(str(cell[name]), str(cell[name])), []).append(labels[column_id])
-    if len(found) < 2:
-        return next(iter(found), "[z]")
+            found.setdefault(meanings.get(str(cell[name]), str(cell[name])), []).append(labels[column_id])
+    if not found:
+        return "", ()
     usual = max(found, key=lambda word: len(found[word]))
-    others = (f"{', '.join(columns)}: {word}" for word, columns in found.items() if word != usual)
-    return f"{usual}, except {'; '.join(others)}"
+    others = (Remark(word, ", ".join(columns)) for word, columns in found.items() if word != usual)
+    return usual, tuple(others)
 
 
 def _describe(
-    cells: Mapping[str, Record], labels: Mapping[str, str], notes: Mapping[str, tuple[int, Any]]
-) -> dict[str, str]:
-    """What the row says about its figures, by heading."""
+    cells: Mapping[str, Record],
+    labels: Mapping[str, str],
+    notes: Mapping[str, tuple[int, Any]],
+    words: Language,
+) -> _About:
+    """What the row says about its figures."""
     sources = (source for cell in cells.values() for source in split_sources(cell.get("source_id")))
+    vintages = (format_date(cell.get("as_of")) for cell in cells.values())
     numbers = sorted({notes[note][0] for cell in cells.values() for note in list_ids(cell.get("footnotes"))})
+    bases = {code: words.text(word) for code, word in BASIS_WORDS.items()}
+    unit, units = _by_column(cells, labels, "unit_measure", list_unit_words(words.code))
+    basis, others = _by_column(cells, labels, "basis", bases)
+    said = {
+        _UNIT: unit,
+        _BASIS: basis,
+        _SOURCE: "; ".join(dict.fromkeys(sources)),
+        _VINTAGE: "; ".join(dict.fromkeys(vintage for vintage in vintages if vintage)),
+        _NOTES: "; ".join(note_mark(words, number) for number in numbers),
+    }
+    return _About(said, {_UNIT: units, _BASIS: others, _REASONS: _explain(cells, labels, words)})
+
+
+def _inline(about: _About, kind: str, words: Language) -> str:
+    """What a row says of one kind, in full."""
+    parts = [f"{remark.columns}: {remark.meaning}" for remark in about.remarks.get(kind, ())]
+    if kind == _REASONS or not parts:
+        return "; ".join(parts) or about.words.get(kind, "")
+    return words.say("{usual}, except {exceptions}", usual=about.words[kind], exceptions="; ".join(parts))
+
+
+def _as_note(kind: str, remark: Remark, words: Language) -> Remark:
+    if kind == _BASIS:
+        return replace(remark, meaning=words.say("Basis: {basis}", basis=remark.meaning))
+    return (
+        replace(remark, meaning=words.say("Unit: {unit}", unit=remark.meaning)) if kind == _UNIT else remark
+    )
+
+
+def _number_remarks(
+    abouts: Sequence[_About], kinds: Sequence[str], words: Language, first: int
+) -> dict[Remark, int]:
+    """The explanations that become notes of this table, numbered on from ``first``."""
+    found = (
+        _as_note(kind, remark, words)
+        for about in abouts
+        for kind in kinds
+        for remark in about.remarks.get(kind, ())
+    )
+    return {remark: number for number, remark in enumerate(dict.fromkeys(found), start=first)}
+
+
+def _say_all(
+    about: _About, noted: Sequence[str], numbers: Mapping[Remark, int], words: Language
+) -> dict[str, str]:
+    """Every kind of words of a row; what ``noted`` names stands in notes instead."""
+    said = {kind: _inline(about, kind, words) for kind in (*about.words, _REASONS) if kind not in noted}
+    marks = [about.words[_NOTES]] if about.words[_NOTES] else []
+    for kind in noted:
+        own = about.remarks.get(kind, ())
+        marks += [note_mark(words, numbers[_as_note(kind, remark, words)]) for remark in own]
+        usual = about.words.get(kind, "")
+        said[kind] = words.say("{usual}, exceptions in the notes", usual=usual) if own and usual else usual
+    return {**said, _NOTES: "; ".join(marks)}
+
+
+def _describing_headers(words: Language) -> dict[str, str]:
     return {
-        "Unit": _by_column(cells, labels, "unit_measure", list_unit_words()),
-        "Basis": _by_column(cells, labels, "basis", BASIS_WORDS),
-        "Source": _distinct(sources),
-        "Vintage": _distinct(format_date(cell.get("as_of")) for cell in cells.values()),
-        "Notes": _distinct((f"[note {number}]" for number in numbers), empty="none"),
-        "Symbols and reasons": _explain(cells, labels) or "none",
+        _UNIT: words.say("Unit"),
+        _BASIS: words.say("Basis"),
+        _SOURCE: words.say("Source"),
+        _VINTAGE: words.say("Vintage"),
+        _NOTES: words.say("Notes"),
+        _REASONS: words.say("Symbols and reasons"),
     }
 
 
-def _needed(described: list[dict[str, str]], records: Sequence[Record], taken: set[str]) -> list[str]:
-    """Describing columns that this table needs: not those it has itself, nor those with nothing to say."""
+def _list_units(records: Sequence[Record]) -> dict[str, set[str]]:
+    """Column id -> units of its figures."""
     units: dict[str, set[str]] = {}
     for cell in records:
         if not is_missing(cell.get("unit_measure")):
             units.setdefault(cell["column_id"], set()).add(cell["unit_measure"])
-    mixed = any(len(found) > 1 for found in units.values())
-    said = {
-        name: any(row[name] not in ("[z]", "none") for row in described)
-        for name in (described[0] if described else {})
+    return units
+
+
+def _list_kinds(records: Sequence[Record], taken: set[str], words: Language) -> dict[str, str]:
+    """Kinds of describing columns that a table has no column of its own for, with their headings."""
+    mixed = any(len(found) > 1 for found in _list_units(records).values())
+    return {
+        kind: header
+        for kind, header in _describing_headers(words).items()
+        if header.casefold() not in taken and (kind != _UNIT or mixed)
     }
-    return [
-        name
-        for name, says in said.items()
-        if says and name.casefold() not in taken and (name != "Unit" or mixed)
-    ]
 
 
 def _unique(headers: Iterable[str]) -> tuple[str, ...]:
@@ -260,58 +356,168 @@ def _unique(headers: Iterable[str]) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     result = []
     for header in headers:
-        text = (header or "column")[:240]
+        text = (header or "-")[:240]
         seen[text.casefold()] = seen.get(text.casefold(), 0) + 1
         result.append(text if seen[text.casefold()] == 1 else f"{text} ({seen[text.casefold()]})")
     return tuple(result)
 
 
-def _empty_grid(spec: TableSpec) -> Grid:
-    row = (GridCell(None, "[x]"), GridCell(None, "[x] no figures for this table in this edition"))
-    return Grid(
-        spec.table_id,
-        clean_text(spec.title),
-        clean_text(spec.description),
-        ("Row", "Symbols and reasons"),
-        (row,),
-        0,
+_SAID_UNITS = ("PS", "JOBS", "USD", "XDC", "YR", "MO", "HR", "KM")
+
+
+def _with_units(columns: Mapping[str, str], records: Sequence[Record], words: Language) -> list[str]:
+    """Headings of the columns, with the unit of their figures where the heading does not say it."""
+    units, names = _list_units(records), list_unit_words(words.code)
+    symbols = dict(zip(codelist("units")["unit_measure"], codelist("units")["symbol"], strict=True))
+    headers = []
+    for column, label in columns.items():
+        (unit, *others) = units.get(column) or {""}
+        said = (
+            {names.get(unit, ""), symbols.get(unit, ""), words.text("persons")}
+            if unit == "PS"
+            else {names.get(unit, ""), symbols.get(unit, "")}
+        )
+        known = (
+            others
+            or unit not in _SAID_UNITS
+            or any(word and word.casefold() in label.casefold() for word in said)
+        )
+        headers.append(label if known else words.say("{label} ({unit})", label=label, unit=names[unit]))
+    return headers
+
+
+def _empty_grid(spec: TableSpec, words: Language) -> Grid:
+    row = (
+        GridCell(None, "[x]"),
+        GridCell(None, f"[x] {words.say('no figures for this table in this edition')}"),
     )
+    headers = (words.say("Row"), words.say("Symbols and reasons"))
+    return Grid(spec.table_id, clean_text(spec.title), clean_text(spec.description), headers, (row,), 0)
 
 
 def _texts(values: Iterable[str]) -> tuple[GridCell, ...]:
     return tuple(GridCell(None, value) for value in values)
 
 
-def lay_out(edition: Edition, spec: TableSpec, notes: Mapping[str, tuple[int, Any]]) -> Grid:
-    """Grid of one table; ``notes`` as ``list_notes`` gives them. Without cells, one row says so."""
-    records = edition.cells[edition.cells["table_id"] == spec.table_id].to_dict("records")
+def lay_out(
+    spec: TableSpec,
+    records: Sequence[Record],
+    notes: Mapping[str, tuple[int, Any]],
+    words: Language,
+    first: int,
+) -> Grid:
+    """Grid of one table from its cells; ``notes`` as ``list_notes`` gives them; its own are numbered from ``first``.
+
+    Without cells, one row says so.
+    """
     if not records:
-        return _empty_grid(spec)
+        return _empty_grid(spec, words)
     rows, columns = _ordered(records, "row"), _ordered(records, "column")
-    heading = clean_text(spec.row_heading) or "Row"
+    heading = clean_text(spec.row_heading) or words.say("Row")
     place = {(cell["row_id"], cell["column_id"]): cell for cell in records}
     cells = {row: {column: place.get((row, column), _NO_CELL) for column in columns} for row in rows}
-    described = [_describe(cells[row], columns, notes) for row in rows]
-    extra = _needed(described, records, {name.casefold() for name in (heading, *columns, *columns.values())})
+    abouts = [_describe(cells[row], columns, notes, words) for row in rows]
+    kinds = _list_kinds(records, {name.casefold() for name in (heading, *columns, *columns.values())}, words)
+    noted = [
+        kind
+        for kind in _REMARKED
+        if kind in kinds and max(len(_inline(about, kind, words)) for about in abouts) > _ROOM
+    ]
+    numbers = _number_remarks(abouts, noted, words, first)
+    said = [_say_all(about, noted, numbers, words) for about in abouts]
+    extra = {kind: header for kind, header in kinds.items() if any(row.get(kind) for row in said)}
     # Codes stand beside their labels' row, as text, where the label does not say them already.
     coded = any(label != clean_text(row) for row, label in rows.items())
     body = []
-    for (row, label), about in zip(rows.items(), described, strict=True):
-        shown = tuple(_show(cell) for cell in cells[row].values())
+    for (row, label), about in zip(rows.items(), said, strict=True):
+        told = (
+            about.get(kind) or ("[z]" if kind in (_UNIT, _BASIS, _SOURCE, _VINTAGE) else words.say("none"))
+            for kind in extra
+        )
         code = [clean_text(row)] if coded else []
-        body.append((*_texts([label or row]), *shown, *_texts([*(about[name] for name in extra), *code])))
-    headers = _unique([heading, *columns.values(), *extra, *(["Row code"] if coded else [])])
+        shown = (_show(cell) for cell in cells[row].values())
+        body.append((*_texts([label or row]), *shown, *_texts([*told, *code])))
+    named = [heading, *_with_units(columns, records, words), *extra.values()]
     return Grid(
         spec.table_id,
         clean_text(spec.title),
         clean_text(spec.description),
-        headers,
+        _unique([*named, *([words.say("Row code")] if coded else [])]),
         tuple(body),
         len(columns),
+        {number: remark for remark, number in numbers.items()},
     )
+
+
+# ---------------------------------------------------------------- tests of a decision
+
+
+_PARTS = ("value", "threshold", "why")
+
+
+def _list_tests(records: Sequence[Record]) -> list[str]:
+    """Columns that are tests with columns of their own for value, threshold and reasons: D0 beside D0_why."""
+    names = {cell["column_id"] for cell in records}
+    return sorted(name for name in names if all(f"{name}_{part}" in names for part in _PARTS))
+
+
+def split_tests(
+    spec: TableSpec, records: Sequence[Record], words: Language
+) -> list[tuple[TableSpec, Sequence[Record]]]:
+    """A table of tests as two: who passed which test; then one row per test, with the value it used.
+
+    Side by side, value, threshold and reasons of nine tests would be 36 columns that nobody reads across.
+    """
+    tests = _list_tests(records)
+    if not tests:
+        return [(spec, records)]
+    apart = {f"{test}_{part}" for test in tests for part in _PARTS}
+    title = words.say("{title}: each test with its value", title=spec.title)
+    name = words.say("{table} tests", table=spec.table_id)
+    detail = replace(spec, table_id=name, title=title, notes=())
+    return [
+        (spec, [cell for cell in records if cell["column_id"] not in apart]),
+        (detail, _list_test_cells(records, tests, words)),
+    ]
+
+
+def _list_test_cells(records: Sequence[Record], tests: Sequence[str], words: Language) -> list[Record]:
+    headers = {
+        "": words.say("Result of the test"),
+        "value": words.say("Value"),
+        "threshold": words.say("Threshold"),
+        "why": words.say("How it was tested"),
+    }
+    place = {f"{test}_{part}" if part else test: (test, part) for test in tests for part in headers}
+    found: list[Record] = []
+    for cell in records:
+        if cell["column_id"] in place:
+            test, part = place[cell["column_id"]]
+            row = {
+                "row_id": f"{cell['row_id']}.{test}",
+                "row_order": cell["row_order"] * 100 + tests.index(test),
+            }
+            column = {
+                "column_id": part or "result",
+                "column_label": headers[part],
+                "column_order": 1 + list(headers).index(part),
+            }
+            found.append({**cell, **row, **column})
+            if not part:
+                name = {"column_id": "test", "column_label": words.say("Test"), "column_order": 0}
+                found.append(
+                    {**row, **name, "row_label": cell["row_label"], "text": clean_text(cell["column_label"])}
+                )
+    return found
 
 
 def lay_out_all(edition: Edition) -> list[Grid]:
     """Grids of all tables, in the edition's order."""
-    notes = list_notes(edition)
-    return [lay_out(edition, spec, notes) for spec in edition.tables]
+    notes, words = list_notes(edition), language(edition.language)
+    by_table = {key: part.to_dict("records") for key, part in edition.cells.groupby("table_id", sort=False)}
+    grids: list[Grid] = []
+    for spec in edition.tables:
+        for own, records in split_tests(spec, by_table.get(spec.table_id, []), words):
+            first = 1 + len(notes) + sum(len(grid.remarks) for grid in grids)
+            grids.append(lay_out(own, records, notes, words, first))
+    return grids
