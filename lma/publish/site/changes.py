@@ -118,7 +118,10 @@ def _causes(words: Language, change: Change) -> Html:
 
 def _largest(words: Language, change: Change) -> Html:
     if not change.largest:
-        return Html("")
+        said = words.say(
+            "No number changed but in tables about the sources, the models and the ratings themselves."
+        )
+        return paragraph(said)
     header = [
         (words.say("Cell"), False),
         (change.before, True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,14 +65,15 @@ def render_document(name: str, text: str, names: frozenset[str]) -> Document:
 
 
 def _number_headings(tokens: Sequence[Any]) -> list[tuple[str, str]]:
-    """Give every heading an id made of its words; the list of them."""
+    """Give every heading the id that code forges give it, so that links within and between documents hold; their list."""
     found: list[tuple[str, str]] = []
+    used: Counter[str] = Counter()
     for place, token in enumerate(tokens):
         if token.type == "heading_open":
             words = "".join(child.content for child in tokens[place + 1].children or [])
-            name = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-") or "heading"
-            same = sum(known == name or known.startswith(f"{name}--") for known, _ in found)
-            name = f"{name}--{same + 1}" if same else name
+            slug = re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-") or "heading"
+            name = f"{slug}-{used[slug]}" if used[slug] else slug
+            used[slug] += 1
             token.attrSet("id", name)
             found.append((name, words))
     return found

@@ -258,7 +258,9 @@ def _ranked_row(
         write_figure(words, one),
         escape_text(period) if period else write_figure(words, NO_FIGURE),
         _source(kept, one),
-        escape_text(one.as_of) if one.as_of else write_figure(words, NO_FIGURE),
+        element("span", escape_text(one.as_of), class_="day")
+        if one.as_of
+        else write_figure(words, NO_FIGURE),
     )
 
 
