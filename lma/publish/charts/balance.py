@@ -21,6 +21,7 @@ from lma.publish.charts.marks import (
     amount_axis,
     draw_legend,
     finish_spec,
+    leave_room,
     list_rows,
     make_layer,
     name_sectors,
@@ -163,7 +164,8 @@ def _pairs(data: pd.DataFrame, words: Language) -> Spec:
     """Openings filled, seekers hollow: told apart in black and white too."""
     largest = float(data[list(_SIDES)].to_numpy().max())
     axis, unit = amount_axis(words, [largest], "PS")
-    scale = {"domain": [0, largest * 1.3 or 1.0], "nice": False}
+    ends = [value for side in _SIDES for value in data[side]]
+    scale = leave_room(ends, [show_number(words, value) for value in ends])
     height = 9
     layers: list[Spec] = []
     for side, drop, fill in (("OPENINGS", 7, LACKING), ("SEEKERS", 18, WHITE)):

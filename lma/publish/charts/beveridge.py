@@ -17,6 +17,7 @@ from lma.publish.charts.marks import (
     finish_spec,
     list_rows,
     make_layer,
+    plain_axis,
     show_number,
 )
 from lma.publish.charts.reading import source_line
@@ -24,6 +25,8 @@ from lma.publish.grid import list_ids
 
 LEAST_YEARS = 3
 _HEIGHT = 250
+_NAME = (32, 13)
+"""Pixels that the name of a year takes."""
 
 
 def beveridge_chart(edition: Edition) -> Chart:
@@ -104,7 +107,7 @@ def _draw(data: pd.DataFrame, words: Language) -> Spec:
         "point": {"filled": True, "size": 30, "color": LINE},
     }
     ends = numbered.iloc[[0, -1]] if len(numbered) > 1 else numbered
-    named = numbered[_is_named(len(numbered))]
+    named = numbered[_choose_names(numbered)]
     text = {"type": "text", "dy": -9, "fontSize": 10, "color": HISTORY}
     dot = {"type": "point", "filled": True, "size": 70, "color": LACKING, "opacity": 1, "shape": "diamond"}
     layers = [
@@ -115,10 +118,20 @@ def _draw(data: pd.DataFrame, words: Language) -> Spec:
     return finish_spec(layers, WIDTH - 45, _HEIGHT, words.code)
 
 
-def _is_named(n: int) -> list[bool]:
-    """Which years bear their name: all of a few, else every second or third and the last."""
-    step = -(-n // 12)
-    return [(n - 1 - place) % step == 0 or place == 0 for place in range(n)]
+def _choose_names(data: pd.DataFrame) -> pd.Series[bool]:
+    """Which years bear their name: the last and the first, then all that have room."""
+    spread = data[["unemployed", "vacant"]]
+    place = (spread - spread.min()) / (spread.max() - spread.min()).replace(0, 1)
+    points = [(x * (WIDTH - 45), y * _HEIGHT) for x, y in place.itertuples(index=False)]
+    last = len(points) - 1
+    named: list[int] = []
+    for n in [last, 0, *range(last - 1, 0, -1)]:
+        is_free = all(
+            abs(points[n][0] - points[o][0]) > _NAME[0] or abs(points[n][1] - points[o][1]) > _NAME[1]
+            for o in named
+        )
+        named += [n] if is_free else []
+    return pd.Series([n in named for n in range(len(points))], index=data.index, dtype=bool)
 
 
 def _axis(field: str, title: str) -> Spec:
@@ -126,6 +139,6 @@ def _axis(field: str, title: str) -> Spec:
         "field": field,
         "type": "quantitative",
         "title": title,
-        "axis": {"tickCount": 5},
+        "axis": plain_axis(),
         "scale": {"zero": False, "padding": 12},
     }

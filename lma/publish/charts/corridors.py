@@ -115,7 +115,7 @@ def _how(data: pd.DataFrame, more: pd.DataFrame, words: Language) -> str:
 
 
 def _draw(drawn: pd.DataFrame, rest: _Rest | None, edition: Edition, words: Language) -> Spec:
-    flows = [(shorten_text(row.label, 22), float(row.value)) for row in list_rows(drawn)]
+    flows = [(shorten_text(row.label, 17), float(row.value)) for row in list_rows(drawn)]
     if rest is not None and rest.value > 0:
         flows.append((words.say("other countries"), rest.value))
     total = sum(value for _, value in flows) or 1.0
@@ -150,7 +150,7 @@ def _ribbon(start: float, end: float, width: float) -> Spec:
 
 
 def _names(data: pd.DataFrame) -> list[Spec]:
-    mark = {"type": "text", "align": "right", "baseline": "middle", "limit": _LEFT - 6}
+    mark = {"type": "text", "align": "right", "baseline": "middle"}
     place = {"x": pixels("x"), "y": pixels("y")}
     return [
         make_layer(data, {**mark, "color": HISTORY}, text={"field": "name"}, **place),
@@ -171,7 +171,6 @@ def _home(top: float, width: float, edition: Edition) -> list[Spec]:
         "align": "left",
         "baseline": "middle",
         "color": HISTORY,
-        "limit": WIDTH - _RIGHT - 12,
     }
     return [
         make_layer(data, {"type": "rect", "color": HISTORY}, **sides),

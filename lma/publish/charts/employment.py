@@ -19,6 +19,7 @@ from lma.publish.charts.marks import (
     amount_axis,
     decimal_year,
     finish_spec,
+    leave_room,
     list_rows,
     make_layer,
     name_sectors,
@@ -40,8 +41,7 @@ def employment_chart(edition: Edition) -> Chart | None:
     data = data.sort_values(["value", "label"], ascending=[False, True], kind="stable")
     drawn, left_out = keep_first(data, words)
     axis, unit = amount_axis(words, data["value"], "PS")
-    # Room after the longest bar for its number.
-    scale = {"domain": [0, float(data["value"].max()) * 1.35 or 1.0], "nice": False}
+    scale = leave_room(data["value"], data["shown"])
     x = {"field": "value", "type": "quantitative", "title": unit, "axis": axis, "scale": scale}
     first = data.iloc[0]
     known = set(edition.cells["address"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -23,7 +24,7 @@ from lma.publish.charts.marks import (
     show_number,
     years_axis,
 )
-from lma.publish.charts.reading import source_line
+from lma.publish.charts.reading import choose_sectors, join_sentences, say_left_out, source_line
 from lma.publish.grid import clean_text, list_ids
 
 MEASURES = ("observed", "mean", "q025", "q10", "q25", "q50", "q75", "q90", "q975")
@@ -41,10 +42,16 @@ _HEIGHT, _FAN_WIDTH = 150, 285
 def fan_charts(edition: Edition) -> list[Chart]:
     """One chart per sector: history, forecast mean, bands of 50, 80 and 95 per cent, last observed period."""
     years = [decimal_year(period) for period in edition.series["time_period"]]
-    groups = edition.series.groupby(["economic_activity", "label"], sort=False)
+    drawn = choose_sectors(edition, edition.series["economic_activity"])
+    chosen = edition.series[edition.series["economic_activity"].isin(drawn)]
+    groups = chosen.groupby(["economic_activity", "label"], sort=False)
+    left_out = say_left_out(
+        edition.series["economic_activity"].nunique(), len(drawn), language(edition.language)
+    )
     span = (min(years, default=0.0), max(years, default=0.0))
     known = set(edition.cells["address"])
-    return [_fan_chart(edition, n, group, span, known) for n, (_, group) in enumerate(groups, start=1)]
+    fans = [_fan_chart(edition, n, group, span, known) for n, (_, group) in enumerate(groups, start=1)]
+    return [replace(fan, group_words=join_sentences(fan.group_words, left_out)) for fan in fans]
 
 
 def measure_words(words: Language) -> dict[str, str]:

@@ -18,8 +18,10 @@ from lma.publish.charts.marks import (
     decimal_year,
     draw_legend,
     finish_spec,
+    leave_room,
     list_rows,
     make_layer,
+    plain_axis,
     shorten_labels,
     show_number,
     years_axis,
@@ -64,13 +66,12 @@ def _share_bars(data: pd.DataFrame, words: Language) -> Spec:
         words.say("{share} % ({period})", share=row.shown, period=row.time_period) for row in list_rows(drawn)
     ]
     title = words.say("per cent of workers")
-    axis = {"tickCount": 5, "values": [0, 25, 50, 75, 100]}
     x = {
         "field": "value",
         "type": "quantitative",
         "title": title,
-        "scale": {"domain": [0, 130]},
-        "axis": axis,
+        "scale": leave_room(drawn["value"], shown),
+        "axis": plain_axis(),
     }
     return draw_bars(drawn.assign(axis_label=shorten_labels(drawn), words=shown), x, "words", words.code)
 
@@ -85,7 +86,7 @@ def _share_lines(data: pd.DataFrame, ceiling: float | None, words: Language) -> 
         "field": "value",
         "type": "quantitative",
         "title": words.say("per cent of workers"),
-        "axis": {"tickCount": 5},
+        "axis": plain_axis(),
         "scale": {"zero": True},
     }
     detail = {"field": "stretch", "type": "nominal"}

@@ -66,7 +66,7 @@ def draw_grid(grid: Grid, code: str) -> Spec:
                 boxes.append(_box(place * width, y, width, height, cell.fill))
                 lines += _place_lines(said, place * width + width / 2, y + height / 2)
             y += height
-    layers = [*_draw_boxes(boxes, lines, width), *_draw_names(names), *_draw_lines(titles, QUIET, width)]
+    layers = [*_draw_boxes(boxes, lines), *_draw_names(names), *_draw_lines(titles, QUIET)]
     layers += draw_legend(grid.legend, y + 12) if grid.legend else []
     return finish_spec(layers, WIDTH, round(y + 6 + LEGEND_LINE * len(grid.legend)), code)
 
@@ -84,18 +84,18 @@ def _place_lines(lines: Sequence[str], x: float, middle: float) -> list[dict[str
     return [{"x": x, "y": top + 12 * n, "words": line} for n, line in enumerate(lines)]
 
 
-def _draw_boxes(boxes: list[dict[str, object]], lines: list[dict[str, object]], width: float) -> list[Spec]:
+def _draw_boxes(boxes: list[dict[str, object]], lines: list[dict[str, object]]) -> list[Spec]:
     fill = {"field": "fill", "type": "nominal", "scale": None}
     sides = {"x": pixels("x"), "x2": {"field": "x2"}, "y": pixels("y"), "y2": {"field": "y2"}}
     rect = {"type": "rect", "stroke": EDGE, "strokeWidth": 0.7}
     drawn = [make_layer(pd.DataFrame(boxes), rect, fill=fill, **sides)] if boxes else []
-    return [*drawn, *_draw_lines(lines, HISTORY, width)]
+    return [*drawn, *_draw_lines(lines, HISTORY)]
 
 
-def _draw_lines(lines: list[dict[str, object]], colour: str, width: float) -> list[Spec]:
+def _draw_lines(lines: list[dict[str, object]], colour: str) -> list[Spec]:
     if not lines:
         return []
-    mark = {"type": "text", "baseline": "middle", "fontSize": SMALL, "color": colour, "limit": width - 4}
+    mark = {"type": "text", "baseline": "middle", "fontSize": SMALL, "color": colour}
     place = {"x": pixels("x"), "y": pixels("y"), "text": {"field": "words"}}
     return [make_layer(pd.DataFrame(lines), mark, **place)]
 
@@ -103,5 +103,5 @@ def _draw_lines(lines: list[dict[str, object]], colour: str, width: float) -> li
 def _draw_names(names: list[dict[str, object]]) -> list[Spec]:
     if not names:
         return []
-    mark = {"type": "text", "align": "left", "baseline": "middle", "color": HISTORY, "limit": WIDTH}
+    mark = {"type": "text", "align": "left", "baseline": "middle", "color": HISTORY}
     return [make_layer(pd.DataFrame(names), mark, x=pixels("x"), y=pixels("y"), text={"field": "words"})]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lma.contracts import Edition
@@ -10,7 +11,15 @@ from lma.languages import Language, language
 from lma.publish.charts.chart import Chart
 from lma.publish.charts.grids import Grid, GridCell, draw_grid
 from lma.publish.charts.marks import shorten_text, show_number
-from lma.publish.charts.reading import code_of, keep_pages, read_table, source_line
+from lma.publish.charts.reading import (
+    choose_sectors,
+    code_of,
+    join_sentences,
+    keep_pages,
+    read_table,
+    say_left_out,
+    source_line,
+)
 from lma.publish.grid import clean_text, is_missing, symbol_of
 
 COLUMNS = ("rating_now", "gap_share", "p_shortage", "final_rating")
@@ -53,10 +62,11 @@ def heat_maps(edition: Edition) -> list[Chart]:
     records: dict[str, dict[str, Mapping[Any, Any]]] = {}
     for record in cells[cells["column_id"].isin(COLUMNS)].to_dict("records"):
         records.setdefault(str(record["row_id"]), {})[str(record["column_id"])] = record
-    return [
-        _heat_map(edition, dict(page), number, count, words)
-        for number, count, page in keep_pages(list(records.items()), _PAGE)
-    ]
+    drawn = choose_sectors(edition, records)
+    left_out = say_left_out(len(records), len(drawn), words)
+    pages = keep_pages([(row, records[row]) for row in drawn], _PAGE)
+    charts = [_heat_map(edition, dict(page), number, count, words) for number, count, page in pages]
+    return [replace(chart, words=join_sentences(chart.words, left_out)) for chart in charts]
 
 
 def _heat_map(

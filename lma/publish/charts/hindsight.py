@@ -14,7 +14,6 @@ from lma.publish.charts.marks import (
     HISTORY,
     LACKING,
     LINE,
-    MOST_ROWS,
     ROW,
     WIDTH,
     draw_legend,
@@ -22,11 +21,19 @@ from lma.publish.charts.marks import (
     list_rows,
     make_layer,
     name_sectors,
+    plain_axis,
     sector_axis,
     shorten_labels,
     show_number,
 )
-from lma.publish.charts.reading import addresses_of, pivot_values, read_table, source_line
+from lma.publish.charts.reading import (
+    addresses_of,
+    choose_sectors,
+    pivot_values,
+    read_table,
+    say_left_out,
+    source_line,
+)
 from lma.publish.grid import clean_text
 
 COLUMNS = ("gap_pc_q10", "gap_pc_q50", "gap_pc_q90", "realised_gap_pc")
@@ -61,6 +68,7 @@ def _read(edition: Edition) -> pd.DataFrame:
 def _panel(edition: Edition, origin: str, group: pd.DataFrame, words: Language) -> Chart:
     data = group.assign(axis_label=shorten_labels(group))
     known = set(edition.cells["address"])
+    drawn = choose_sectors(edition, data["economic_activity"])
     addresses = tuple(addresses_of("T18", row.row_id, COLUMNS, known) for row in list_rows(data))
     inside = [row for row in list_rows(data) if row.gap_pc_q10 <= row.realised_gap_pc <= row.gap_pc_q90]
     title = words.say("Gaps predicted from {origin}, and what came", origin=origin)
@@ -73,7 +81,7 @@ def _panel(edition: Edition, origin: str, group: pd.DataFrame, words: Language) 
             n=len(inside),
             all=len(data),
         ),
-        spec=_draw(data.head(MOST_ROWS), words),
+        spec=_draw(data[data["economic_activity"].isin(drawn)], words),
         header=(
             words.say("Sector"),
             words.say("80 % range from"),
@@ -85,6 +93,7 @@ def _panel(edition: Edition, origin: str, group: pd.DataFrame, words: Language) 
             (row.label, *(show_number(words, getattr(row, name), 1) for name in COLUMNS))
             for row in list_rows(data)
         ),
+        words=say_left_out(len(data), len(drawn), words),
         section="accuracy",
         source=source_line(edition, words, words.say("per cent of employment"), addresses),
         addresses=addresses,
@@ -102,7 +111,7 @@ def _draw(data: pd.DataFrame, words: Language) -> Spec:
         "field": "gap_pc_q10",
         "type": "quantitative",
         "title": words.say("gap, per cent of employment"),
-        "axis": {"tickCount": 5},
+        "axis": plain_axis(),
     }
     rule = {"type": "rule", "strokeWidth": 5, "color": LINE, "opacity": 0.55, "yOffset": BAR_DROP}
     dot = {"type": "point", "filled": True, "size": 50, "color": LINE, "opacity": 1, "yOffset": BAR_DROP}

@@ -7,9 +7,11 @@ Colours are those of Okabe and Ito, some darkened so that marks have a contrast 
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +36,11 @@ DASHES: tuple[list[int], ...] = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 # Pixels: width that fits a phone, one row of bars with its name above, the bar, and how far it hangs below.
 WIDTH, ROW, BAR, BAR_DROP = 320, 34, 11, 8
 FONT_SIZE = 11
+LETTER = 7.0
+"""Pixels of a digit at that size, with some to spare."""
+LETTER_WIDTH = 6.6
+"""Pixels of a letter of common width at that size."""
+_BEYOND_FONT = re.compile("[\u200d\ufe00-\ufe0f\U00010000-\U0010ffff]+")
 MOST_ROWS = 25
 """Rows of one picture: more would not be read; the table behind it has them all."""
 
@@ -129,6 +136,26 @@ def _scaled_unit(words: Language, unit: str, divisor: float) -> str:
     }.get(divisor, words.say("persons"))
 
 
+def plain_axis(ticks: int = 5) -> Spec:
+    """Axis of per cent and of ratios; numbers too large or small to be written out as powers of ten."""
+    odd = "abs(datum.value) >= 1e6 || (datum.value != 0 && abs(datum.value) < 1e-3)"
+    return {
+        "labelExpr": f"{odd} ? format(datum.value, '.3~e') : format(datum.value, ',.4~r')",
+        "tickCount": ticks,
+    }
+
+
+def leave_room(ends: Iterable[float], labels: Iterable[str]) -> Spec:
+    """Scale from zero on which every bar leaves room behind it for its words."""
+    share = [
+        float(end) / (1 - min(0.75, (LETTER * len(label) + 8) / WIDTH))
+        for end, label in zip(ends, labels, strict=True)
+        if pd.notna(end)
+    ]
+    low = min((value for value in share if value < 0), default=0.0)
+    return {"domain": [low, max(max(share, default=0.0), 0.0) or (0.0 if low else 1.0)], "nice": False}
+
+
 def years_axis(field: str, span: tuple[float, float]) -> Spec:
     """Axis of decimal years."""
     long = span[1] - span[0] >= 3
@@ -157,17 +184,15 @@ def sector_axis(data: pd.DataFrame) -> Spec:
 
 def name_sectors(data: pd.DataFrame) -> list[Spec]:
     """Names above the bars, because beside them they would leave no room on a phone; on a white ground."""
-    mark = {
-        "type": "text",
-        "align": "left",
-        "baseline": "bottom",
-        "dy": -1,
-        "color": HISTORY,
-        "limit": WIDTH,
-    }
-    place = {"y": sector_axis(data), "x": {"value": 0}, "text": {"field": "axis_label"}}
-    ground = {**mark, "color": WHITE, "stroke": WHITE, "strokeWidth": 3}
-    return [make_layer(data, ground, **place), make_layer(data, mark, **place)]
+    ends = [min(count_letters(label) * LETTER_WIDTH + 2, WIDTH) for label in data["axis_label"]]
+    placed = data.assign(start=0, name_end=ends)
+    ground = {"type": "bar", "color": WHITE, "height": 13, "yOffset": -8}
+    mark = {"type": "text", "align": "left", "baseline": "bottom", "dy": -1, "color": HISTORY}
+    y = sector_axis(data)
+    return [
+        make_layer(placed, ground, x=pixels("start"), x2={"field": "name_end"}, y=y),
+        make_layer(data, mark, y=y, x={"value": 0}, text={"field": "axis_label"}),
+    ]
 
 
 def shorten_labels(data: pd.DataFrame) -> list[str]:
@@ -178,15 +203,36 @@ def shorten_labels(data: pd.DataFrame) -> list[str]:
 
 
 def shorten_text(text: Any, width: int) -> str:
-    """Text of one line, cut between words where it is too long, and within one that is."""
-    cleaned = clean_text(text)
-    short = textwrap.shorten(cleaned, width, placeholder="\u2026")
-    return short if len(short) > 1 else cleaned[: width - 1] + ("\u2026" if len(cleaned) >= width else "")
+    """Text of one line and at most so many letters of common width, cut between words where that is possible."""
+    cleaned = drawable_text(text)
+    if count_letters(cleaned) <= width:
+        return cleaned
+    kept = list(itertools.accumulate(map(_letters_of, cleaned)))
+    cut = cleaned[: sum(size <= width - 1 for size in kept)]
+    words = cut.rpartition(" ")[0]
+    return (words if len(words) > len(cut) / 2 else cut).rstrip(" ,;") + "\u2026"
+
+
+def count_letters(text: str) -> float:
+    """Width of a text in letters of common width."""
+    return sum(map(_letters_of, text))
+
+
+def _letters_of(letter: str) -> float:
+    if unicodedata.east_asian_width(letter) in "WF" or letter in "mwMW@%":
+        return 1.65
+    return 1.15 if letter > "\u0370" or letter.isupper() else 1.0
+
+
+def drawable_text(text: Any) -> str:
+    """Text without what the font lacks: pictographs, whose halves the drawing library cannot cut."""
+    return _BEYOND_FONT.sub("", clean_text(text)).strip()
 
 
 def wrap_text(text: str, width: int, most: int = 3) -> list[str]:
     """Text in at most so many lines."""
-    return textwrap.wrap(clean_text(text), width, max_lines=most, placeholder="\u2026") or [""]
+    lines = textwrap.wrap(drawable_text(text), width, max_lines=most, placeholder="\u2026") or [""]
+    return [shorten_text(line, width) for line in lines]
 
 
 def decimal_year(period: object) -> float:
@@ -207,7 +253,7 @@ def draw_legend(entries: Sequence[tuple[str, str, str]], top: float) -> list[Spe
     """Legend in the picture, one entry a line: a symbol, its colour, and words; pixels from the top."""
     data = pd.DataFrame(
         [
-            {"x": 8, "y": top + 16 * n, "symbol": symbol, "colour": colour, "words": shorten_text(words, 48)}
+            {"x": 8, "y": top + 16 * n, "symbol": symbol, "colour": colour, "words": shorten_text(words, 44)}
             for n, (symbol, colour, words) in enumerate(entries)
         ]
     )
@@ -216,7 +262,5 @@ def draw_legend(entries: Sequence[tuple[str, str, str]], top: float) -> list[Spe
     place = {"x": pixels("x"), "y": pixels("y")}
     return [
         make_layer(data, {**middle, "align": "center"}, text={"field": "symbol"}, color=colour, **place),
-        make_layer(
-            data, {**middle, "align": "left", "dx": 14, "limit": WIDTH - 20}, text={"field": "words"}, **place
-        ),
+        make_layer(data, {**middle, "align": "left", "dx": 14}, text={"field": "words"}, **place),
     ]

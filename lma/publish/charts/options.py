@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lma.contracts import Edition
@@ -10,7 +11,15 @@ from lma.languages import Language, language
 from lma.publish.charts.chart import Chart
 from lma.publish.charts.grids import Grid, GridCell, draw_grid
 from lma.publish.charts.marks import shorten_text
-from lma.publish.charts.reading import code_of, keep_pages, read_table, source_line
+from lma.publish.charts.reading import (
+    choose_sectors,
+    code_of,
+    join_sentences,
+    keep_pages,
+    read_table,
+    say_left_out,
+    source_line,
+)
 from lma.publish.grid import clean_text, symbol_of
 
 VERDICTS = {
@@ -60,8 +69,11 @@ def option_charts(edition: Edition) -> list[Chart]:
     for record in cells[cells["column_id"].isin(OPTION_COLUMNS)].to_dict("records"):
         if not str(record["row_id"]).startswith("_"):
             records.setdefault(str(record["row_id"]), {})[str(record["column_id"])] = record
-    pages = keep_pages(list(records.items()), _PAGE)
-    return [_matrix(edition, dict(page), number, count, words) for number, count, page in pages]
+    drawn = choose_sectors(edition, records)
+    left_out = say_left_out(len(records), len(drawn), words)
+    pages = keep_pages([(row, records[row]) for row in drawn], _PAGE)
+    charts = [_matrix(edition, dict(page), number, count, words) for number, count, page in pages]
+    return [replace(chart, words=join_sentences(chart.words, left_out)) for chart in charts]
 
 
 def _matrix(

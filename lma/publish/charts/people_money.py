@@ -22,6 +22,7 @@ from lma.publish.charts.marks import (
     amount_axis,
     draw_legend,
     finish_spec,
+    leave_room,
     list_rows,
     make_layer,
     name_sectors,
@@ -137,12 +138,12 @@ def _stacked(data: pd.DataFrame, words: Language) -> Spec:
     """Women filled, men hollow behind them; the sum stands after the bar."""
     largest = float(data["value"].max())
     axis, unit = amount_axis(words, [largest], "PS")
-    scale = {"domain": [0, largest * 1.35 or 1.0], "nice": False}
     drawn = data.assign(
         zero=0.0,
         end=data["women"] + data["men"],
         shown=[show_number(words, value) for value in data["value"]],
     )
+    scale = leave_room(drawn["end"], drawn["shown"])
     layers: list[Spec] = []
     for low, high, fill, edge in (("zero", "women", LACKING, LACKING), ("women", "end", WHITE, LINE)):
         x = {"field": low, "type": "quantitative", "title": unit, "axis": axis, "scale": scale}
@@ -166,7 +167,7 @@ def _money_chart(edition: Edition, cells: pd.DataFrame, rows: _Rows, words: Lang
     shown = [show_number(words, value) for value in data["value"]]
     first = data.iloc[0]
     axis, unit = amount_axis(words, data["value"], "USD")
-    scale = {"domain": [0, float(data["value"].max()) * 1.55 or 1.0], "nice": False}
+    scale = leave_room(data["value"], shown)
     x = {"field": "value", "type": "quantitative", "title": unit, "axis": axis, "scale": scale}
     drawn = drawn.assign(shown=shown[: len(drawn)])
     return Chart(

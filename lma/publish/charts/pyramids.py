@@ -215,7 +215,7 @@ def _age_names(ages: list[str], places: dict[str, int]) -> Spec:
     records = [
         {"x": WIDTH / 2, "y": places[age] + _LINE_HEIGHT / 2, "words": _short_age(age)} for age in ages
     ]
-    mark = {"type": "text", "baseline": "middle", "fontSize": 10, "color": HISTORY, "limit": 62}
+    mark = {"type": "text", "baseline": "middle", "fontSize": 10, "color": HISTORY}
     return make_layer(pd.DataFrame(records), mark, x=_pixels("x"), y=_pixels("y"), text={"field": "words"})
 
 

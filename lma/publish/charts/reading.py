@@ -61,6 +61,32 @@ def join_sentences(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def choose_sectors(edition: Edition, codes: Iterable[str]) -> list[str]:
+    """All codes where a picture holds them; else those with most employment in their last published period, in order.
+
+    Codes that the series do not have, such as those of zones, come last; the total is always kept.
+    """
+    given = list(dict.fromkeys(codes))
+    if len(given) <= MOST_ROWS:
+        return given
+    series = edition.series
+    observed = series[(series["measure"] == "observed") & series["value"].notna()]
+    last = observed.sort_values("time_period", kind="stable").groupby("economic_activity")["value"].last()
+    size = {code: float(last.get(code, -1.0)) for code in given}
+    ranked = sorted(given, key=lambda code: (code not in ("_T", "T"), -size[code], given.index(code)))
+    kept = set(ranked[:MOST_ROWS])
+    return [code for code in given if code in kept]
+
+
+def say_left_out(n_all: int, n_drawn: int, words: Language) -> str:
+    """A sentence where a picture does not have every sector; empty where it has."""
+    if n_all <= n_drawn:
+        return ""
+    return words.say(
+        "Drawn are the {n} sectors with most employment of {all}; the table has all.", n=n_drawn, all=n_all
+    )
+
+
 def source_line(edition: Edition, words: Language, unit: str, addresses: Iterable[Iterable[str]]) -> str:
     """Unit, publishers and newest vintage of the cells and observations that a chart draws."""
     wanted = {address for group in addresses for address in group}

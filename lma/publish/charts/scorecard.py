@@ -13,7 +13,6 @@ from lma.publish.charts.marks import (
     BAR_DROP,
     HISTORY,
     LINE_COLOURS,
-    MOST_ROWS,
     ROW,
     WIDTH,
     amount_axis,
@@ -22,11 +21,12 @@ from lma.publish.charts.marks import (
     list_rows,
     make_layer,
     name_sectors,
+    plain_axis,
     sector_axis,
     shorten_labels,
     show_number,
 )
-from lma.publish.charts.reading import join_sentences, source_line
+from lma.publish.charts.reading import choose_sectors, join_sentences, say_left_out, source_line
 from lma.publish.grid import clean_text
 
 EVIDENCE = (("", "backtest"), ("HINDCAST_", "hindcasts"), ("PUBLISHED_", "published"))
@@ -106,6 +106,8 @@ def _score_chart(edition: Edition, data: pd.DataFrame, score: _Score, words: Lan
         for _, kind in EVIDENCE
         if len(v := data.loc[data["evidence"] == kind, "value"])
     ]
+    drawn = choose_sectors(edition, data["economic_activity"])
+    left_out = say_left_out(data["economic_activity"].nunique(), len(drawn), words)
     return Chart(
         chart_id=f"chart-{score.measure.replace('_', '-')}",
         title=score.title,
@@ -113,10 +115,10 @@ def _score_chart(edition: Edition, data: pd.DataFrame, score: _Score, words: Lan
             "{title}, {axis}. Above {line}: {counts} series. The table below the chart has every figure.",
             title=score.title, axis=score.axis, line=score.line, counts=", ".join(counts),
         ),
-        spec=_score_dots(data, score, words),
+        spec=_score_dots(data[data["economic_activity"].isin(drawn)], score, words),
         header=(words.say("Series"), words.say("Forecasts"), score.axis),
         rows=rows,
-        words=join_sentences(words.say("Table T12, all years ahead together."), score.words),
+        words=join_sentences(words.say("Table T12, all years ahead together."), score.words, left_out),
         section="accuracy",
         source=source_line(edition, words, score.axis, addresses),
         addresses=addresses,
@@ -149,10 +151,9 @@ def _read_scores(edition: Edition, measure: str) -> pd.DataFrame:
 
 def _score_dots(data: pd.DataFrame, score: _Score, words: Language) -> Spec:
     """Dots by series; the evidence is told by shape too, for those who do not see colours."""
-    first = list(dict.fromkeys(data["economic_activity"]))[:MOST_ROWS]
-    data = data[data["economic_activity"].isin(first)]
-    scale = {"domain": [0, 100]} if score.line else {"zero": False, "padding": 8}
-    ticks: Spec = {"tickCount": 5}
+    ends = [min(0.0, float(data["value"].min())), max(100.0, float(data["value"].max()))]
+    scale = {"domain": ends} if score.line else {"zero": False, "padding": 8}
+    ticks = plain_axis()
     title = score.axis
     if score.measure == "bias":
         ticks, title = amount_axis(words, data["value"], "PS", 5)
