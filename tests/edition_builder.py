@@ -370,13 +370,15 @@ def build_tables(hostile: bool = False) -> tuple[TableSpec, ...]:
 def build_series() -> pd.DataFrame:
     """History and forecast of employment, tidy."""
     rows = []
+    rows_of = {code: row for row, code in enumerate(("_T", *LEVELS), start=1)}
     for code, label in {**SECTORS, "_T": "All sectors"}.items():
         level, growth = LEVELS.get(code, 560_800.0), GROWTH.get(code, 0.004)
         history = {
             year: level * (1 + growth) ** (year - 2024) * (0.9 if year == 2020 else 1)
             for year in range(2012, 2025)
         }
-        rows += [(code, label, str(year), "observed", value) for year, value in history.items()]
+        seen = [f"a1a1a1a1a1a1:{rows_of[code]}"]
+        rows += [(code, label, str(year), "observed", value, seen) for year, value in history.items()]
         for year in range(2025, 2031):
             middle, width = level * (1 + growth) ** (year - 2024), 0.03 * (year - 2024) ** 0.5
             factors = {
@@ -388,10 +390,12 @@ def build_series() -> pd.DataFrame:
                 "q975": 1.5 * width,
             }
             rows += [
-                (code, label, str(year), measure, middle * (1 + factor))
+                (code, label, str(year), measure, middle * (1 + factor), [f"F:MUS:{code}:{year}:{measure}"])
                 for measure, factor in factors.items()
             ]
-    return pd.DataFrame(rows, columns=["economic_activity", "label", "time_period", "measure", "value"])
+    return pd.DataFrame(
+        rows, columns=["economic_activity", "label", "time_period", "measure", "value", "inputs"]
+    )
 
 
 def build_sources() -> pd.DataFrame:

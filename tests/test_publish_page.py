@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import itertools
 import json
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,7 +18,8 @@ from edition_builder import build_edition, make_cell, make_number
 from lma.contracts import Edition, TableSpec, table_contract
 from lma.errors import OutputError
 from lma.publish import html, layout, pdf, traces
-from lma.publish.charts import drawing
+from lma.publish.charts import drawing, list_figures
+from lma.publish.grid import clean_text
 
 HOSTILE = '</script><img src=x onerror="alert(1)"> =cmd|\' \U0001f600 \u0627\u0644\u0639 & Հայ Кир'
 
@@ -43,8 +46,8 @@ class Page(HTMLParser):
         return [attributes["id"] for _, attributes in self.tags if "id" in attributes]
 
     @property
-    def traces(self) -> dict[str, object]:
-        found: dict[str, object] = json.loads(next(text for a, text in self.raw if a.get("id") == "traces"))
+    def traces(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(next(text for a, text in self.raw if a.get("id") == "traces"))
         return found
 
 
@@ -121,45 +124,98 @@ def test_numbers_carry_unit_basis_symbol_and_reason(page: Page) -> None:
     for expected in ("28,400", "\u22125", "17.2", "[b] new questionnaire in 2024", "[c] fewer than 10 firms"):
         assert expected in words, expected
     cell = next(a for _, a in page.tags if a.get("id") == "T1.UNE_RT.value")
-    assert "data-n" in cell
+    assert "c" in cell["class"].split()
     titles = {a.get("title") for t, a in page.tags if t == "abbr"}
     assert {"projection", "modelled estimate", "reported", "fewer than 12 years: no forecast"} <= titles
 
 
 def test_sections_come_in_the_promised_order(page: Page) -> None:
-    order = ["headlines", "limits", "charts", "tables", "T1", "legend", "notes", "sources", "checks", "trace"]
+    first = ["findings", "T0", "limits", "which", "many", "T6", "T5", "sure", "T11", "where", "T10", "T7"]
+    order = [*first, "background", "T1", "legend", "notes", "sources", "checks", "trace"]
     assert [name for name in page.ids if name in order] == order
 
 
 def test_tables_are_real_tables(edition: Edition, page: Page) -> None:
-    tags = [tag for tag, _ in page.tags]
-    assert tags.count("caption") == tags.count("table") >= len(edition.tables)
-    assert all(a.get("scope") in ("col", "row", "rowgroup") for tag, a in page.tags if tag == "th")
+    tables = [attributes for tag, attributes in page.tags if tag == "table"]
+    named = [a for a in tables if a.get("aria-labelledby") in page.ids or a.get("aria-label")]
+    assert len(named) + [tag for tag, _ in page.tags].count("caption") == len(tables) >= len(edition.tables)
+    assert all(a.get("scope") in ("col", "row") for tag, a in page.tags if tag == "th")
 
 
-def test_charts_have_alternative_text_and_their_figures(page: Page) -> None:
+def test_headings_come_in_order(page: Page) -> None:
+    levels = [int(tag[1]) for tag, _ in page.tags if tag in ("h1", "h2", "h3", "h4")]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def test_figures_have_alternative_text_their_table_and_a_trace(edition: Edition, page: Page) -> None:
+    charts = [chart for chart in list_figures(edition) if chart.is_drawn]
     labels = [a["aria-label"] for tag, a in page.tags if tag == "svg"]
-    assert len(labels) == 5 + 3
-    assert "Published" in labels[0] and "80 % interval" in labels[0]
-    assert [tag for tag, _ in page.tags].count("details") >= len(labels)
+    assert sorted(labels) == sorted(clean_text(chart.alt) for chart in charts)
+    traced = [a["data-figure"] for tag, a in page.tags if tag == "button" and "data-figure" in a]
+    assert sorted(traced) == sorted(chart.chart_id for chart in charts)
+    assert {a["data-figure"] for tag, a in page.tags if tag == "table" and "data-figure" in a} == set(traced)
+
+
+def test_drawings_carry_no_roles_of_their_own(page: Page) -> None:
+    inside = [a for tag, a in page.tags if tag in ("g", "path", "text", "rect")]
+    assert inside and not any("role" in a or "class" in a or "aria-label" in a for a in inside)
+
+
+def test_every_cell_and_figure_has_a_trace(edition: Edition) -> None:
+    charts = list_figures(edition)
+    found = traces.collect_traces(edition, charts)
+    traced, all_ = traces.count_traced(found, edition.cells["address"], charts)
+    # No cell of this edition has the forecasts of its five pictures year by year: six years each.
+    assert all_ == len(edition.cells) + sum(len(chart.addresses) for chart in charts)
+    assert all_ - traced == 5 * 6
+    assert traces.count_traced(found, edition.cells["address"], ()) == (len(edition.cells),) * 2
+    untold = edition.cells.assign(step=None, reason=None, inputs=[[] for _ in range(len(edition.cells))])
+    lost = dataclasses.replace(edition, cells=untold)
+    assert traces.count_traced(traces.collect_traces(lost), untold["address"], [])[0] == 0
 
 
 def test_trace_leads_to_the_publishers_row(edition: Edition) -> None:
     found = traces.collect_traces(edition)
-    trace = found["cells"]["T5.A.2024"]
-    row = found["rows"][trace[9][0]]
+    trace = traces.find_trace(found, "T5.A.2024")
+    assert trace is not None
+    row = found["rows"][trace[3][0]]
     source = found["sources"][row[1]]
-    assert trace[10] == 1 and row[0] == "a1a1a1a1a1a1:2" and row[2] == "2" and row[5] == "28,400 persons"
+    assert trace[4] == 1 and row[0] == "a1a1a1a1a1a1:2" and row[2] == "2" and row[5] == "28,400 persons"
     assert source[5] == "https://example.org/ilostat_2emp_sector?a=1&b=2" and source[6] == "CC BY 4.0"
-    assert found["words"][trace[3]] == "modelled estimate"
+    assert found["words"][found["facts"][trace[1]][1]] == "modelled estimate"
+
+
+def test_trace_of_a_cell_without_a_number_says_why(edition: Edition) -> None:
+    found = traces.collect_traces(edition)
+    trace = traces.find_trace(found, "T1.GDP_PC.value")
+    assert trace is not None and [found["words"][place] for place in trace[7]][:2] == [
+        "[x]",
+        "no source in this edition",
+    ]
+
+
+def test_code_behind_words_stays_in_the_trace(edition: Edition) -> None:
+    said = edition.cells["text"].where(edition.cells["table_id"] != "T10", "r\u00e9ussi : tout")
+    coded = edition.cells.assign(
+        code=edition.cells["text"].where(edition.cells["table_id"] == "T10"), text=said
+    )
+    changed = dataclasses.replace(edition, cells=coded)
+    found = traces.collect_traces(changed)
+    trace = traces.find_trace(found, "T10.A.D0")
+    assert trace is not None and found["words"][trace[7][2]] == "passed: P(shortage) = 0.81"
+    views = {view.spec.table_id: view for view in layout.lay_out_tables(changed)}
+    outcomes = {cell.address: cell.outcome for row in views["T10"].rows for cell in row.cells if cell}
+    assert (outcomes["T10.A.D0"], outcomes["T10.A.D1"], outcomes["T10.A.persons"]) == ("pass", "fail", "")
 
 
 def test_trace_of_a_computed_number_follows_origins(edition: Edition) -> None:
     computed = "F:MUS:A:2030:q50"
     changed = dataclasses.replace(edition, origins={computed: ["a1a1a1a1a1a1:2", "not in this edition:1"]})
-    trace = traces.collect_traces(changed)["cells"]["T5.A.q50"]
-    assert len(trace[9]) == 1 and trace[10] == 0 and trace[12] == 1
-    assert traces.collect_traces(edition)["cells"]["T5.A.q50"][9] == []
+    trace = traces.find_trace(traces.collect_traces(changed), "T5.A.q50")
+    bare = traces.find_trace(traces.collect_traces(edition), "T5.A.q50")
+    assert trace is not None and bare is not None
+    assert len(trace[3]) == 1 and trace[4] == 0 and trace[6] == 1 and bare[3] == []
 
 
 def test_hostile_labels_stay_text(edition: Edition) -> None:
@@ -185,7 +241,7 @@ def test_address_with_marks_is_a_working_target(edition: Edition) -> None:
     )
     cells = pd.concat([edition.cells, pd.DataFrame([cell])], ignore_index=True)
     changed = Page(html.render(dataclasses.replace(edition, cells=cells)))
-    assert 'T1.X"<.a%b' in changed.ids and 'T1.X"<.a%b' in changed.traces["cells"]
+    assert 'T1.X"<.a%b' in changed.ids and traces.find_trace(changed.traces, 'T1.X"<.a%b')
     assert html.fragment('T1.X"<.a%b') == "#T1.X%22%3C.a%25b"
 
 
@@ -229,6 +285,46 @@ def test_edition_without_figures_is_still_a_page(edition: Edition) -> None:
     )
     assert "No figures for this table" in html.render(bare)
     assert pdf.render(bare).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("n_sectors", [1, 200])
+def test_one_sector_or_two_hundred_make_a_page(edition: Edition, n_sectors: int) -> None:
+    block = edition.cells[edition.cells["row_id"] == "C"]
+    series = edition.series[edition.series["economic_activity"] == "C"]
+    cells, drawn = [edition.cells[edition.cells["table_id"] == "T0"]], []
+    for number in range(n_sectors):
+        addresses = [f"{t}.C{number}.{c}" for t, c in zip(block["table_id"], block["column_id"], strict=True)]
+        cells.append(
+            block.assign(row_id=f"C{number}", row_order=number, row_label=f"S{number}", address=addresses)
+        )
+        drawn.append(series.assign(economic_activity=f"C{number}", label=f"S{number}"))
+    changed = dataclasses.replace(
+        edition, cells=pd.concat(cells, ignore_index=True), series=pd.concat(drawn[:20], ignore_index=True)
+    )
+    assert set(changed.cells["address"]) <= set(Page(html.render(changed)).ids)
+
+
+def test_page_without_any_figure_shows_its_reasons(edition: Edition) -> None:
+    empty = edition.cells.assign(
+        value=float("nan"), text=None, symbol="[x]", reason="nobody has published it"
+    )
+    found = Page(html.render(dataclasses.replace(edition, cells=empty)))
+    assert "nobody has published it" in "".join(found.words) and set(empty["address"]) <= set(found.ids)
+
+
+def test_page_of_a_language_links_to_the_others(edition: Edition) -> None:
+    french = dataclasses.replace(edition, language="fr", languages=("en", "fr", "hy", "ru"))
+    text = html.render(french)
+    found = Page(text)
+    assert next(a for tag, a in found.tags if tag == "html") == {"lang": "fr", "dir": "ltr"}
+    links = {a["hreflang"]: (a["href"], a["lang"]) for tag, a in found.tags if "hreflang" in a}
+    assert links == {
+        "en": ("assessment.html", "en"),
+        "hy": ("assessment.hy.html", "hy"),
+        "ru": ("assessment.ru.html", "ru"),
+    }
+    assert [a["lang"] for _, a in found.tags if a.get("aria-current") == "page"] == ["fr"]
+    assert "28\u202f400" in text and "30 septembre 2025" in text and "28,400" not in text
 
 
 # ---------------------------------------------------------------- layout
@@ -285,6 +381,33 @@ def test_tests_of_the_decision_read_from_left_to_right(edition: Edition) -> None
     assert {"T10.C.D0", "T10.C.D2_why"} <= set(page.ids)
     assert any(a.get("class") == "pass" for _, a in page.tags)
     assert pdf.render(changed).startswith(b"%PDF")
+
+
+def test_how_tests_were_made_stands_apart(edition: Edition) -> None:
+    views = layout.lay_out_tables(decision_edition(edition))
+    view = next(table for table in views if table.spec.table_id == "T10")
+    ids = [column.column_id for column in view.columns]
+    assert [ids[place] for group in view.groups for place in group.places] == ["result", "D0", "D1", "D2"]
+    assert len(view.detail_places) == 9
+
+
+def test_a_figure_and_its_range_are_read_as_one(edition: Edition) -> None:
+    view = next(table for table in layout.lay_out_tables(edition) if table.spec.table_id == "T6")
+    assert [group.places for group in view.groups] == [(1, 0, 2)]
+    pairs = [("need_low", "Persons, lower end"), ("need_high", "Persons, upper end")]
+    given = make_number(1.0, "PS", "ilostat_lfs_rates", ["F:1"])
+    cells = [make_cell(f"T8.C.{n}", (0, "C"), (p, words), **given) for p, (n, words) in enumerate(pairs)]
+    frame = pd.DataFrame(cells, columns=edition.cells.columns)
+    tables = (TableSpec("T8", "Corridors", "", "Corridor"),)
+    alone = layout.lay_out_tables(dataclasses.replace(edition, cells=frame, tables=tables))[0]
+    assert [(group.heading, group.places) for group in alone.groups] == [
+        ("Persons, from lower to upper end", (0, 1))
+    ]
+
+
+def test_numbers_follow_the_language() -> None:
+    assert layout.format_number(-1234567.5, 1, "fr") == "\u22121\u202f234\u202f567,5"
+    assert layout.format_number(-0.04, 1, "fr") == "0,0"
 
 
 def test_a_projection_is_not_taken_for_tests(edition: Edition) -> None:

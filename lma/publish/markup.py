@@ -193,9 +193,17 @@ def inline_svg(chart: Chart) -> Html:
     width = f"{float(view.split()[2]):g}"
     label = html.escape(clean_text(chart.alt), quote=True)
     opening = f'<svg viewBox="{view}" role="img" aria-label="{label}" data-width="{width}">'
-    return Html(f"{opening}{_round_coordinates(rest)}")
+    return Html(f"{opening}{_simplify_tags(rest)}")
 
 
-def _round_coordinates(svg: str) -> str:
-    """Coordinates to a hundredth, as no eye sees more; only inside tags, never in the text between them."""
-    return re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d+\.\d\d)\d+", r"\1", tag.group()), svg)
+def _simplify_tags(svg: str) -> str:
+    """Coordinates to a hundredth, as no eye sees more, and no names of parts: the whole is one picture with one text.
+
+    Only inside tags, never in the text between them.
+    """
+
+    def simplify(tag: re.Match[str]) -> str:
+        named = re.sub(r' (?:role|class|aria-[a-z]+)="[^"]*"', "", tag.group())
+        return re.sub(r"(\d+\.\d\d)\d+", r"\1", named)
+
+    return re.sub(r"<[^>]+>", simplify, svg)

@@ -38,7 +38,7 @@ from lma.publish.markup import (
 )
 
 HEADLINES = "T0"
-_WIDE_GROUPS, _TALL_ROWS, _LONG_TEXT, _LONG_LIST = 9, 25, 80, 8
+_WIDE_GROUPS, _TALL_ROWS, _LONG_TEXT, _LONG_LIST, _SHARED_NOTES = 9, 25, 80, 8, 3
 
 
 class TableWriter:
@@ -110,10 +110,16 @@ class TableWriter:
     def _row(
         self, row: RowView, view: TableView, heads: Sequence[ColumnView], repeated: Sequence[str]
     ) -> Html:
-        label = element("th", escape_text(row.label), scope="row", dir="auto")
+        shared = _find_row_notes(row)
+        label = element("th", escape_text(row.label), self._note_links(shared), scope="row", dir="auto")
         cells = [
             self._group_cell(
-                [_fit(row.cells[place], view.columns[place], head) for place in group.places], head, same
+                [
+                    _drop_notes(_fit(row.cells[place], view.columns[place], head), shared)
+                    for place in group.places
+                ],
+                head,
+                same,
             )
             for group, head, same in zip(view.groups, heads, repeated, strict=True)
         ]
@@ -131,14 +137,15 @@ class TableWriter:
             return element(
                 "td", self._content(found[0]), id=found[0].address, class_=kind, dir="auto", **label
             )
-        ends = found if len(cells) == 2 else found[1:]
+        ends = found if len(cells) == 2 else [_drop_notes(end, found[0].notes) for end in found[1:]]
         parts = [] if len(cells) == 2 else [self._span(found[0])]
         parts.append(element("span", self._range(ends), class_="range"))
         return element("td", Html(" ".join(parts)), class_="n" if found[0].is_number else "t", **label)
 
-    def _range(self, ends: Sequence[CellView]) -> Html:
-        spans = [self._span(end) for end in ends]
-        if len(spans) < 2 or not all(end.is_number for end in ends):
+    def _range(self, ends: Sequence[CellView | None]) -> Html:
+        found = [end for end in ends if end]
+        spans = [self._span(end) for end in found]
+        if len(spans) < 2 or not all(end.is_number for end in found):
             return Html(" ".join(spans))
         return fill_holes(self.words.say("{low} to {high}", low=hole(0), high=hole(1)), spans)
 
@@ -221,23 +228,25 @@ class TableWriter:
 
     def _tests(self, row: RowView, view: TableView, families: Sequence[tuple[int, ...]]) -> Html:
         """One line per test: its value, its threshold, how it was made."""
-        lines = []
+        lines, header = [], (self.words.say("Test or option"), *view.line_header[1:])
         for first, *parts in families:
             cells = [_fit(row.cells[place], view.columns[place]) for place in parts]
             if any(cells):
                 heading = element("th", escape_text(view.columns[first].label), scope="row")
-                lines.append(element("tr", heading, *[self._line_cell(cell) for cell in cells]))
+                lines.append(element("tr", heading, *map(self._line_cell, cells, header[1:])))
         if not lines:
             return Html("")
-        header = (self.words.say("Test or option"), *view.line_header[1:])
         head = element("tr", *[element("th", escape_text(words), scope="col") for words in header])
-        table = element("table", element("thead", head), element("tbody", *lines), aria_label=row.label)
-        return make_scrolling(table, aria_label=row.label)
+        body = element("tbody", *lines)
+        return element("table", element("thead", head), body, class_="cards", aria_label=row.label)
 
-    def _line_cell(self, cell: CellView | None) -> Html:
+    def _line_cell(self, cell: CellView | None, heading: str) -> Html:
         if cell is None:
             return Html("<td></td>")
-        return element("td", self._content(cell), id=cell.address, class_=f"c {_kind_of(cell)}", dir="auto")
+        kind = f"c {_kind_of(cell)}"
+        return element(
+            "td", self._content(cell), id=cell.address, class_=kind, dir="auto", data_label=heading
+        )
 
     def _under(self, view: TableView) -> Html:
         reasons = [escape_text(text) for text in (*view.reasons, *view.remarks)]
@@ -258,6 +267,21 @@ def _fit(cell: CellView | None, column: ColumnView, head: ColumnView | None = No
     basis = "" if head and head.basis else cell.basis or column.basis
     notes = cell.notes if head else (*column.notes, *cell.notes)
     return replace(cell, unit=unit, basis=basis, notes=notes)
+
+
+def _find_row_notes(row: RowView) -> tuple[str, ...]:
+    """Notes that all numbers of a row have, to be said once at its heading."""
+    notes = [cell.notes for cell in row.cells if cell and cell.is_number]
+    if len(notes) < _SHARED_NOTES:
+        return ()
+    return tuple(note for note in notes[0] if all(note in other for other in notes))
+
+
+def _drop_notes(cell: CellView | None, said: Sequence[str]) -> CellView | None:
+    """Cell without the notes that are said elsewhere."""
+    if cell is None or not set(cell.notes) & set(said):
+        return cell
+    return replace(cell, notes=tuple(note for note in cell.notes if note not in said))
 
 
 def _kind_of(cell: CellView, column: ColumnView | None = None) -> str:
