@@ -1325,6 +1325,69 @@ class TableSpec:
 
 
 @dataclass(frozen=True)
+class Erratum:
+    """Something that a published edition says wrongly; ``address`` is empty where it is not one cell alone.
+
+    ``recorded_on``: date of the record, ISO. ``corrected_by``: edition that says it rightly, empty as long as none does.
+    """
+
+    edition: str
+    address: str
+    reason: str
+    recorded_on: str
+    recorded_by: str
+    corrected_by: str = ""
+
+
+@dataclass(frozen=True)
+class Decimal:
+    """A number in a sentence, with the decimals it is said with."""
+
+    value: float
+    decimals: int = 0
+
+
+@dataclass(frozen=True)
+class Label:
+    """A name of the project in a sentence, by its English wording: an activity, a zone, a code."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Area:
+    """A country in a sentence, by its code (ISO 3166-1 alpha-3)."""
+
+    ref_area: str
+
+
+@dataclass(frozen=True)
+class Verbatim:
+    """What is the same in every language: a period, addresses of cells."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Several values, one after the other."""
+
+    items: tuple[Any, ...]
+
+
+@dataclass(frozen=True, init=False)
+class Sentence:
+    """A whole message and the values of its ``{placeholders}``, which each language fills in its own order."""
+
+    message: str
+    values: dict[str, Any]
+
+    def __init__(self, message: str, **values: Decimal | Label | Area | Verbatim | Listed | Sentence) -> None:
+        object.__setattr__(self, "message", message)
+        object.__setattr__(self, "values", values)
+
+
+@dataclass(frozen=True)
 class Edition:
     """Everything the publish room needs for one country; no output form computes anything.
 
@@ -1357,5 +1420,6 @@ class Edition:
     conflicts: pd.DataFrame = field(default_factory=pd.DataFrame)
     language: str = "en"
     languages: tuple[str, ...] = ("en",)
+    sentences: dict[str, Sentence] = field(default_factory=dict)
     forms: tuple[str, ...] = ()
     charted: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -19,7 +19,7 @@ from lma.assessment.development import (
     development_table,
 )
 from lma.assessment.findings import FINDING_SPEC, collect_findings, finding_table, mark_suspected
-from lma.assessment.headline import HEADLINE_SPEC, headline_table
+from lma.assessment.headline import HEADLINE_SPEC, headline_sentences, headline_table
 from lma.assessment.hindsight import HINDSIGHT_SPEC, hindsight_table
 from lma.assessment.migration import (
     DECISION_SPEC,
@@ -47,7 +47,7 @@ from lma.assessment.shortage import (
 )
 from lma.assessment.statement import STATEMENT_SPEC, statement_table
 from lma.coherence import CONFLICT_COLUMNS
-from lma.contracts import Country, TableSpec, table_contract
+from lma.contracts import Country, Sentence, TableSpec, table_contract
 from lma.levels import find_levels, find_main_level
 from lma.migration.development import Evidence
 
@@ -185,6 +185,7 @@ class Assessment:
     limits: tuple[str, ...]
     conflicts: pd.DataFrame
     charted: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sentences: dict[str, Sentence] = field(default_factory=dict)
 
 
 def assess(
@@ -246,6 +247,7 @@ def assess(
         LIMITS,
         marts.conflicts,
         list_charted(code, edition, years[-1], observed),
+        headline_sentences(country, body),
     )
 
 

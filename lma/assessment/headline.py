@@ -1,12 +1,20 @@
-"""T0 headline: at most five sentences, each ending with the table it comes from."""
+"""T0 headline: at most five sentences, each ending with the table it comes from.
+
+A sentence is a whole message with typed values (lma.languages), never words put together: so every language says it by its own
+grammar. A name stands after a colon or in quotation marks, where no language has to decline it.
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterable
 
 import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells
 from lma.assessment.selection import select, single
-from lma.contracts import Country, TableSpec
+from lma.contracts import Area, Country, Decimal, Label, Listed, Sentence, TableSpec, Verbatim
+from lma.languages import ENGLISH, language
 
 HEADLINE_SPEC = TableSpec(
     "T0",
@@ -17,31 +25,41 @@ HEADLINE_SPEC = TableSpec(
 
 
 REASONS = {
-    "INSUFFICIENT_DATA": "the data are insufficient to decide",
-    "TESTS_MISSING": "tests could not be made for want of data",
-    "NO_SHORTAGE": "there is no shortage",
-    "CYCLICAL_MONITOR": "the shortage is not shown to last",
-    "IMPROVE_PAY_CONDITIONS": "pay and conditions come first",
-    "ACTIVATE_TRAIN": "people in the country can be activated or trained",
-    "AUTOMATE_OR_REORGANISE": "technology is an alternative",
-    "TRAIN_AHEAD": "there is time to train",
-    "DEPENDENCY_LIMIT": "the foreign share is at its limit",
-    "ORIGIN_RISK": "the origin would be harmed",
+    "INSUFFICIENT_DATA": Sentence("the data are insufficient to decide"),
+    "TESTS_MISSING": Sentence("tests could not be made for want of data"),
+    "NO_SHORTAGE": Sentence("there is no shortage"),
+    "CYCLICAL_MONITOR": Sentence("the shortage is not shown to last"),
+    "IMPROVE_PAY_CONDITIONS": Sentence("pay and conditions come first"),
+    "ACTIVATE_TRAIN": Sentence("people in the country can be activated or trained"),
+    "AUTOMATE_OR_REORGANISE": Sentence("technology is an alternative"),
+    "TRAIN_AHEAD": Sentence("there is time to train"),
+    "DEPENDENCY_LIMIT": Sentence("the foreign share is at its limit"),
+    "ORIGIN_RISK": Sentence("the origin would be harmed"),
 }
 """First test not passed, in words."""
+
+Found = tuple[Sentence, list[str]] | None
+"""A sentence and the ids of the rows it rests on."""
 
 
 def headline_table(country: Country, cells: pd.DataFrame, lineage: Lineage) -> pd.DataFrame:
     """Cells of T0, composed from the cells of the other tables, never from anything else."""
     table = TableCells(country.ref_area, "T0", [Key("sentence", "Finding")], lineage)
-    composers = (_describe_growth, _describe_gap, _describe_decision, _describe_dependency, _describe_break)
-    sentences = [found for compose in composers if (found := compose(country, cells))]
-    for number, (text, inputs) in enumerate(sentences[:5], start=1):
+    for number, (sentence, inputs) in enumerate(_compose(country, cells), start=1):
+        text = language(ENGLISH).compose(sentence)
         table.text(Key(f"S{number}", str(number)), "sentence", text, inputs, "composed from the cells named")
     return table.frame()
 
 
-Sentence = tuple[str, list[str]] | None
+def headline_sentences(country: Country, cells: pd.DataFrame) -> dict[str, Sentence]:
+    """Address of each cell of T0 -> the message and the values that its text says, for other languages."""
+    found = enumerate(_compose(country, cells), start=1)
+    return {f"T0.S{number}.sentence": sentence for number, (sentence, _) in found}
+
+
+def _compose(country: Country, cells: pd.DataFrame) -> list[tuple[Sentence, list[str]]]:
+    composers = (_describe_growth, _describe_gap, _describe_decision, _describe_dependency, _describe_break)
+    return [found for compose in composers if (found := compose(country, cells)) is not None][:5]
 
 
 def _cell_value(cells: pd.DataFrame, address: str) -> float | None:
@@ -49,135 +67,242 @@ def _cell_value(cells: pd.DataFrame, address: str) -> float | None:
     return None if record is None or pd.isna(record["value"]) else float(record["value"])
 
 
-def _inputs(cells: pd.DataFrame, *addresses: str) -> list[str]:
+def _inputs(cells: pd.DataFrame, addresses: Iterable[str]) -> list[str]:
     chosen = select(cells, address=list(addresses))
     return [node for inputs in chosen["inputs"] for node in inputs]
 
 
-def _describe_growth(country: Country, cells: pd.DataFrame) -> Sentence:
+def _named(addresses: Iterable[str]) -> Verbatim:
+    return Verbatim(", ".join(addresses))
+
+
+# ---------------------------------------------------------------- employment ahead
+
+_GROWTH = {
+    (
+        False,
+        False,
+    ): "Employment is projected at {mean} in {year} (80 % interval {low} to {high}), against {base} in {base_period}; "
+    "both rest on the ILO's modelled estimates ({cells}).",
+    (
+        True,
+        False,
+    ): "Employment is projected at {mean} in {year} (80 % interval {low} to {high}; such intervals held {backtest} % of "
+    "outcomes in the backtest), against {base} in {base_period}; both rest on the ILO's modelled estimates ({cells}).",
+    (
+        False,
+        True,
+    ): "Employment is projected at {mean} in {year} (80 % interval {low} to {high}; such intervals held {hindcast} % of "
+    "outcomes in hindcasts), against {base} in {base_period}; both rest on the ILO's modelled estimates ({cells}).",
+    (
+        True,
+        True,
+    ): "Employment is projected at {mean} in {year} (80 % interval {low} to {high}; such intervals held {backtest} % of "
+    "outcomes in the backtest and {hindcast} % of outcomes in hindcasts), against {base} in {base_period}; both rest on the ILO's "
+    "modelled estimates ({cells}).",
+}
+"""By what is known of past intervals: in the backtest, in hindcasts."""
+
+
+def _describe_growth(country: Country, cells: pd.DataFrame) -> Found:
     years = sorted(c for c in select(cells, table_id="T5")["column_id"].unique() if c.isdigit())
-    if not years:
+    period = single(cells, address="T5._T.base_period")
+    if not years or period is None or pd.isna(period["text"]):
         return None
     last = years[-1]
-    addresses = [f"T5._T.{c}" for c in ("base", last, f"{last}_lo80", f"{last}_hi80")]
-    values = [_cell_value(cells, address) for address in addresses]
-    if None in values:
+    addresses = {
+        "base": "T5._T.base",
+        "mean": f"T5._T.{last}",
+        "low": f"T5._T.{last}_lo80",
+        "high": f"T5._T.{last}_hi80",
+    }
+    values = {name: _cell_value(cells, address) for name, address in addresses.items()}
+    if any(value is None for value in values.values()):
         return None
-    base, mean, low, high = (float(v) for v in values if v is not None)
-    period = single(cells, address="T5._T.base_period")
-    when = "" if period is None else f" in {period['text']}"
-    held, scored = _describe_coverage(cells)
-    text = (
-        f"Employment is projected at {mean:,.0f} in {last} (80 % interval {low:,.0f} to {high:,.0f}{held}), "
-        f"against {base:,.0f}{when}; both rest on the ILO's modelled estimates ({', '.join([f'T5._T.{last}', *scored])})."
+    evidence = {"backtest": "T12._T.coverage_80", "hindcast": "T12.HINDCAST_T.coverage_80"}
+    held = {
+        name: share
+        for name, address in evidence.items()
+        if (share := _cell_value(cells, address)) is not None
+    }
+    scored = [evidence[name] for name in held]
+    sentence = Sentence(
+        _GROWTH["backtest" in held, "hindcast" in held],
+        **{name: Decimal(value) for name, value in {**values, **held}.items() if value is not None},
+        year=Verbatim(last),
+        base_period=Verbatim(str(period["text"])),
+        cells=_named([f"T5._T.{last}", *scored]),
     )
-    return text, _inputs(cells, *addresses, *scored)
+    return sentence, _inputs(cells, [*addresses.values(), *scored])
 
 
-def _describe_coverage(cells: pd.DataFrame) -> tuple[str, list[str]]:
-    """How many outcomes 80 % intervals of the total held, by every evidence there is, and the cells that say so."""
-    evidence = {"T12._T.coverage_80": "in the backtest", "T12.HINDCAST_T.coverage_80": "in hindcasts"}
-    held = {a: share for a in evidence if (share := _cell_value(cells, a)) is not None}
-    words = [f"{share:.0f} % of outcomes {evidence[address]}" for address, share in held.items()]
-    return (f"; such intervals held {' and '.join(words)}" if held else ""), list(held)
+# ---------------------------------------------------------------- lack of workers
+
+_NO_GAP = Sentence("No gap between demand and supply could be simulated with the loaded sources (T6).")
+_GAPS = {
+    (
+        True,
+        True,
+    ): "A lack of workers over {period} is likelier than not in {n} of {all} activities; largest in “{activity}”: {middle} "
+    "persons (80 % range {low} to {high}, below zero a surplus), probability {probability} %; in all activities together: {all_middle} "
+    "persons (80 % range {all_low} to {all_high}, below zero a surplus), probability {all_probability} % ({cells}).",
+    (
+        True,
+        False,
+    ): "A lack of workers over {period} is likelier than not in {n} of {all} activities; largest in “{activity}”: {middle} "
+    "persons (80 % range {low} to {high}, below zero a surplus), probability {probability} % ({cells}).",
+    (
+        False,
+        True,
+    ): "A lack of workers over {period} is likelier than not in no activity; most likely in “{activity}”: {middle} "
+    "persons (80 % range {low} to {high}, below zero a surplus), probability {probability} %; in all activities together: {all_middle} "
+    "persons (80 % range {all_low} to {all_high}, below zero a surplus), probability {all_probability} % ({cells}).",
+    (
+        False,
+        False,
+    ): "A lack of workers over {period} is likelier than not in no activity; most likely in “{activity}”: {middle} "
+    "persons (80 % range {low} to {high}, below zero a surplus), probability {probability} % ({cells}).",
+}
+"""By whether a lack is likelier than not anywhere, and whether the total is known."""
 
 
-def _describe_gap(country: Country, cells: pd.DataFrame) -> Sentence:
+def _describe_gap(country: Country, cells: pd.DataFrame) -> Found:
     """The largest lack of persons among activities where one is likelier than not: probabilities alone name small ones."""
-    gaps = select(cells, table_id="T3", column_id="p_shortage").dropna(subset=["value"])
-    gaps = gaps[gaps["row_id"] != "_T"]
-    medians = [_cell_value(cells, f"T3.{row_id}.gap_q50") for row_id in gaps["row_id"]]
-    gaps = gaps.assign(median=pd.Series(medians, index=gaps.index, dtype=float)).dropna(subset=["median"])
-    if gaps.empty:
-        return ("No gap between demand and supply could be simulated with the loaded sources (T6).", [])
-    likely = gaps[gaps["value"] > 50]
-    top = (
-        (likely if len(likely) else gaps)
-        .sort_values(
-            ["median", "row_order"] if len(likely) else ["value", "row_order"],
-            ascending=[False, True],
-            kind="stable",
+    rows = select(cells, table_id="T3", column_id="p_shortage").dropna(subset=["value"])
+    rows = rows[rows["row_id"] != "_T"]
+    ranges = {row_id: _read_range(cells, row_id) for row_id in rows["row_id"]}
+    rows = rows.assign(
+        median=pd.Series(
+            [ranges[row_id].get("middle") for row_id in rows["row_id"]], index=rows.index, dtype=float
         )
-        .iloc[0]
+    ).dropna(subset=["median"])
+    if not len(rows):
+        return _NO_GAP, []
+    likely = rows[rows["value"] > 50]
+    order = (["median", "row_order"], likely) if len(likely) else (["value", "row_order"], rows)
+    top = order[1].sort_values(order[0], ascending=[False, True], kind="stable").iloc[0]
+    whole = {f"all_{name}": value for name, value in _read_range(cells, "_T").items()}
+    named = [top["row_id"], "_T"] if whole else [top["row_id"]]
+    sentence = Sentence(
+        _GAPS[len(likely) > 0, bool(whole)],
+        **{name: Decimal(value) for name, value in {**ranges[top["row_id"]], **whole}.items()},
+        n=Decimal(len(likely)),
+        all=Decimal(len(rows)),
+        period=Verbatim(str(top["time_period"])),
+        activity=Label(str(top["row_label"])),
+        cells=_named(f"T3.{row}.gap_q50" for row in named),
     )
-    found, words = _describe_range(cells, top["row_id"])
-    whole, all_words = _describe_range(cells, "_T")
-    count = (
-        f"likelier than not in {len(likely)} of {len(gaps)} activities"
-        if len(likely)
-        else "likelier than not in no activity"
-    )
-    text = (
-        f"A lack of workers over {top['time_period']} is {count}; {'largest' if len(likely) else 'most likely'} in {top['row_label']}: "
-        f"{words}{f'; in all activities together: {all_words}' if whole else ''} "
-        f"({', '.join(f'T3.{row}.gap_q50' for row in ([top['row_id'], '_T'] if whole else [top['row_id']]))})."
-    )
-    return text, _inputs(cells, *found, *whole)
+    return sentence, _inputs(cells, [f"T3.{row}.{column}" for row in named for column in _RANGE.values()])
 
 
-def _describe_range(cells: pd.DataFrame, row_id: str) -> tuple[list[str], str]:
-    """Addresses of a gap and the gap in words; nothing where it is not known."""
-    addresses = [f"T3.{row_id}.{c}" for c in ("gap_q50", "gap_q10", "gap_q90", "p_shortage")]
-    values = [_cell_value(cells, address) for address in addresses]
-    if any(value is None for value in values):
-        return [], "range not known"
-    middle, low, high, probability = (float(value) for value in values if value is not None)
-    words = f"{middle:,.0f} persons (80 % range {low:,.0f} to {high:,.0f}, below zero a surplus), probability {probability:.0f} %"
-    return addresses, words
+_RANGE = {"middle": "gap_q50", "low": "gap_q10", "high": "gap_q90", "probability": "p_shortage"}
 
 
-def _describe_decision(country: Country, cells: pd.DataFrame) -> Sentence:
+def _read_range(cells: pd.DataFrame, row_id: str) -> dict[str, float]:
+    """The gap of a row with its range and probability; empty where one of them is not known."""
+    found = {name: _cell_value(cells, f"T3.{row_id}.{column}") for name, column in _RANGE.items()}
+    known = {name: value for name, value in found.items() if value is not None}
+    return known if len(known) == len(_RANGE) else {}
+
+
+# ---------------------------------------------------------------- the decision
+
+
+def _describe_decision(country: Country, cells: pd.DataFrame) -> Found:
     results = select(cells, table_id="T10", column_id="result").dropna(subset=["text"])
     if results.empty:
         return None
     options = results[results["text"] == "LABOUR_MIGRATION_OPTION"]
     if len(options):
-        text = f"Labour migration passed every test for {', '.join(options['row_label'])} (T10)."
-        return text, [node for inputs in options["inputs"] for node in inputs]
+        activities = Listed(tuple(Label(str(label)) for label in options["row_label"]))
+        sentence = Sentence(
+            "Labour migration passed every test in these activities: {activities} (T10).",
+            activities=activities,
+        )
+        return sentence, [node for inputs in options["inputs"] for node in inputs]
     counts = results["text"].value_counts()
-    words = "; ".join(
-        f"{REASONS.get(str(code), str(code).replace('_', ' ').lower())} ({n})" for code, n in counts.items()
+    reasons = Listed(tuple(_count_reason(str(code), int(n)) for code, n in counts.items()))
+    sentence = Sentence(
+        "Labour migration is recommended for none of the {n} activities assessed: {reasons} (T10).",
+        n=Decimal(len(results)),
+        reasons=reasons,
     )
-    text = f"Labour migration is recommended for none of the {len(results)} activities assessed, because {words} (T10)."
-    return text, [node for inputs in results["inputs"] for node in inputs]
+    return sentence, [node for inputs in results["inputs"] for node in inputs]
 
 
-def _describe_dependency(country: Country, cells: pd.DataFrame) -> Sentence:
+def _count_reason(code: str, n: int) -> Sentence:
+    return Sentence("{a} ({b})", a=REASONS.get(code, Label(code)), b=Decimal(n))
+
+
+# ---------------------------------------------------------------- foreign workers, corridors, breaks
+
+
+def _describe_dependency(country: Country, cells: pd.DataFrame) -> Found:
     for zone in country.zones:
         row = zone.economic_activity
-        total, foreign, share = (_cell_value(cells, f"T7.{row}.{c}") for c in ("total", "foreign", "share"))
+        names = ("total", "foreign", "share")
+        values = {name: _cell_value(cells, f"T7.{row}.{name}") for name in names}
+        known = {name: value for name, value in values.items() if value is not None}
         period = single(cells, address=f"T7.{row}.period")
-        if total is None or foreign is None or share is None or period is None:
+        if len(known) < len(names) or period is None:
             continue
-        text = f"{zone.label}: {foreign:,.0f} of {total:,.0f} workers are foreign in {period['text']}, {share:.2f} %"
-        if zone.claim_share is not None and abs(zone.claim_share - share) >= 1:
-            text += f"; the often quoted {zone.claim_share:.0f} % is not what the series says"
-        return f"{text} (T7.{row}.share).", _inputs(
-            cells, f"T7.{row}.total", f"T7.{row}.foreign", f"T7.{row}.share"
+        is_claimed = zone.claim_share is not None and abs(zone.claim_share - known["share"]) >= 1
+        sentence = Sentence(
+            "{zone}: {foreign} of {total} workers are foreign in {period}, {share} %; the often quoted {claim} % is not what the series "
+            "says ({cells})."
+            if is_claimed
+            else "{zone}: {foreign} of {total} workers are foreign in {period}, {share} % ({cells}).",
+            zone=Label(zone.label),
+            foreign=Decimal(known["foreign"]),
+            total=Decimal(known["total"]),
+            share=Decimal(known["share"], 2),
+            period=Verbatim(str(period["text"])),
+            cells=_named([f"T7.{row}.share"]),
+            **({"claim": Decimal(zone.claim_share)} if is_claimed and zone.claim_share is not None else {}),
         )
+        return sentence, _inputs(cells, [f"T7.{row}.{name}" for name in names])
     return _describe_corridor(country, cells)
 
 
-def _describe_corridor(country: Country, cells: pd.DataFrame) -> Sentence:
+_CORRIDORS = {
+    "": "The largest corridor: {origin} to {destination}, {stock} persons in {period} ({cells}).",
+    "destination": "The largest corridor: {origin} to {destination}, {stock} persons in {period}, {share} % of the country's migrants ({cells}).",
+    "origin": "The largest corridor: {origin} to {destination}, {stock} persons in {period}, {share} % of all its emigrants ({cells}).",
+}
+"""By whose migrants the share is of; empty where it is not known."""
+
+
+def _describe_corridor(country: Country, cells: pd.DataFrame) -> Found:
     stocks = select(cells, table_id="T8", column_id="stock").dropna(subset=["value"])
     if stocks.empty:
         return None
     top = stocks.sort_values("row_order", kind="stable").iloc[0]
-    whose = "its migrants" if country.role == "destination" else "all its emigrants"
+    origin, _, destination = str(top["row_id"]).partition("-")
     share = _cell_value(cells, f"T8.{top['row_id']}.share")
-    part = "" if share is None else f", {share:.1f} % of {whose}"
-    text = (
-        f"The largest corridor is {top['row_label']}: {top['value']:,.0f} persons in {top['time_period']}{part}"
-        f" (T8.{top['row_id']}.stock)."
+    sentence = Sentence(
+        _CORRIDORS["" if share is None else country.role],
+        origin=Area(origin),
+        destination=Area(destination.split("-")[0]),
+        stock=Decimal(float(top["value"])),
+        period=Verbatim(str(top["time_period"])),
+        cells=_named([f"T8.{top['row_id']}.stock"]),
+        **({} if share is None else {"share": Decimal(share, 1)}),
     )
-    return text, list(top["inputs"])
+    return sentence, list(top["inputs"])
 
 
-def _describe_break(country: Country, cells: pd.DataFrame) -> Sentence:
+def _describe_break(country: Country, cells: pd.DataFrame) -> Found:
     broken = select(cells, table_id="T2", symbol="[b]", column_id="growth_5y")
     if broken.empty:
         return None
     first = broken.sort_values("row_order", kind="stable").iloc[0]
-    text = f"Reported employment has a {first['reason'].split(':')[0]}, so no growth is shown across it (T2.{first['row_id']}.growth_5y)."
+    year = re.search(r"\d{4}", str(first["reason"]))
+    sentence = Sentence(
+        "Reported employment has a break in series in {year}, so no growth is shown across it ({cells})."
+        if year
+        else "Reported employment has a break in series, so no growth is shown across it ({cells}).",
+        cells=_named([f"T2.{first['row_id']}.growth_5y"]),
+        **({"year": Verbatim(year.group())} if year else {}),
+    )
     cell = single(cells, address=f"T2.{first['row_id']}.employment")
-    return text, list(cell["inputs"]) if cell is not None else []
+    return sentence, list(cell["inputs"]) if cell is not None else []

@@ -10,12 +10,19 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lma.contracts import Edition, resource_root
+import pandas as pd
+
+from lma.contracts import Area, Decimal, Edition, Label, Listed, Sentence, Verbatim, crosswalk, resource_root
 from lma.errors import DefinitionError
+from lma.languages.catalogues import read_catalogue, read_messages
+from lma.languages.messages import area_names, names, put_words
+from lma.languages.phrases import NUMBER, SHARE, Phrase, Phrases, list_messages, render
 
 ENGLISH = "en"
 
@@ -32,26 +39,80 @@ def list_languages() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Language:
-    """One language; ``messages``: English message (with context where it has one) -> its forms, first the singular."""
+    """One language; ``messages``: English message -> its forms, first the singular."""
 
     code: str
-    messages: dict[tuple[str, str], tuple[str, ...]]
+    messages: dict[str, tuple[str, ...]]
 
-    def say(self, message: str, context: str = "", **values: object) -> str:
+    def say(self, message: str, **values: object) -> str:
         """A whole message with its ``{placeholders}`` filled; numbers and dates among the values as CLDR writes them."""
-        found = self.messages.get((context, message), (message,))[0] or message
+        found = self.messages.get(message, (message,))[0]
         return found.format(**{name: self._write(value) for name, value in values.items()})
+
+    def compose(self, sentence: Sentence) -> str:
+        """A sentence with its values, each as this language writes it."""
+        return self._translate(sentence.message).format(
+            **{name: self._fill(value) for name, value in sentence.values.items()}
+        )
+
+    def _fill(self, value: object) -> str:
+        match value:
+            case Sentence():
+                return self.compose(value)
+            case Listed():
+                return "; ".join(self._fill(item) for item in value.items)
+            case Decimal():
+                return self.number(value.value, value.decimals)
+            case Area():
+                return self.area(value.ref_area) or value.ref_area
+            case Label():
+                return self.text(value.text)
+            case Verbatim():
+                return value.text
+        raise TypeError(f"{value!r} is no value of a sentence.")
 
     def count(self, one: str, many: str, n: int, **values: object) -> str:
         """The form of a message that the language uses for ``n`` things; ``{n}`` is the number."""
-        forms = self.messages.get(("", one), ())
-        plural = self._locale().plural_form(n) if len(forms) > 1 else "one" if n == 1 else "other"
-        found = _choose_form(self._locale(), forms, n) if len(forms) > 1 else one if plural == "one" else many
+        forms = self.messages.get(one, ())
+        found = _choose_form(self._locale(), forms, n) if forms else one if n == 1 else many
         return found.format(n=self.number(n), **{name: self._write(value) for name, value in values.items()})
 
     def text(self, text: str) -> str:
-        """A text of an edition (its English wording) in this language; as it is where the catalogue lacks it."""
-        return (self.messages.get(("", text), (text,))[0] or text) if text else text
+        """A text of an edition (its English wording) in this language, codes in it as words; English where the catalogue lacks it."""
+        worded = put_words(text)
+        if self.code == ENGLISH or not text:
+            return worded
+        phrase = read_phrase(worded)
+        return worded if phrase is None else render(phrase, self._translate, self._rewrite)
+
+    def has(self, text: str) -> bool:
+        """True when the whole of a text can be said in this language."""
+        phrase = read_phrase(put_words(text))
+        return phrase is not None and all(message in self.messages for message in list_messages(phrase))
+
+    def _translate(self, message: str) -> str:
+        return self.messages.get(message, (message,))[0]
+
+    def _rewrite(self, figure: str) -> str:
+        """A figure of an English text as the language writes it; the name of a country; anything else as it is."""
+        if (area := area_names().get(figure)) is not None:
+            return self.area(area) or self._translate(figure)
+        if found := SHARE.fullmatch(figure):
+            return (
+                self._rewrite(found.group(1)) + self._percent_space() + "%"
+                if found.group(2)
+                else self._rewrite(found.group(1)) + "%"
+            )
+        return _rewrite_number(figure, self.code) if NUMBER.fullmatch(figure) else self._translate(figure)
+
+    def area(self, ref_area: str) -> str:
+        """Name of a country (ISO 3166-1 alpha-3) by CLDR, in English by codelists/areas.csv; empty where there is none."""
+        if self.code == ENGLISH:
+            return {code: name for name, code in area_names().items()}.get(ref_area, "")
+        return str(self._locale().territories.get(_alpha_2().get(ref_area, ""), ""))
+
+    def _percent_space(self) -> str:
+        return "\xa0" if re.search(r"\s", self._locale().percent_formats[None].pattern) else ""
 
     def number(self, value: float, decimals: int = 0) -> str:
         """A number with the language's separators: 1,234.5 is ``1 234,5`` in French."""
@@ -90,6 +151,31 @@ class Language:
         return Locale.parse(self.code)
 
 
+def _rewrite_number(figure: str, code: str) -> str:
+    from babel.numbers import get_decimal_symbol, get_group_symbol, get_minus_sign_symbol
+
+    symbols = {",": get_group_symbol(code), ".": get_decimal_symbol(code)}
+    sign = get_minus_sign_symbol(code) if figure[0] in "-\u2212" else figure[0] if figure[0] == "+" else ""
+    return sign + "".join(symbols.get(letter, letter) for letter in figure.lstrip("-+\u2212"))
+
+
+@functools.cache
+def _alpha_2() -> dict[str, str]:
+    """ISO 3166-1: code of three letters -> of two, as CLDR names territories."""
+    listed = crosswalk("area_codes_iso2")
+    return dict(zip(listed["ref_area"], listed["published"], strict=True))
+
+
+def read_phrase(text: str) -> Phrase | None:
+    """A text of an edition taken apart; None where some part of it is no message."""
+    return _phrases().read(text)
+
+
+@functools.cache
+def _phrases() -> Phrases:
+    return Phrases(read_messages(languages_dir() / "messages.pot"), area_names(), names())
+
+
 def _choose_form(locale: Any, forms: tuple[str, ...], n: int) -> str:
     order = [
         tag
@@ -112,23 +198,103 @@ def language(code: str) -> Language:
     return Language(code, read_catalogue(path))
 
 
-def read_catalogue(path: Path) -> dict[tuple[str, str], tuple[str, ...]]:
-    """(context, English message) -> forms of a gettext catalogue."""
-    from babel.messages.pofile import read_po
-
-    with path.open("rb") as file:
-        catalogue = read_po(file, abort_invalid=True)
-    return {
-        (message.context or "", _as_forms(message.id)[0]): _as_forms(message.string)
-        for message in catalogue
-        if message.id
-    }
-
-
-def _as_forms(words: Any) -> tuple[str, ...]:
-    return (words,) if isinstance(words, str) else tuple(words)
+# ---------------------------------------------------------------- an edition in another language
 
 
 def translate_edition(edition: Edition, code: str) -> Edition:
-    """The same edition with every text a reader meets in another language; figures, codes and addresses stay."""
-    return replace(edition, language=code)
+    """The same edition with every text a reader meets in another language; figures, codes and addresses stay.
+
+    English too is put into words: ``INSUFFICIENT_DATA`` is "insufficient data". ``cells`` has a further column
+    ``code``: what stood in ``text`` before, where that was a code or began with an outcome (``fail: NO_SHORTAGE``); None
+    elsewhere. What no catalogue has stays English (``list_untranslated``).
+    """
+    say = language(code).text
+    run = (
+        {**edition.run, "limits": [say(limit) for limit in edition.run.get("limits", ())]}
+        if "limits" in edition.run
+        else edition.run
+    )
+    return replace(
+        edition,
+        language=code,
+        label=say(edition.label),
+        tables=tuple(
+            replace(
+                spec,
+                title=say(spec.title),
+                description=say(spec.description),
+                row_heading=say(spec.row_heading),
+            )
+            for spec in edition.tables
+        ),
+        cells=_translate_cells(edition, language(code)),
+        series=_translate_columns(edition.series, ["label"], functools.cache(say)),
+        notes={note: say(text) for note, text in edition.notes.items()},
+        run=run,
+    )
+
+
+TEXT_COLUMNS = ("row_label", "column_label", "text", "reason", "step")
+"""Columns of the cells of an edition that a reader reads."""
+
+
+def _translate_cells(edition: Edition, words: Language) -> pd.DataFrame:
+    cells = edition.cells
+    codes = [text if isinstance(text, str) and is_coded(text) else None for text in cells["text"]]
+    translated = _translate_columns(cells, TEXT_COLUMNS, functools.cache(words.text))
+    if words.code != ENGLISH:
+        said = {address: words.compose(sentence) for address, sentence in edition.sentences.items()}
+        translated["text"] = (
+            translated["address"].map(said).where(translated["address"].isin(said), translated["text"])
+        )
+    return translated.assign(code=pd.Series(codes, index=cells.index, dtype=object))
+
+
+def _translate_columns(
+    frame: pd.DataFrame, columns: Iterable[str], say: Callable[[str], str]
+) -> pd.DataFrame:
+    """The frame with other words in some of its columns; each distinct text is translated once."""
+    words = {
+        column: pd.Series(
+            [say(text) if isinstance(text, str) else text for text in frame[column]],
+            index=frame.index,
+            dtype=object,
+        )
+        for column in columns
+        if column in frame
+    }
+    return frame.assign(**words)
+
+
+def is_coded(text: str) -> bool:
+    """True where a cell holds a code of ours, an outcome, or an outcome with its code."""
+    return bool(_CODED.fullmatch(text))
+
+
+_CODED = re.compile(
+    r"(pass|fail|not assessed|none|try first|consider|no|yes)(: ?[A-Z][A-Z0-9_]*)?|[A-Z]|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|"
+    r"SHORTAGE|SEVERE|WATCH|BALANCE|SURPLUS|NONE|RESULT|CONSTANT"
+)
+
+
+def list_texts(edition: Edition) -> list[str]:
+    """Every distinct text of an edition that a reader meets, as it is written in English."""
+    found: dict[str, None] = {edition.label: None}
+    for spec in edition.tables:
+        found |= dict.fromkeys((spec.title, spec.description, spec.row_heading))
+    for column in TEXT_COLUMNS:
+        found |= dict.fromkeys(text for text in edition.cells[column] if isinstance(text, str))
+    found |= dict.fromkeys([*edition.notes.values(), *edition.run.get("limits", ())])
+    return [text for text in found if text]
+
+
+def list_untranslated(edition: Edition, code: str) -> list[str]:
+    """Distinct texts of an edition that a language lacks, wholly or in a part: they are shown in English."""
+    if code == ENGLISH:
+        return []
+    words = language(code)
+    composed = set(edition.cells.loc[edition.cells["address"].isin(edition.sentences), "text"])
+    missing = [
+        sentence.message for sentence in edition.sentences.values() if sentence.message not in words.messages
+    ]
+    return [text for text in list_texts(edition) if text not in composed and not words.has(text)] + missing

@@ -38,6 +38,16 @@ def read_catalogue(path: Path) -> dict[str, Forms]:
     }
 
 
+def read_messages(path: Path) -> list[str]:
+    """The messages of a template that texts of an edition are made of: all that do not come from the forms alone."""
+    return [
+        _forms(message.id)[0]
+        for message in _parse(path)
+        if message.id
+        and not all(place.startswith(("lma/publish", "flows")) for place, _ in message.locations)
+    ]
+
+
 def _parse(path: Path) -> Catalog:
     from babel.core import UnknownLocaleError
     from babel.messages.pofile import PoFileError, read_po
@@ -45,7 +55,9 @@ def _parse(path: Path) -> Catalog:
     try:
         content = path.read_bytes()
         content.decode("utf-8")
-        return read_po(io.BytesIO(content), locale=path.stem, abort_invalid=True)
+        return read_po(
+            io.BytesIO(content), locale=None if path.suffix == ".pot" else path.stem, abort_invalid=True
+        )
     except UnicodeDecodeError as error:
         raise DefinitionError(
             f"{path}: byte {error.start} is not UTF-8. Save the catalogue as UTF-8."
@@ -106,7 +118,7 @@ def make_template(messages: Iterable[Message], code: str | None = None) -> Catal
     )
     for message in messages:
         words = (message.text, message.plural) if message.plural else message.text
-        catalogue.add(words, locations=[(place, None) for place in sorted(message.places)[:3]])
+        catalogue.add(words, locations=[(place, 0) for place in sorted(message.places)[:3]])
     return catalogue
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeGuard
+from typing import TypeGuard, cast
 
 MOST_BRANCHES = 16
 """Messages one f-string may give; beyond, its conditional parts stay placeholders."""
@@ -45,26 +45,40 @@ def find_said(path: Path) -> Iterator[tuple[str, str, int]]:
             yield texts[0], texts[1], node.lineno
 
 
+def find_sentences(path: Path) -> Iterator[tuple[str, int]]:
+    """(message, line) of every whole sentence of a module: text literals, whatever stands in them."""
+    for node in _readable(ast.parse(path.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and " " in node.value
+            and _WORD.search(node.value)
+        ):
+            yield node.value, node.lineno
+
+
 def _readable(tree: ast.AST) -> Iterator[ast.expr]:
     """Outermost string expressions that are neither names of columns nor messages of errors nor documentation."""
     for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
-            continue
-        if isinstance(child, ast.AnnAssign) and child.value is not None:
-            yield from _readable(ast.Expression(child.value))
-        elif _is_string(child):
-            assert isinstance(child, ast.expr)
-            yield child
-            yield from _inside(child)
-        elif isinstance(child, ast.Dict):
-            keys = [key for key in child.keys if key is not None and not isinstance(key, ast.Constant)]
-            for value in (*keys, *child.values):
-                yield from _readable(ast.Expression(value))
-        elif _has_default(child):
-            for value in child.args[1:]:
-                yield from _readable(ast.Expression(value))
-        elif not isinstance(child, _NOT_A_TEXT) and not _is_silent(child):
-            yield from _readable(child)
+        if _is_string(child):
+            if not isinstance(tree, ast.Expr):  # a docstring
+                yield cast(ast.expr, child)
+                yield from _inside(child)
+        else:
+            for part in _parts_to_read(child):
+                yield from _readable(part)
+
+
+def _parts_to_read(node: ast.AST) -> Iterable[ast.AST]:
+    """Where inside an expression or statement a text for a reader may stand."""
+    if isinstance(node, ast.AnnAssign):
+        return [ast.Expression(node.value)] if node.value is not None else []
+    if isinstance(node, ast.Dict):
+        keys = [key for key in node.keys if key is not None and not isinstance(key, ast.Constant)]
+        return [ast.Expression(part) for part in (*keys, *node.values)]
+    if _has_default(node):
+        return [ast.Expression(part) for part in (node.func, *node.args[1:])]
+    return [] if isinstance(node, _NOT_A_TEXT) or _is_silent(node) else [node]
 
 
 def _inside(node: ast.AST) -> Iterator[ast.expr]:
@@ -85,8 +99,9 @@ def _has_default(node: ast.AST) -> TypeGuard[ast.Call]:
 def _is_silent(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    return name in _SILENT_CALLS or bool(_ERRORS.search(name))
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr in _SILENT_CALLS
+    return bool(_ERRORS.search(getattr(node.func, "id", "")))
 
 
 def _is_string(node: ast.AST) -> bool:
@@ -120,6 +135,8 @@ def _alternatives(node: ast.expr) -> list[str]:
         branches = [*_branch(node.body), *_branch(node.orelse)]
         texts = [text for branch in (node.body, node.orelse) for text in _branch(branch)]
         return texts if len(branches) <= MOST_BRANCHES else []
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_count" and len(node.args) == 3:
+        return [f"\0n_count\0 {form.value!s}" for form in node.args[1:] if isinstance(form, ast.Constant)]
     return _branch(node) if _is_string(node) else []
 
 
@@ -172,7 +189,7 @@ def _is_text(message: str) -> bool:
     bare = re.sub(r"\{\w+\}", "", message)
     if not _WORD.search(bare) or "\n" in message:
         return False
-    return " " in message.strip() or bool(re.fullmatch(r"[A-Z][a-z]+(-[a-z]+)*", message))
+    return " " in message.strip() or bool(re.fullmatch(r"(?=.*[a-z])[A-Z][A-Za-z]*(-[a-z]+)*", message))
 
 
 def find_constants(path: Path) -> Iterator[tuple[str, int]]:
@@ -203,4 +220,4 @@ def find_sql_texts(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def _name_column(piece: str) -> str:
-    return (re.findall(r"\w+", piece) or ["value"])[-1]
+    return str((re.findall(r"\w+", piece) or ["value"])[-1])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lma import contracts
 from lma.contracts import codelist, resource_root
-from lma.languages.literals import find_constants, find_said, find_sql_texts, find_texts
+from lma.languages.literals import find_constants, find_said, find_sentences, find_sql_texts, find_texts
 from lma.languages.phrases import JOINERS
 
 TEXT_ROOMS = (
@@ -19,10 +19,14 @@ TEXT_ROOMS = (
 """Where the texts of an edition are written."""
 
 WORDS = (
-    "agreement", "austria", "ba", "coherence", "conflict", "data", "hindcast", "nearness", "persistent", "revision", "technology", "time", "total", "vote", "shortage", "dependency",
-    "declaration", "memorandum", "protocol", "signed", "primary", "secondary", "memory", "not read", "small", "large", "enough", "RESULT", "raised", "checked", "loaded", "seasonal", "circular", "quartile", "points", "high", "medium", "low", "own", "growth", "replacement", "score", "persons", "published", "surplus", "stock", "wage", "language", "distance", "cost", "affinity", "hotels", "manufacturing",
-    "all", "computed", "fail", "imputed", "modelled", "modelled estimate", "men", "no", "none", "pass", "projection", "reported", "text",
-    "unknown", "women", "yes",
+    "agreement", "all", "break", "candidates", "carried", "coherence", "computed", "conflict", "cost", "data", "declaration", "dependency",
+    "destination", "distance", "fail", "figures reported", "gap ahead clear", "growth", "high", "hindcast", "hotels", "imputed",
+    "in preparation", "language", "low", "manufacturing", "medium", "memorandum", "memory", "men", "middle", "modelled",
+    "modelled estimate", "nearness", "no", "none", "none known", "not asked for, no shortage here", "not to be recruited from", "origin",
+    "own", "participation", "pass", "persistent", "persons", "present and ahead alike", "primary", "projection", "protocol", "published",
+    "rate", "remittances", "replacement", "reported", "revision", "rule sets agree", "rule sets enough", "score", "secondary", "shortage",
+    "signed", "stock", "surplus", "suspected break", "technology", "text", "the sign is reversed", "threshold", "time", "total", "unknown",
+    "value", "vote", "wage", "women", "women outside the labour force", "yes",
 )  # fmt: skip
 """Single small words that stand alone in a cell: too short to tell from a code in the source."""
 
@@ -39,12 +43,15 @@ NATIONAL = {"CES"}
 _LETTERS = re.compile(r"[A-Za-z]{2}")
 UNSAID = {"panel.py", "panel_rows.py"}
 """Modules of these rooms whose texts are messages of the command line, not texts of an edition."""
+WHOLE = {"headline.py"}
+"""Modules that compose whole sentences from messages and values."""
 LEGENDS = {"grid.py", "layout.py", "traces.py"}
 """Modules of the forms whose constants are words for readers."""
 
 COMPOSED = (
     "{name} unknown", "{n} to {n_2}", "{n} and over", "{country} to {country_2}", "{n} months", "{n} USD", "{n} km", "{n} persons", "{n} years",
-    "aged {age}", "partner {country}",
+    "aged {age}", "partner {country}", "{n} of {n_2}", "{label}, lower end", "{label}, upper end",
+    "Origins {verdicts}", "{n} x {indicator}", "at least {n}", "growth of {what}",
 )  # fmt: skip
 """Messages that the code writes in one place around what it names in another."""
 
@@ -84,20 +91,15 @@ def _joined() -> Found:
 
 def _labels() -> Found:
     for name, column in LABELLED.items():
-        listed = codelist(name)
-        if "classification" in listed:
-            listed = listed[~listed["classification"].isin(NATIONAL)]
-        for label in listed[column]:
-            if name == "ages" and label[:1].isdigit():
-                continue
+        for label in _list_labels(name, column):
             yield label, "", f"codelists/{name}.csv"
     for name, rules in contracts.rule_sets().items():
         for text in _texts_of_rules(rules):
             yield put_words(text), "", f"rules/{name}.yaml"
     for code, country in contracts.countries().items():
         for zone in country.zones:
-            for text in (zone.label, zone.claim_text, zone.reference):
-                for piece in _bare(text or ""):
+            for told in (zone.label, zone.claim_text or "", zone.reference or ""):
+                for piece in (*_bare(told), *_bare(told.rstrip("."))):
                     yield piece, "", f"countries/{code}.yaml"
     for correction in contracts.corrections():
         if correction.action == "flag_break":
@@ -105,32 +107,55 @@ def _labels() -> Found:
                 yield piece, "", "corrections.yaml"
 
 
+def _list_labels(name: str, column: str) -> list[str]:
+    listed = codelist(name)
+    if "classification" in listed:
+        listed = listed[~listed["classification"].isin(NATIONAL)]
+    return [label for label in listed[column] if not (name == "ages" and label[:1].isdigit())]
+
+
 def _texts_of_rules(rules: contracts.RuleSet) -> Iterator[str]:
     yield rules.title
     for indicator in rules.indicators:
-        yield indicator.description.rstrip(".")
+        yield _name_indicator(indicator)
+        yield _name_indicator(indicator).split(",")[0]
+    if rules.rule_set == "options":
+        for threshold in rules.thresholds.values():
+            yield from _bare(threshold.reference)
+
+
+def _name_indicator(indicator: contracts.RuleIndicator) -> str:
+    """The first sentence of what an indicator is: its name in tables."""
+    return split_sentences(indicator.description)[0].rstrip(".")
 
 
 def _written() -> Found:
-    package = resource_root_of_code()
-    for room in TEXT_ROOMS:
-        place = package / room
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            if path.name in UNSAID:
-                continue
-            for text, _ in find_texts(path):
-                for piece in _bare(put_words(text)):
-                    yield piece, "", path.relative_to(package.parent).as_posix()
-    for path in sorted((resource_root() / "warehouse" / "indicators").glob("*.sql")):
+    for path in _text_modules():
+        place = path.relative_to(code_root().parent).as_posix()
+        if path.name in WHOLE:
+            yield from ((text, "", place) for text, _ in find_sentences(path))
+        else:
+            yield from (
+                (piece, "", place) for text, _ in find_texts(path) for piece in _bare(put_words(text))
+            )
+    for path in sorted((resource_root() / "warehouse").rglob("*.sql")):
         for text, _ in find_sql_texts(path):
-            for piece in _bare(put_words(text)):
-                yield piece, "", f"indicators/{path.name}"
+            yield from ((piece, "", f"warehouse/{path.name}") for piece in _bare(put_words(text)))
+
+
+def _text_modules() -> Iterator[Path]:
+    for room in TEXT_ROOMS:
+        place = code_root() / room
+        paths = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+        yield from (path for path in paths if path.name not in UNSAID)
 
 
 def _bare(text: str) -> Iterator[str]:
     """The sentences of a text, each without the punctuation by which code joins it to its neighbours."""
     for piece in split_sentences(text):
         bare = re.sub(r"^[\s;:,.]+|[\s;:,]+$", "", piece)
+        if bare.startswith("(") and bare.endswith(")") and bare.count("(") == 1:
+            bare = bare[1:-1]
         if _LETTERS.search(re.sub(r"\{\w+\}", "", bare)):
             yield bare
 
@@ -147,7 +172,7 @@ def split_sentences(text: str) -> list[str]:
 
 
 def _said() -> Found:
-    package = resource_root_of_code()
+    package = code_root()
     for folder in (package, package.parent / "flows"):
         for path in sorted(folder.rglob("*.py")):
             place = path.relative_to(package.parent).as_posix()
@@ -159,7 +184,7 @@ def _said() -> Found:
                     yield text, "", place
 
 
-def resource_root_of_code() -> Path:
+def code_root() -> Path:
     """The folder of the package ``lma``."""
     return Path(__file__).parent.parent
 
@@ -171,21 +196,19 @@ def code_words() -> dict[str, str]:
     found = dict(zip(listed["code"], listed["label_en"], strict=True))
     indicators = codelist("indicators")
     named = dict(zip(indicators["indicator"], indicators["label_en"], strict=True))
-    rated = {
-        i.id: i.description.rstrip(".") for rules in contracts.rule_sets().values() for i in rules.indicators
-    }
+    rated = {i.id: _name_indicator(i) for rules in contracts.rule_sets().values() for i in rules.indicators}
     return {**{code: label for code, label in {**named, **rated}.items() if "_" in code}, **found}
 
 
 @functools.cache
 def _code_pattern() -> re.Pattern[str]:
     codes = sorted(code_words(), key=len, reverse=True)
-    return re.compile(rf"(?<![\w.'-])({'|'.join(map(re.escape, codes))})(?![\w'])(?!\.\w)")
+    return re.compile(rf"\{{\w+\}}|(?<![\w.'-])({'|'.join(map(re.escape, codes))})(?![\w'])(?!\.\w)")
 
 
 def put_words(text: str) -> str:
     """A text with words instead of the codes in it: ``fail: INSUFFICIENT_DATA`` is ``fail: insufficient data``."""
-    return _code_pattern().sub(lambda found: code_words()[found.group(1)], text)
+    return _code_pattern().sub(lambda found: code_words().get(found.group(1) or "", found.group()), text)
 
 
 @functools.cache

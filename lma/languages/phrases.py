@@ -18,10 +18,14 @@ OPERATORS = (" = ", " + ", " - ", " x ", " / ")
 """Signs of a formula: the same in every language."""
 
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
-AREAS = {"origin", "destination", "country", "partner", "area"}
-"""Placeholders in which only the name of a country can stand."""
+AREAS = {"country", "partner", "area"}
+"""Placeholders in which only the name of a country can stand; so with ``origin`` where ``destination`` stands beside it."""
 NUMBERS = {"n", "year", "years"}
 """Placeholders in which only a number or a period can stand; so with every name that begins with ``n_``."""
+QUOTED = {"quoted", "note"}
+"""Placeholders in which a publisher's own words stand: never translated."""
+MOST_KNOWN = 300_000
+"""Texts whose reading is remembered: bounded, because a run may make fifty editions."""
 FEWEST_LETTERS, LONGEST_LOOSE = 6, 120
 """A message with fewer letters of its own is only looked for in texts up to this length: it is nearly everywhere."""
 
@@ -32,14 +36,29 @@ _KEPT = re.compile(
     r"""\d{4}(?:-(?:\d{2}(?:-\d{2})?|Q[1-4]|S[12]|W\d\d))?(?:-\d{4}(?:-(?:\d{2}|Q[1-4]))?)?  # a period, or from one to another
     |T\d+(?:\.[^\s,;()]+)?                                                                  # a table or a cell
     |[A-Za-z0-9]+(?:[_./|-][A-Za-z0-9.]+)*[_/][\w./-]*                                      # a source, a file, a code of a publisher
-    |[A-Z]{3}|[A-Z][0-9]+                                                                   # a country code, a test
+    |\d+(?:\.\d+)?-\d+(?:\.\d+)?|\d+\+                                                       # a range of ages
+    |[A-Z]{1,10}|[A-Z][0-9]+                                                                   # a country code, a test
     |https?://\S+|`[^`]*`""",
     re.VERBOSE,
 )
+_WORD = re.compile(r"[\w\0]+")
 _LEAD = re.compile(r"[;,.:]?\s?")
+_CORRIDOR = frozenset({"origin", "destination"})
 _POINT = re.compile(r"\(\d+\) |D\d ")
-_TRAILING = re.compile(rf"(.*[^\d\s,.]) ((?:{_NUMBER})(?: %)?)")
+_TRAILING = re.compile(rf"(.*[^\d\s,.]) ((?:\d+-\d+|\d+\+|{_NUMBER})(?: %)?)")
 _SOURCES = re.compile(r"[a-z][a-z0-9_]+(?: \+ [a-z][a-z0-9_]+)+")
+JUDGEMENTS = (
+    "yes",
+    "no",
+    "not rated",
+    "severe shortage",
+    "shortage",
+    "watch",
+    "balance",
+    "surplus",
+    "no signal",
+    "unknown",
+)
 NEUTRAL = {"{a} {n}", *(f"{{a}}{by}{{b}}" for by in OPERATORS)}
 
 
@@ -47,13 +66,15 @@ NEUTRAL = {"{a} {n}", *(f"{{a}}{by}{{b}}" for by in OPERATORS)}
 class Phrase:
     """A text understood: a message with its parts, or, without a message, a figure, period, name or reference.
 
-    ``before``: punctuation that the code wrote with the text, not with its neighbour.
+    ``before``: punctuation that the code wrote with the text, not with its neighbour. ``is_small``: the message begins
+    with a capital, the text without.
     """
 
     message: str | None
     text: str = ""
     parts: tuple[tuple[str, Phrase], ...] = ()
     before: str = ""
+    is_small: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +83,8 @@ class _Pattern:
     literals: tuple[str, ...]
     names: tuple[str, ...]
     letters: int
+    word: str
+    """Longest whole word of its own: a text without it cannot be this message."""
 
 
 class Phrases:
@@ -72,12 +95,18 @@ class Phrases:
         self._areas, self._names = frozenset(areas), frozenset(names)
         patterns = [_read_pattern(m) for m in self._messages if PLACEHOLDER.search(m) and m not in JOINERS]
         # The longest literal text first: the most special reading of a text wins. Ties: by the alphabet.
-        self._patterns = sorted(patterns, key=lambda p: (-sum(map(len, p.literals)), p.message))
+        self._patterns: dict[str, list[tuple[int, _Pattern]]] = {}
+        for rank, pattern in enumerate(
+            sorted(patterns, key=lambda p: (-sum(map(len, p.literals)), p.message))
+        ):
+            self._patterns.setdefault(pattern.word, []).append((rank, pattern))
         self._known: dict[str, Phrase | None] = {}
 
     def read(self, text: str) -> Phrase | None:
         """The text taken apart; None when some part of it is no message, figure or name."""
         if text not in self._known:
+            if len(self._known) > MOST_KNOWN:
+                self._known.clear()
             self._known[text] = None  # a text inside its own reading is no reading
             self._known[text] = self._read(text)
         return self._known[text]
@@ -87,6 +116,8 @@ class Phrases:
             return None
         if text in self._messages:
             return Phrase(text)
+        if (large := text[0].upper() + text[1:]) in self._messages:
+            return Phrase(large, is_small=True)
         if text in self._areas or text in self._names or is_figure(text):
             return Phrase(None, text)
         return (
@@ -99,6 +130,7 @@ class Phrases:
             or self._bracket(text)
             or self._numbered(text)
             or self._with_number(text)
+            or self._with_word(text)
             or next((found for by in OPERATORS if (found := self._split(text, f"{{a}}{by}{{b}}", by))), None)
         )
 
@@ -135,8 +167,24 @@ class Phrases:
                 return Phrase("{a} ({b})", text, (("a", first), ("b", rest)))
         return None
 
+    def _with_word(self, text: str) -> Phrase | None:
+        """``a name shortage``: what is judged, and the judgement."""
+        name, _, judged = next(
+            (text.rpartition(f" {word}") for word in JUDGEMENTS if text.endswith(f" {word}")), ("", "", "")
+        )
+        first, rest = self.read(name) if name else None, text[len(name) + 1 :]
+        del judged
+        return (
+            Phrase("{a} {n}", text, (("a", first), ("n", Phrase(rest))))
+            if first and rest in self._messages
+            else None
+        )
+
     def _match(self, text: str) -> Phrase | None:
-        for pattern in self._patterns:
+        words = {"", *_WORD.findall(text)}
+        for _, pattern in sorted(
+            (pair for word in words for pair in self._patterns.get(word, ())), key=lambda pair: pair[0]
+        ):
             if pattern.letters < FEWEST_LETTERS and len(text) > LONGEST_LOOSE:
                 continue
             if all(literal in text for literal in pattern.literals):
@@ -150,29 +198,35 @@ class Phrases:
         first, *others = pattern.literals
         if not text.startswith(first) or not text.endswith(others[-1]):
             return None
-        return self._fill_from(text, len(first), pattern.names, tuple(others))
+        return self._fill_from(
+            text,
+            len(first),
+            pattern.names,
+            tuple(others),
+            _CORRIDOR & set(pattern.names) if set(pattern.names) >= _CORRIDOR else frozenset(),
+        )
 
     def _fill_from(
-        self, text: str, start: int, names: tuple[str, ...], literals: tuple[str, ...]
+        self, text: str, start: int, names: tuple[str, ...], literals: tuple[str, ...], pair: frozenset[str]
     ) -> tuple[tuple[str, Phrase], ...] | None:
         for end in _ends(text, start, literals[0], is_last=len(literals) == 1):
-            part = self._read_part(names[0], text[start:end])
+            part = self._read_part(names[0], text[start:end], pair)
             if part is None:
                 continue
             if len(literals) == 1:
                 return ((names[0], part),)
-            rest = self._fill_from(text, end + len(literals[0]), names[1:], literals[1:])
+            rest = self._fill_from(text, end + len(literals[0]), names[1:], literals[1:], pair)
             if rest is not None:
                 return ((names[0], part), *rest)
         return None
 
-    def _read_part(self, name: str, text: str) -> Phrase | None:
+    def _read_part(self, name: str, text: str, pair: frozenset[str]) -> Phrase | None:
         bare = re.sub(r"_\d$", "", name)
         if bare in NUMBERS or bare.startswith("n_"):
             return Phrase(None, text) if is_figure(text) else None
-        if bare in AREAS:
+        if bare in AREAS or bare in pair:
             return Phrase(None, text) if text in self._areas or re.fullmatch(r"[A-Z]{3}", text) else None
-        if bare.startswith("quoted"):
+        if bare in QUOTED:
             return Phrase(None, text)
         lead = _LEAD.match(text)
         before = lead.group() if lead else ""
@@ -204,7 +258,10 @@ def _ends(text: str, start: int, literal: str, is_last: bool) -> Iterator[int]:
 def _read_pattern(message: str) -> _Pattern:
     pieces = PLACEHOLDER.split(message)
     letters = sum(map(str.isalpha, "".join(pieces[::2])))
-    return _Pattern(message, tuple(pieces[::2]), tuple(pieces[1::2]), letters)
+    whole = [word for word in _WORD.findall(PLACEHOLDER.sub("\0", message)) if "\0" not in word]
+    return _Pattern(
+        message, tuple(pieces[::2]), tuple(pieces[1::2]), letters, max(whole, key=len, default="")
+    )
 
 
 def _is_balanced(text: str) -> bool:
@@ -222,4 +279,13 @@ def render(phrase: Phrase, say: Callable[[str], str], write: Callable[[str], str
         return phrase.before + write(phrase.text)
     parts = {name: render(part, say, write) for name, part in phrase.parts}
     said = phrase.message if phrase.message in NEUTRAL else say(phrase.message)
+    said = said[:1].lower() + said[1:] if phrase.is_small else said
     return phrase.before + (PLACEHOLDER.sub(lambda found: parts[found.group(1)], said) if parts else said)
+
+
+def list_messages(phrase: Phrase) -> Iterator[str]:
+    """Every message that a phrase was made of."""
+    if phrase.message is not None and phrase.message not in NEUTRAL:
+        yield phrase.message
+    for _, part in phrase.parts:
+        yield from list_messages(part)
