@@ -604,15 +604,105 @@ def compare(
         typer.Option("--table", help="Table of all changes, .csv or .parquet.", show_default=False),
     ] = None,
 ) -> None:
-    """What changed between two editions of one country.
+    """What changed between two editions of one country, and why: data, method, classification or the passing of time.
 
     Example: lma compare MUS 2026-10 2026-11 --table changes.csv
 
-    Long texts are cut to fit the terminal; the table has them whole.
+    First a summary, the figures of the headline and the ratings, then the largest movements. Long texts are cut to
+    fit the terminal; the table has them whole.
     """
-    from flows.evaluate import print_comparison
+    from flows.editions import print_comparison
 
-    print_comparison(out_folder, ref_area.upper(), edition, other, table, out)
+    print_comparison(out_folder, ref_area, edition, other, table, out)
+
+
+@app.command()
+def editions(
+    ref_areas: Annotated[
+        list[str] | None,
+        typer.Argument(help="Countries, ISO 3166-1 alpha-3 (default: all there are).", show_default=False),
+    ] = None,
+    out_folder: Out = DEFAULT_OUT,
+    as_json: Annotated[bool, typer.Option("--json", help="A list for scripts.")] = False,
+) -> None:
+    """List the published editions: data cut-off, languages, made by which version and method, whole or damaged, errata.
+
+    Every file is held against the edition's SHA256SUMS; exit code 12 where one is damaged.
+
+    Example: lma editions MUS --json
+    """
+    from flows.editions import print_editions
+
+    print_editions(out_folder, ref_areas or [], as_json, out)
+
+
+@app.command()
+def erratum(
+    ref_area: OneCountry,
+    edition: Annotated[str, typer.Argument(help="Edition that says it wrongly, such as 2026-10.")],
+    reason: Annotated[str, typer.Option("--reason", help="What is wrong, in a sentence for readers.")],
+    address: Annotated[
+        str, typer.Option("--address", help="Cell or table, such as T5.C.2030 or T5.", show_default=False)
+    ] = "",
+    corrected_by: Annotated[
+        str,
+        typer.Option("--corrected-by", help="Later edition that says it rightly.", show_default=False),
+    ] = "",
+    reviewer: Annotated[
+        str,
+        typer.Option(
+            "--reviewer", envvar="LMA_REVIEWER", help="Who signs (default: the user's name).", show_default=False
+        ),
+    ] = "",
+    out_folder: Out = DEFAULT_OUT,
+) -> None:
+    """Record that a published edition says something wrong. The edition is not changed; the record can only be added to.
+
+    It is shown by `lma editions`, `lma compare`, the site, and the change log (T13) of the next edition.
+
+    Example: lma erratum MUS 2026-10 --reason "wrong unit" --address T5.C.2030
+    """
+    import getpass
+
+    from flows.editions import record_erratum
+    from lma.contracts import Erratum
+
+    if not reason.strip():
+        raise UsageError("--reason is empty: say what is wrong, in a sentence for readers.")
+    signed = reviewer or getpass.getuser()
+    today = dt.date.today().isoformat()
+    given = Erratum(edition, address, " ".join(reason.split()), today, signed, corrected_by)
+    record_erratum(out_folder, ref_area, given, out)
+
+
+@app.command()
+def retention(
+    ref_areas: Annotated[
+        list[str] | None,
+        typer.Argument(help="Countries, ISO 3166-1 alpha-3 (default: all there are).", show_default=False),
+    ] = None,
+    keep: Annotated[int, typer.Option("--keep", min=1, help="Newest editions kept in any case.")] = 12,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove; without it only the plan is shown.")] = False,
+    reviewer: Annotated[
+        str,
+        typer.Option(
+            "--reviewer", envvar="LMA_REVIEWER", help="Who decides (default: the user's name).", show_default=False
+        ),
+    ] = "",
+    out_folder: Out = DEFAULT_OUT,
+) -> None:
+    """Thin out editions: of each month those between its first and its last may go; nothing goes without --yes.
+
+    Kept are the newest ones, every edition that an erratum names, and damaged ones. Of a removed edition the hashes of all
+    files stay on record, and its name is never given again.
+
+    Example: lma retention MUS --keep 12
+    """
+    import getpass
+
+    from flows.editions import print_retention
+
+    print_retention(out_folder, ref_areas or [], keep, yes, reviewer or getpass.getuser(), out)
 
 
 @app.command()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,11 @@ import pandas as pd
 
 from flows.evaluate import read_edition
 from flows.request import RunRequest
+from lma.publish.shelf import read_name
 
 if TYPE_CHECKING:
     from lma.assessment.changelog import Comparison, Made
+    from lma.contracts import Erratum
     from lma.migration.steps import EarlierRating
 
 METHOD_PARAMETERS = ("horizon", "seed", "scenario")
@@ -30,10 +31,12 @@ def compare_with_earlier(
     As of a date, an edition that knows of later vintages is passed over: it knows more than the run may.
     """
     from lma.assessment.changelog import Comparison
+    from lma.publish.ledger import read_errata
 
     name = name or request.edition
     now = describe_making(name, versions, request.parameters())
     folder, passed_over = request.out / ref_area, 0
+    errata = choose_errata(read_errata(folder), name, request.as_of)
     for earlier in list_earlier(folder, name):
         record = json.loads((earlier / "run.json").read_text(encoding="utf-8"))
         if request.as_of is not None and dt.date.fromisoformat(record["as_of"]) > request.as_of:
@@ -42,12 +45,34 @@ def compare_with_earlier(
         run = record["run"]
         cells = read_edition(earlier)
         before = describe_making(earlier.name, run["versions"], run["parameters"])
-        return Comparison(now, before, cells[cells["table_id"] != "T13"].reset_index(drop=True))
+        kept = cells[cells["table_id"] != "T13"].reset_index(drop=True)
+        return Comparison(now, before, kept, errata=errata)
     if passed_over:
         return Comparison(
             now, reason="every earlier edition beside this one knows of later vintages than this run may"
         )
     return Comparison(now)
+
+
+def choose_errata(errata: Sequence[Erratum], edition: str, as_of: dt.date | None) -> tuple[Erratum, ...]:
+    """Errata that an edition's change log tells: of editions before it, corrected by none before it.
+
+    Which edition corrects them is left out: it may be recorded after this one is published, and the same inputs
+    must find the edition they made. As of a date, what was recorded later is not known.
+    """
+    own = read_name(edition)
+
+    def is_before(name: str) -> bool:
+        other = read_name(name)
+        return own is not None and other is not None and other < own
+
+    return tuple(
+        one
+        for one in errata
+        if is_before(one.edition)
+        and not is_before(one.corrected_by)
+        and (as_of is None or dt.date.fromisoformat(one.recorded_on) <= as_of)
+    )
 
 
 def read_earlier_ratings(request: RunRequest, ref_area: str, months: int) -> dict[str, list[EarlierRating]]:
@@ -82,16 +107,10 @@ def knows_too_much(request: RunRequest, folder: Path) -> bool:
 
 def list_earlier(folder: Path, edition: str) -> list[Path]:
     """Editions in a country's folder that come before one, the newest first: 2026-11.2, 2026-11, 2026-10."""
-    named = {path: _read_name(path.name) for path in folder.glob("*") if (path / "run.json").is_file()}
-    asked = _read_name(edition)
+    named = {path: read_name(path.name) for path in folder.glob("*") if (path / "run.json").is_file()}
+    asked = read_name(edition)
     earlier = {path: name for path, name in named.items() if name is not None and asked and name < asked}
     return sorted(earlier, key=lambda path: earlier[path], reverse=True)
-
-
-def _read_name(edition: str) -> tuple[str, int] | None:
-    """Month and number of an edition; the first of a month has no number. None for another name."""
-    match = re.fullmatch(r"(\d{4}-\d{2})(?:\.(\d+))?", edition)
-    return (match[1], int(match[2] or 1)) if match else None
 
 
 def describe_making(edition: str, versions: Mapping[str, str], parameters: Mapping[str, Any]) -> Made:

@@ -1,4 +1,4 @@
-"""Questions an analyst asks by hand: a scorecard, a rule set, two editions, disclosure."""
+"""Questions an analyst asks by hand: a scorecard, a rule set, disclosure."""
 
 from __future__ import annotations
 
@@ -129,28 +129,6 @@ def _write_sensitivity(
         f"few indicators for one; written to {place}",
         markup=False,
     )
-
-
-def print_comparison(
-    folder: Path, ref_area: str, edition: str, other: str, table: Path | None, console: Console
-) -> None:
-    """What changed between two editions, largest movement first; long texts are cut here and whole in ``table``."""
-    from lma.assessment.compare import compare_cells
-
-    cells = (read_edition(folder / ref_area / name) for name in (edition, other))
-    # The change log speaks of another edition in each of the two.
-    before, after = (frame[frame["table_id"] != "T13"] for frame in cells)
-    changed = compare_cells(before, after)
-    if table is not None:
-        user_tables.write_table(changed, table)
-    console.print(
-        f"{ref_area} {edition} to {other}: {len(changed)} of {max(len(before), len(after))} cells differ"
-    )
-    columns = ["address", "what", "value_before", "value_after", "change", "text_before", "text_after"]
-    cut = {name: changed[name].map(cut_text, na_action="ignore") for name in columns[-2:]}
-    print_frame(changed[columns].assign(**cut), console)
-    if table is not None:
-        console.print(f"{len(changed)} changed cells, texts in full, written to {table}", markup=False)
 
 
 def cut_text(text: str, most: int = 40) -> str:

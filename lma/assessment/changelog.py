@@ -10,7 +10,7 @@ import pandas as pd
 
 from lma.assessment.cells import Key, Lineage, TableCells
 from lma.assessment.compare import compare_cells
-from lma.contracts import TableSpec
+from lma.contracts import Erratum, TableSpec
 
 CHANGE_COLUMNS = tuple(
     Key(*pair)
@@ -50,12 +50,16 @@ class Made:
 
 @dataclass(frozen=True)
 class Comparison:
-    """This edition's making, the last edition's making and cells (columns of a published table), or why there is none."""
+    """This edition's making, the last edition's making and cells (columns of a published table), or why there is none.
+
+    ``errata``: what earlier editions say wrongly and no edition before this one has corrected.
+    """
 
     now: Made | None = None
     before: Made | None = None
     cells: pd.DataFrame | None = None
     reason: str = NO_EARLIER
+    errata: tuple[Erratum, ...] = ()
 
 
 def change_table(ref_area: str, body: pd.DataFrame, compared: Comparison, lineage: Lineage) -> pd.DataFrame:
@@ -66,17 +70,15 @@ def change_table(ref_area: str, body: pd.DataFrame, compared: Comparison, lineag
         for column in CHANGE_COLUMNS:
             table.empty(Key("NONE", "Last edition"), column.id, "[z]", compared.reason)
         return table.frame()
+    for number, erratum in enumerate(compared.errata, start=1):
+        _add_cause(table, f"ERRATUM_{number}", "Erratum", "correction of an error", describe_erratum(erratum))
     moved = list_moved_sources(list_vintages(cells), list_vintages(body))
     for source_id, words in moved.items():
         _add_cause(table, f"DATA_{source_id}", source_id, "data", words)
     _add_cause(table, "METHOD", "Method", "method", describe_method(before.method, now.method))
-    same = before.classifications == now.classifications
-    words = (
-        "classifications and crosswalks are the same"
-        if same
-        else "classifications or crosswalks were changed"
+    _add_cause(
+        table, "CLASSIFICATION", "Classification", "classification", describe_classifications(before, now)
     )
-    _add_cause(table, "CLASSIFICATION", "Classification", "classification", words)
     same_month = before.edition[:7] == now.edition[:7]
     passed = "one month, ages of data are counted alike" if same_month else "ages of data"
     _add_cause(
@@ -125,6 +127,42 @@ def describe_method(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     )
 
 
+def describe_classifications(before: Made, now: Made) -> str:
+    """Whether the classifications differ, in words."""
+    if before.classifications == now.classifications:
+        return "classifications and crosswalks are the same"
+    return "classifications or crosswalks were changed"
+
+
+def describe_erratum(erratum: Erratum) -> str:
+    """What an earlier edition says wrongly, in words."""
+    where = f"edition {erratum.edition}" + (f", {erratum.address}" if erratum.address else "")
+    return f"{where}: {erratum.reason} (recorded {erratum.recorded_on})"
+
+
+def explain_changes(before: pd.DataFrame, after: pd.DataFrame, made: tuple[Made, Made]) -> pd.DataFrame:
+    """Cells that differ, as ``compare_cells`` gives them, with ``why``: data, method, classification or the passing of time.
+
+    ``made``: how the two editions were made. T13 itself is left out, as it speaks of another edition in each of the two.
+    """
+    before, after = (frame[frame["table_id"] != "T13"] for frame in (before, after))
+    moved = set(list_moved_sources(list_vintages(before), list_vintages(after)))
+    other = _name_other_causes(*made)
+    about = pd.concat([after, before]).drop_duplicates("address").set_index("address")
+    changed = compare_cells(before, after)
+    why = [name_reasons(about.loc[address].to_dict(), moved, other) for address in changed["address"]]
+    return changed.assign(why=why)
+
+
+def name_reasons(cell: Mapping[Any, Any], moved: set[str], other: list[str]) -> str:
+    """Why a cell can have changed: sources of it that moved, else those a projection learns from, and what else differs."""
+    sources = sorted(moved & set(str(cell["source_id"]).split(" + ")))
+    reasons = [f"data ({', '.join(sources)})"] if sources else []
+    if moved and not sources and cell["basis"] == "projection":
+        reasons = ["data of other countries, from which the forecast model learns"]
+    return " or ".join([*reasons, *other]) or "passing of time"
+
+
 def _name_other_causes(before: Made, now: Made) -> list[str]:
     causes = [
         ("method", before.method != now.method),
@@ -166,16 +204,11 @@ def _add_change(
     row = Key(
         cell["address"].replace(".", "-"), f"{cell['address']} {cell['row_label']} / {cell['column_label']}"
     )
-    sources = sorted(moved & set(str(cell["source_id"]).split(" + ")))
-    reasons = [f"data ({', '.join(sources)})"] if sources else []
-    if moved and not sources and cell["basis"] == "projection":
-        reasons = ["data of other countries, from which the forecast model learns"]
-    reasons += other
     decimals, inputs = int(cell["decimals"] or 0), cell["inputs"]
     table.text(
         row,
         "reason",
-        " or ".join(reasons) or "passing of time",
+        name_reasons(cell, moved, other),
         inputs,
     )
     table.text(
