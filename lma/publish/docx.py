@@ -196,7 +196,7 @@ class _Writer:
         self.n_bookmarks = self.n_pictures = 0
         self.entries = _list_entries([*report.body, *report.annex])
         self.room = _UPRIGHT
-        charts = [panel.chart for figure in _list_panels(report.body) for panel in figure]
+        charts = [panel.chart for figure in _list_panels([*report.body, *report.annex]) for panel in figure]
         self.pictures = dict(zip([chart.chart_id for chart in charts], draw_pictures(charts), strict=True))
 
     def write(self) -> bytes:
@@ -272,8 +272,7 @@ class _Writer:
 
     def _heading(self, block: Heading) -> str:
         names = [_name_entry("heading", block.text), *([_anchor(block.anchor)] if block.anchor else [])]
-        is_first = block is self.report.body[0]
-        turned = "<w:pageBreakBefore/>" if is_first else ""
+        turned = "<w:pageBreakBefore/>" if block.turns or block is self.report.body[0] else ""
         return _paragraph(self._bookmark(names, _run(block.text)), f"Heading{block.level}", turned)
 
     def _show(self, block: Paragraph) -> str:
@@ -334,7 +333,7 @@ class _Writer:
         for chunk in block.chunks:
             yield _table(chunk, block.paper, self.room, block.title)
             # Two tables that touch would become one.
-            yield _paragraph("", "Note")
+            yield _paragraph(_spans(chunk.note), "Note")
         for words in block.under:
             yield _paragraph(_spans(words), "Note")
 

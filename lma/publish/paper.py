@@ -25,12 +25,15 @@ from lma.publish.layout import (
 
 PORTRAIT, LANDSCAPE = 112, 178
 """Width of paper in characters of 7.5 point type."""
-_LONGEST_LABEL = 140
+_LONGEST_LABEL, _LONGEST_ROW = 140, 1500
 _SPACE = re.compile(r"[\s\u200b]")
 _LONG_WORD, _MARK = re.compile(r"\S{14,}"), re.compile(r"([_./&?=-])")
+_VERY_LONG_WORD = re.compile(r"([^\s\u200b]{24})(?=[^\s\u200b]{6})")
 # A part of a test that is longer on average is left out, a text that is longer and shared is numbered.
 _LONG_PART, _LONG_TEXT = 45, 38
 _MOST_REASONS = 10
+# Characters for the rows' names where a table would else be set in parts.
+_NARROWEST_NAMES = 18
 _FEWEST_ROWS_SHARED = 3
 
 
@@ -54,6 +57,12 @@ class Chunk:
     widths: tuple[int, ...]
     numeric: tuple[bool, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    note: Cell = ()
+
+    @property
+    def breaks_rows(self) -> bool:
+        """True where a row may be longer than a page."""
+        return any(sum(len(_text(cell)) for cell in row) > _LONGEST_ROW for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,8 @@ class Setting:
 
 def break_words(text: str) -> str:
     """Long codes and addresses may break after a mark, so that they stay in their column."""
-    return _LONG_WORD.sub(lambda word: _MARK.sub("\\1\u200b", word.group()), text)
+    marked = _LONG_WORD.sub(lambda word: _MARK.sub("\\1\u200b", word.group()), text)
+    return _VERY_LONG_WORD.sub("\\1\u200b", marked)
 
 
 def shorten(heading: str) -> str:
@@ -195,16 +205,23 @@ def _join_parts(cells: Sequence[CellView | None], setting: Setting) -> Cell:
 
 def _list_lanes(view: TableView, setting: Setting, left_out: list[str]) -> Iterator[_Lane]:
     """Columns in their order; those of a test and those of a range together."""
-    families = {family[0]: family for family in view.families}
+    families = _list_tests(view)
     inside = {place for family in families.values() for place in family[1:]}
     for group in view.all_groups:
-        if group.places[0] in families:
+        if len(group.places) > 1:
+            yield _lane(view, group.heading, group.places, _join_range, setting)
+        elif group.places[0] in families:
             places = _short_parts(view, families[group.places[0]], left_out)
             columns = [view.columns[place] for place in places]
             yield _lane(view, columns[0].label, places, _join_parts, setting)
         elif group.places[0] not in inside:
-            join = _join_range if len(group.places) > 1 else _join_parts
-            yield _lane(view, group.heading, group.places, join, setting)
+            yield _lane(view, group.heading, group.places, _join_parts, setting)
+
+
+def _list_tests(view: TableView) -> dict[int, tuple[int, ...]]:
+    """Place of a test's outcome -> places of all its columns; a range is not a test."""
+    ranged = {place for group in view.all_groups if len(group.places) > 1 for place in group.places}
+    return {family[0]: family for family in view.families if not ranged & set(family)}
 
 
 def _short_parts(view: TableView, family: Sequence[int], left_out: list[str]) -> tuple[int, ...]:
@@ -271,14 +288,16 @@ def _is_in_names(labels: Sequence[str], lane: _Lane) -> bool:
 def _measure(lane: _Lane) -> tuple[int, int]:
     """Least and better width in characters: figures do not wrap, texts do, the more the longer they are."""
     label = _text(lane.heading)
-    heading = max(min(_longest_word(label) + 1, 18), min(len(label) // 4, 14), 4)
+    word = min(_longest_word(label) + 1, 18)
+    heading = max(word, min(len(label) // 4, 14), 4)
     lengths = [_length(cell) for cell in lane.cells] or [1]
     if lane.is_number:
         return (3 + max(*lengths, heading),) * 2
+    least = max(word, 4)
     word = min(max((_longest_word(_text(cell)) for cell in lane.cells), default=1), 18)
     mean = sum(lengths) / len(lengths)
     better = max(min(max(lengths), max(word, 12, int(4.6 * mean**0.5))), heading)
-    return 3 + max(min(better, max(word, int(2.4 * mean**0.5))), heading), 3 + better
+    return 2 + max(min(better, max(word, int(2.4 * mean**0.5))), least), 3 + better
 
 
 def _longest_word(text: str) -> int:
@@ -318,27 +337,40 @@ def _fill_groups(widths: Sequence[int], limit: int) -> list[range]:
 
 
 def _list_chunks(
-    heading: str, labels: Sequence[str], lanes: Sequence[_Lane], paper: int
-) -> tuple[Chunk, ...]:
-    measured = [_measure(lane) for lane in lanes]
-    least, better = [low for low, _ in measured], [high for _, high in measured]
+    heading: str, labels: Sequence[str], lanes: Sequence[_Lane], paper: int, words: Language
+) -> Iterator[Chunk]:
     longest = max(len(heading), *(len(label) for label in labels)) if labels else len(heading)
-    first = 3 + min(longest, max(paper // 4 - 2, paper - sum(better) - 3))
-    fits = first + sum(least) <= paper
-    widths = _spread(least, better, paper - first) if fits else better
-    names = [(Span(break_words(shorten(label))),) for label in labels]
-    return tuple(
-        Chunk(
+    measured = [_measure(lane) for lane in lanes]
+    least = [2 + min(longest, _NARROWEST_NAMES), *(low for low, _ in measured)]
+    better = [3 + min(longest, paper // 4 - 2), *(high for _, high in measured)]
+    if sum(better) < paper:  # room is left: for the names
+        better[0] = min(3 + longest, better[0] + paper - sum(better))
+    first, *widths = _spread(least, better, paper) if sum(least) <= paper else better
+    groups = _split_columns(widths, paper - first) if labels else []
+    for group in groups:
+        cells = [lanes[place].cells for place in group]
+        kept = [row for row in range(len(labels)) if len(groups) == 1 or any(_says(c[row]) for c in cells)]
+        left = len(labels) - len(kept)
+        note = words.count(
+            "{n} row with no figure in these columns is left out here; the reasons stand below.",
+            "{n} rows with no figure in these columns are left out here; the reasons stand below.",
+            left,
+        )
+        yield Chunk(
             header=((Span(heading, "strong"),), *(lanes[place].heading for place in group)),
             widths=(first, *(widths[place] for place in group)),
             numeric=(False, *(lanes[place].is_number for place in group)),
             rows=tuple(
-                (name, *(lanes[place].cells[row] for place in group)) for row, name in enumerate(names)
+                ((Span(break_words(shorten(labels[row]))),), *(column[row] for column in cells))
+                for row in kept
             ),
+            note=(Span(note, "quiet"),) if left else (),
         )
-        for group in _split_columns(widths, paper - first)
-        if labels
-    )
+
+
+def _says(cell: Cell) -> bool:
+    """False for a symbol alone."""
+    return not re.fullmatch(r"\[[a-z0-9]+\]", _text(cell).strip())
 
 
 # ---------------------------------------------------------------- the table
@@ -358,7 +390,7 @@ def set_table(view: TableView, setting: Setting, paper: int = LANDSCAPE, brief: 
     return Table(
         title=clean_text(view.spec.title),
         intro=tuple(_introduce(view, shared, left_out, setting, brief)),
-        chunks=_list_chunks(heading, labels, rest, paper),
+        chunks=tuple(_list_chunks(heading, labels, rest, paper, words)),
         under=(*_explain_numbers(texts), *(() if brief else _explain(view, setting))),
         paper=paper,
         anchor="" if brief else view.spec.table_id,
@@ -383,7 +415,7 @@ def _introduce(
             ]
             parts += [Span(": "), *lane.cells[0]]
         yield (*parts, Span("."))
-    if view.families and not brief:
+    if _list_tests(view) and not brief:
         kept = [
             part
             for part in view.line_header

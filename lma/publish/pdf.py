@@ -14,6 +14,7 @@ from typing import Any
 
 from lma.contracts import Edition
 from lma.publish.charts import Chart, draw_svg, font_folder
+from lma.publish.paper import Table
 from lma.publish.report import Block, Figure, Pair, Report, compose_report
 
 _PIXELS_PER_INCH = 160
@@ -71,5 +72,7 @@ def _block(block: Block) -> dict[str, Any]:
         return {**vars(block), "panels": panels}
     if isinstance(block, Pair):
         return {"kind": block.kind, "figures": [_block(figure) for figure in block.figures]}
-    found = dict(vars(block))
-    return found if "chunks" not in found else {**found, "chunks": [vars(chunk) for chunk in found["chunks"]]}
+    if isinstance(block, Table):
+        chunks = [{**vars(chunk), "breaks_rows": chunk.breaks_rows} for chunk in block.chunks]
+        return {**vars(block), "chunks": chunks}
+    return dict(vars(block))

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from lma.publish.charts import Chart
 
 _FINDINGS, _QUALITY = "T0", "T14"
+# Charts of the accuracy section that stand in the annex.
+_FURTHER_FIGURES = ("chart-bias", "chart-sign-hit", "chart-rel-hit")
 _MOST_SHORT_ROWS, _MOST_FILES = 24, 3
 _LEGEND_GLYPHS = {
     "line": "\u2501\u2501",
@@ -58,11 +60,12 @@ _MM_PER_PIXEL, _WIDEST_MM, _TALLEST_MM, _PANEL_MM, _NARROW_MM = 0.31, 178.0, 205
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading of level 1 or 2; ``anchor`` is what a link leads to."""
+    """A heading of level 1 or 2; ``anchor`` is what a link leads to; ``turns``: on a new page."""
 
     text: str
     level: int
     anchor: str = ""
+    turns: bool = False
     kind: str = "heading"
 
 
@@ -151,15 +154,21 @@ class _Composer:
 
     # ---------------------------------------------------------- pieces
 
-    def heading(self, text: str, level: int = 1, anchor: str = "") -> Heading:
-        return Heading(text, level, anchor)
-
     def paragraph(self, text: str, style: str = "") -> Paragraph:
         return Paragraph(refer(clean_text(text), self.setting), style)
 
-    def list_figures(self, *sections: str) -> Iterator[Block]:
-        """Figures of these sections, narrow ones in pairs; then a sentence for each that the data do not allow."""
-        charts = [chart for section in sections for chart in self.figures if chart.section == section]
+    def list_figures(
+        self, section: str, without: Iterable[str] = (), only: Iterable[str] = ()
+    ) -> Iterator[Block]:
+        """Figures of a section, narrow ones in pairs; then a sentence for each that the data do not allow."""
+        left_out, wanted = set(without), set(only)
+        charts = [
+            chart
+            for chart in self.figures
+            if chart.section == section
+            and chart.chart_id not in left_out
+            and (not wanted or chart.chart_id in wanted)
+        ]
         groups: dict[str, list[Chart]] = {}
         for chart in charts:
             groups.setdefault(chart.group or chart.chart_id, []).append(chart)
@@ -205,7 +214,9 @@ class _Composer:
         part = _shorten_texts(part) if short_texts else part
         table = set_table(part, self.setting, PORTRAIT, brief=True)
         caption = self.words.say("Table {number}. {title}", number=str(self.n_tables), title=title)
-        yield replace(table, caption=clean_text(caption), under=(self._say_source(table_id, view, part),))
+        yield replace(
+            table, caption=clean_text(caption), under=(*table.under, self._say_source(table_id, view, part))
+        )
 
     def _say_source(self, table_id: str, view: TableView, part: TableView) -> Cell:
         left = len(view.rows) - len(part.rows)
@@ -374,7 +385,7 @@ def _body(composer: _Composer) -> Iterator[Block]:
 
 def _findings(composer: _Composer) -> Iterator[Block]:
     words, view = composer.words, composer.views.get(_FINDINGS)
-    yield composer.heading(words.say("Headline findings"), 1, _FINDINGS if view else "")
+    yield Heading(words.say("Headline findings"), 1, _FINDINGS if view else "")
     cells = [cell for row in (view.rows if view else ()) for cell in row.cells if cell and cell.shown]
     if cells:
         yield Bullets(tuple(refer(cell.shown, composer.setting) for cell in cells))
@@ -386,30 +397,31 @@ def _findings(composer: _Composer) -> Iterator[Block]:
 
 def _which(composer: _Composer) -> Iterator[Block]:
     words = composer.words
-    yield composer.heading(words.say("Which sectors will lack workers?"))
+    yield Heading(words.say("Which sectors will lack workers?"), 1, turns=True)
     yield composer.paragraph(
         words.say(
             "A rating joins what rule sets say about the present with the gap that is projected. Confidence goes from A, "
             "the figures agree, to D, there is little to go by."
         )
     )
+    yield from composer.list_figures("activities")
     columns = ["final_rating", "rating_now", "forecast_rating", "p_shortage", "gap_q50", "confidence"]
     yield from composer.short_table("T3", words.say("Rating of each sector, and how sure it is"), columns)
-    yield from composer.list_figures("activities", "workforce")
+    yield from composer.list_figures("workforce")
 
 
 def _how_many(composer: _Composer) -> Iterator[Block]:
     words = composer.words
-    yield composer.heading(words.say("By how many?"))
+    yield Heading(words.say("By how many?"), 1, turns=True)
     yield composer.paragraph(
         words.say(
             "Read the range before the middle: eight in ten outcomes are expected inside it. Above zero workers are "
             "lacking, below zero there are more workers than jobs."
         )
     )
+    yield from composer.list_figures("balance")
     columns = ["OPENINGS", "SEEKERS", "gap_q10", "gap_q50", "gap_q90", "gap_share"]
     yield from composer.short_table("T6", words.say("Openings, seekers and the gap, persons"), columns)
-    yield from composer.list_figures("balance")
     years = (
         [column.column_id for column in composer.views["T5"].columns if column.column_id[:4].isdigit()]
         if "T5" in composer.views
@@ -425,40 +437,40 @@ def _how_many(composer: _Composer) -> Iterator[Block]:
 
 def _how_sure(composer: _Composer) -> Iterator[Block]:
     words = composer.words
-    yield composer.heading(words.say("How sure are we?"))
+    yield Heading(words.say("How sure are we?"), 1, turns=True)
     yield composer.paragraph(
         words.say(
             "Forecasts made for years that are past are set beside what came. Skill above zero: better than to say that "
             "nothing changes. Where the intervals held fewer than 80 % of the outcomes, the ranges of this report are too narrow."
         )
     )
+    yield from composer.list_figures("accuracy", without=_FURTHER_FIGURES)
     columns = ["n_origins", "skill", "coverage_80", "bias", "sign_hit"]
     title = words.say("Scorecard of past forecasts, by sector")
     yield from composer.short_table("T12", title, columns, composer.series_rows())
-    yield from composer.list_figures("accuracy")
 
 
 def _where_migration(composer: _Composer) -> Iterator[Block]:
     words = composer.words
-    yield composer.heading(words.say("Where could labour migration honestly fill the gap?"))
+    yield Heading(words.say("Where could labour migration honestly fill the gap?"), 1, turns=True)
     yield composer.paragraph(
         words.say(
             "Recruitment abroad is the last of the options: a sector must be short, the lack must last, and pay, training and "
             "people at home must not be enough. A recommendation is a proposal for review by people."
         )
     )
-    yield composer.heading(words.say("Options for each sector"), 2)
+    yield Heading(words.say("Options for each sector"), 2)
     columns = ["pay", "train.*", "activate.*", "neet.*", "automate", "recognise.*", "migrate.*"]
     yield from composer.short_table(
         "T9", words.say("Policy options, persons where they are known"), columns, short_texts=True
     )
     yield from composer.list_figures("options")
-    yield composer.heading(words.say("Decisions and their tests"), 2)
+    yield Heading(words.say("Decisions and their tests"), 2)
     title = words.say("Tests of the decision on recruitment abroad")
     yield from composer.short_table("T10", title, (r"D\d",), short_texts=True)
     columns = ["result", "need_low", "need_high", "modality", "why"]
     yield from composer.short_table("T10", words.say("Decision, persons and why"), columns)
-    yield composer.heading(words.say("Corridors and foreign workers"), 2)
+    yield Heading(words.say("Corridors and foreign workers"), 2)
     columns = ["affinity", "stock", "share", "common_language", "agreement"]
     whole = (
         [row.row_id for row in composer.views["T8"].rows if row.row_id.count("-") == 1]
@@ -475,13 +487,13 @@ def _quality(composer: _Composer) -> Iterator[Block]:
     view = composer.views.get(_QUALITY)
     if view is None:
         return
-    yield composer.heading(_name_table(view, composer.words), 1, _QUALITY)
+    yield Heading(_name_table(view, composer.words), 1, _QUALITY)
     yield replace(set_table(view, composer.setting, PORTRAIT), anchor="")
 
 
 def _symbols(composer: _Composer) -> Iterator[Block]:
     words, edition = composer.words, composer.edition
-    yield composer.heading(words.say("Symbols, letters and notes"))
+    yield Heading(words.say("Symbols, letters and notes"), 1)
     letters: list[Span] = []
     for basis, letter in BASIS_LETTERS.items():
         letters += [Span(letter, "basis"), Span(f" {words.text(BASIS_WORDS[basis])}   ")]
@@ -495,11 +507,11 @@ def _symbols(composer: _Composer) -> Iterator[Block]:
 
 def _sources(composer: _Composer) -> Iterator[Block]:
     words, edition = composer.words, composer.edition
-    yield composer.heading(words.say("Sources and licences"))
+    yield Heading(words.say("Sources and licences"), 1)
     widths = (17, 27, 16, 34, 26)
     rows = [[*row[:3], _shorten_files(row[3], words), row[4]] for row in source_rows(edition)]
     yield _plain_table(source_header(words), rows, widths, PORTRAIT)
-    yield composer.heading(words.say("Checks of the data"))
+    yield Heading(words.say("Checks of the data"), 1)
     yield composer.paragraph(check_words(edition))
     if failed := check_rows(edition):
         yield _plain_table(check_header(words), failed, (22, 20, 44, 10, 10), PORTRAIT)
@@ -520,7 +532,7 @@ def _shorten_files(names: str, words: Language) -> str:
 
 def _annex(composer: _Composer) -> Iterator[Block]:
     words = composer.words
-    yield composer.heading(words.say("Annex: all tables"))
+    yield Heading(words.say("Annex: all tables"), 1)
     yield composer.paragraph(
         words.say(
             "A column with one value for all rows is said above its table, long texts that rows share are numbered and stand "
@@ -531,8 +543,11 @@ def _annex(composer: _Composer) -> Iterator[Block]:
     for view in composer.views.values():
         table_id = view.spec.table_id
         if table_id not in (_FINDINGS, _QUALITY):
-            yield composer.heading(_name_table(view, words), 2, table_id)
+            yield Heading(_name_table(view, words), 2, table_id)
             yield replace(set_table(view, composer.setting), anchor="")
+    if further := list(composer.list_figures("accuracy", only=_FURTHER_FIGURES)):
+        yield Heading(words.say("Further figures"), 2)
+        yield from further
 
 
 def _name_table(view: TableView, words: Language) -> str:
