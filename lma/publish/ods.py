@@ -57,7 +57,7 @@ _CHARACTER_POINTS = 5.6
 """Width of a figure of the font, in points."""
 _COUNTRIES = {"en": "GB", "fr": "FR", "hy": "AM", "ru": "RU"}
 _TOP = 'style:vertical-align="top" fo:wrap-option="wrap"'
-_HEADER = f'{_TOP} fo:background-color="#E7EDF3" fo:border-bottom="0.75pt solid #000000"'
+_HEADER = f'{_TOP} fo:border-bottom="0.75pt solid #000000"'
 _RIGHT = '<style:paragraph-properties fo:text-align="end" fo:margin-right="6pt"/>'
 _LEFT = '<style:paragraph-properties fo:text-align="start"/>'
 _BOLD = '<style:text-properties fo:font-weight="bold"/>'
@@ -70,6 +70,7 @@ _CELL_STYLES = {
     "link": f'<style:table-cell-properties {_TOP}/>{_LEFT}<style:text-properties fo:color="#0B0C78" style:text-underline-style="solid"/>',
     "figure text": f"<style:table-cell-properties {_TOP}/>{_RIGHT}",
 }
+_PARENTS = {"title": "Heading_20_1"}  # a heading that office programs know as one
 
 
 # ---------------------------------------------------------------- cells
@@ -154,7 +155,8 @@ class _Styles:
             for page in pages
         )
         cells = (
-            f'<style:style style:name="{_style_id(name)}" style:family="table-cell" style:parent-style-name="Default">{look}</style:style>'
+            f'<style:style style:name="{_style_id(name)}" style:family="table-cell" '
+            f'style:parent-style-name="{_PARENTS.get(name, "Default")}">{look}</style:style>'
             for name, look in _CELL_STYLES.items()
         )
         numbers = (_write_number_style(form, name) for form, name in self.formats.items())
@@ -202,7 +204,7 @@ def _write_page(name: str, page_words: str) -> tuple[str, str]:
     master = (
         f'<style:master-page style:name="{name}" style:page-layout-name="layout_{name}">'
         '<style:header style:display="false"/>'
-        f"<style:footer><text:p><text:sheet-name>-</text:sheet-name>, {footer}</text:p></style:footer></style:master-page>"
+        f"<style:footer><text:p>{footer}</text:p></style:footer></style:master-page>"
     )
     return layout, master
 
@@ -219,7 +221,9 @@ def _write_styles(workbook: Workbook, pages: Iterable[str]) -> str:
         f"{_DECLARATION}<office:document-styles {_SPACES} {_VERSION}>"
         f"<office:font-face-decls>{font}</office:font-face-decls>"
         f'<office:styles><style:default-style style:family="table-cell">{text}</style:default-style>'
-        '<style:style style:name="Default" style:family="table-cell"/></office:styles>'
+        '<style:style style:name="Default" style:family="table-cell"/>'
+        '<style:style style:name="Heading_20_1" style:display-name="Heading 1" style:family="table-cell" '
+        'style:parent-style-name="Default"/></office:styles>'
         f"<office:automatic-styles>{''.join(layouts)}</office:automatic-styles>"
         f"<office:master-styles>{''.join(masters)}</office:master-styles></office:document-styles>"
     )

@@ -33,7 +33,7 @@ from lma.publish.sheets import (
 
 _FONT = {"font_name": FONT, "font_size": FONT_POINTS}
 _TOP = {"valign": "top", "text_wrap": True}
-_HEADER = {**_TOP, "bold": True, "bottom": 1, "bg_color": "#E7EDF3"}
+_HEADER = {**_TOP, "bold": True, "bottom": 1}
 _FORMATS: dict[str, dict[str, Any]] = {
     "title": {"bold": True, "font_size": 15},
     "plain": {},
@@ -119,7 +119,8 @@ def _prepare_page(sheet: Any, content: Sheet, widths: Sequence[int], page_words:
         sheet.repeat_columns(0)
     sheet.print_across()
     sheet.fit_to_pages(count_pages(widths), 0)
-    sheet.set_footer("&L&A&R" + page_words.replace("{page}", "&P").replace("{pages}", "&N"))
+    # Page numbers alone: what stands in a footer is not read out by a screen reader.
+    sheet.set_footer("&R" + page_words.replace("{page}", "&P").replace("{pages}", "&N"))
 
 
 def _write_sheet(book: Any, formats: dict[str, Any], content: Sheet, page_words: str) -> None:
@@ -215,7 +216,8 @@ def write_workbook(workbook: Workbook) -> bytes:
 
     buffer = io.BytesIO()
     as_text = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
-    with xlsxwriter.Workbook(buffer, {"in_memory": True, **as_text}) as book:
+    options = {"in_memory": True, "default_format_properties": _FONT, **as_text}
+    with xlsxwriter.Workbook(buffer, options) as book:
         book.set_properties(
             {
                 "title": workbook.title,
