@@ -51,7 +51,8 @@ def _capital(text: str) -> str:
 
 def _findings(place: Place, kept: KeptEdition) -> Html:
     words = place.words
-    sentences = [element("li", link_sentence(place, kept, text)) for text in kept.table("T0")["text"] if text]
+    texts = [one.text for one in kept.table("T0").figures.values()]
+    sentences = [element("li", link_sentence(place, kept, text)) for text in texts if text]
     reason = why_no_gap(kept)
     told = (
         paragraph(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,7 @@ def edition_path(kept: KeptEdition, path: str = "") -> str:
     return f"editions/{kept.ref_area}/{kept.edition}/{path}"
 
 
+@functools.cache
 def read_asset(name: str) -> str:
     """Text of a file of this folder."""
     return (_FOLDER / name).read_text(encoding="utf-8")
@@ -173,7 +175,7 @@ def table(
         "div",
         element("table", *content),
         class_="scroll",
-        role="region",
+        role="group",
         aria_label=clean_text(caption),
         tabindex="0",
     )
@@ -207,8 +209,13 @@ def write_figure(words: Language, figure: Figure, *, unit: bool = False) -> Html
 
 def unit_words(words: Language, unit: str) -> str:
     """The sign of a unit as it stands after a number."""
+    return words.text(_unit_signs().get(unit, unit))
+
+
+@functools.cache
+def _unit_signs() -> dict[str, str]:
     listed = codelist("units")
-    return words.text(dict(zip(listed["unit_measure"], listed["symbol"], strict=True)).get(unit, unit))
+    return dict(zip(listed["unit_measure"], listed["symbol"], strict=True))
 
 
 def basis_letter(words: Language, basis: str) -> Html:

@@ -58,7 +58,7 @@ def render_document(name: str, text: str, names: frozenset[str]) -> Document:
     html = parser.renderer.render(body, parser.options, {})
     html = re.sub(r"<a>(.*?)</a>", r"\1", html, flags=re.DOTALL)
     html = html.replace(
-        "<table>", '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>'
+        "<table>", '<div class="scroll" tabindex="0" role="group" aria-label="table"><table>'
     ).replace("</table>", "</table></div>")
     html = html.replace("<pre>", '<pre tabindex="0">')
     return Document(name, title, Html(html), tuple(headings))

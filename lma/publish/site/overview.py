@@ -114,7 +114,7 @@ def say_role(words: Language, kept: KeptEdition) -> str:
 
 def headline(place: Place, kept: KeptEdition) -> Html:
     """The sentence about the gap, else the first one; why there is no gap where there is none."""
-    sentences = list(kept.table("T0")["text"])
+    sentences = [one.text for one in kept.table("T0").figures.values()]
     chosen = next((text for text in sentences if _GAP.search(text)), next(iter(sentences), ""))
     words, reason = place.words, why_no_gap(kept)
     parts = [element("p", link_sentence(place, kept, chosen))] if chosen else []
@@ -131,20 +131,17 @@ def headline(place: Place, kept: KeptEdition) -> Html:
 
 def why_no_gap(kept: KeptEdition) -> str | None:
     """Why an edition has no gap in any sector, in its own words; None where it has one."""
-    cells = kept.table("T3")
-    gaps = cells[cells["column_id"] == "gap_q50"]
-    if (gaps["value"] != "").any():
+    gaps = kept.table("T3").column("gap_q50").values()
+    if any(one.value is not None for one in gaps):
         return None
-    reasons = [*gaps["reason"], *kept.table("T6")["reason"]]
+    reasons = [one.reason for one in (*gaps, *kept.table("T6").figures.values())]
     return next((text for text in reasons if text), "")
 
 
 def _count(kept: KeptEdition, table_id: str, column_id: str) -> list[tuple[str, int]]:
     """Code -> number of sectors, in order of the numbers; the row of all sectors together is not one of them."""
-    cells = kept.table(table_id)
-    found = cells[(cells["column_id"] == column_id) & (cells["row_id"] != "_T") & (cells["text"] != "")][
-        "text"
-    ]
+    cells = kept.table(table_id).column(column_id)
+    found = [one.text for row_id, one in cells.items() if row_id != "_T" and one.text]
     return sorted(Counter(found).items(), key=lambda item: (-item[1], item[0]))
 
 

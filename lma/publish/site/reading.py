@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import functools
 import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
-
-import pandas as pd
 
 from lma.errors import InputError
 from lma.languages import ENGLISH, list_languages
@@ -23,8 +23,6 @@ SUMS = "SHA256SUMS"
 _REF_AREA = re.compile(r"[A-Z]{3}")
 _EDITION = re.compile(r"(\d{4}-\d{2})(?:\.([1-9]\d*))?")
 _FORM = re.compile(r"assessment(?:\.([a-z]{2}))?\.[a-z]+")
-_COLUMNS = ("row_id", "column_id", "row_label", "column_label", "text", "unit_measure", "basis", "time_period", "source_id",
-            "as_of", "obs_status", "symbol", "reason")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,18 @@ class Figure:
 NO_FIGURE = Figure(None, "", 0, "", "", "", "", "", "[x]", "")
 
 
+@dataclass(frozen=True)
+class Table:
+    """One table: row id -> row label, in order; (row id, column id) -> cell, in order."""
+
+    rows: dict[str, str]
+    figures: dict[tuple[str, str], Figure]
+
+    def column(self, column_id: str) -> dict[str, Figure]:
+        """Row id -> cell of one column."""
+        return {row: one for (row, column), one in self.figures.items() if column == column_id}
+
+
 @dataclass(frozen=True, eq=False)
 class KeptEdition:
     """One whole edition in its folder; ``record`` is its run.json, ``package`` its datapackage.json."""
@@ -72,15 +82,15 @@ class KeptEdition:
     files: tuple[File, ...]
     record: dict[str, Any]
     package: dict[str, Any]
-    read: dict[str, pd.DataFrame] = field(default_factory=dict, compare=False, repr=False)
+    read: dict[str, Table] = field(default_factory=dict, compare=False, repr=False)
 
-    @property
+    @functools.cached_property
     def languages(self) -> tuple[str, ...]:
         """Languages it has a form in, of those the project still speaks; English first."""
         found = {match[1] or ENGLISH for one in self.files if (match := _FORM.fullmatch(one.path))}
         return tuple(code for code in list_languages() if code in found | {ENGLISH})
 
-    @property
+    @functools.cached_property
     def table_titles(self) -> dict[str, str]:
         """Table id -> English title, in the order of the edition."""
         resources = [one for one in self.package.get("resources", []) if isinstance(one, dict)]
@@ -88,7 +98,7 @@ class KeptEdition:
                  if str(one.get("path", "")).startswith("tables/") and str(one.get("path", "")).endswith(".csv")}  # fmt: skip
         return dict(sorted(found.items(), key=lambda item: (len(item[0]), item[0])))
 
-    @property
+    @functools.cached_property
     def publishers(self) -> dict[str, str]:
         """Source -> who publishes it."""
         inputs = [one for one in self.record.get("inputs", []) if isinstance(one, dict)]
@@ -98,30 +108,19 @@ class KeptEdition:
         """True when the edition has this file."""
         return any(one.path == path for one in self.files)
 
-    def table(self, table_id: str) -> pd.DataFrame:
-        """Cells of one table, one row per cell, texts as they were before the guard against formulas; empty if absent."""
+    def table(self, table_id: str) -> Table:
+        """Cells of one table, texts as they were before the guard against formulas; without cells if absent."""
         if table_id not in self.read:
             self.read[table_id] = _read_table(self, f"tables/{table_id}.csv")
         return self.read[table_id]
 
     def rows(self, table_id: str) -> dict[str, str]:
         """Row id -> row label of one table, in its order."""
-        cells = self.table(table_id)
-        return dict(zip(cells["row_id"], cells["row_label"], strict=True))
+        return self.table(table_id).rows
 
     def figure(self, table_id: str, row_id: str, column_id: str) -> Figure:
         """One cell; ``[x]`` without a reason where the edition has none."""
-        found = self._placed(table_id).get((row_id, column_id))
-        return NO_FIGURE if found is None else found
-
-    def _placed(self, table_id: str) -> dict[tuple[str, str], Figure]:
-        placed: dict[tuple[str, str], Figure] = self.table(table_id).attrs.setdefault("placed", {})
-        if not placed and not self.table(table_id).empty:
-            placed |= {
-                (one["row_id"], one["column_id"]): _as_figure(one)
-                for one in self.table(table_id).to_dict("records")
-            }
-        return placed
+        return self.table(table_id).figures.get((row_id, column_id), NO_FIGURE)
 
 
 @dataclass(frozen=True)
@@ -139,19 +138,19 @@ class Shelf:
     countries: dict[str, tuple[KeptEdition, ...]]
     left_out: tuple[LeftOut, ...]
 
-    @property
+    @functools.cached_property
     def newest(self) -> tuple[KeptEdition, ...]:
         """The newest edition of every country, by the country's English name."""
         return tuple(
             sorted((kept[0] for kept in self.countries.values()), key=lambda one: (one.label, one.ref_area))
         )
 
-    @property
+    @functools.cached_property
     def editions(self) -> tuple[KeptEdition, ...]:
         """Every edition, country by country."""
         return tuple(one for kept in self.countries.values() for one in kept)
 
-    @property
+    @functools.cached_property
     def languages(self) -> tuple[str, ...]:
         """Every language that any edition has a form in."""
         found = {code for one in self.editions for code in one.languages}
@@ -273,33 +272,29 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
     return content
 
 
-def _read_table(kept: KeptEdition, path: str) -> pd.DataFrame:
+def _read_table(kept: KeptEdition, path: str) -> Table:
     if not kept.holds(path):
-        return pd.DataFrame(columns=[*_COLUMNS, "value", "decimals"], dtype=str)
-    content = (kept.folder / path).read_bytes()
-    cells = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="utf-8")
-    for name in {*_COLUMNS, "value", "decimals"} - set(cells.columns):
-        cells[name] = ""
-    return cells.assign(
-        **{name: cells[name].map(unguard_text) for name in ("row_label", "column_label", "text", "reason")}
-    )
+        return Table({}, {})
+    content = (kept.folder / path).read_text(encoding="utf-8")
+    cells = list(csv.DictReader(io.StringIO(content, newline=""), restval=""))
+    rows = {str(cell.get("row_id", "")): unguard_text(cell.get("row_label", "")) for cell in cells}
+    figures = {(cell.get("row_id", ""), cell.get("column_id", "")): _as_figure(cell) for cell in cells}
+    return Table(rows, figures)
 
 
-def _as_figure(cell: dict[Any, Any]) -> Figure:
-    number = float(cell["value"]) if cell["value"] else None
-    decimals = int(float(cell["decimals"] or 0))
-    names = ("unit_measure", "basis", "time_period", "source_id", "as_of")
-    unit, basis, period, source_id, as_of = (str(cell[name]) for name in names)
-    symbol = str(cell["symbol"]) or {"B": "[b]", "U": "[u]"}.get(str(cell["obs_status"]), "")
+def _as_figure(cell: Mapping[str, str]) -> Figure:
+    number = float(cell["value"]) if cell.get("value") else None
+    decimals = int(float(cell.get("decimals") or 0))
+    symbol = cell.get("symbol") or {"B": "[b]", "U": "[u]"}.get(cell.get("obs_status", ""), "")
     return Figure(
-        number,
-        str(cell["text"]),
-        decimals,
-        unit,
-        basis,
-        period,
-        source_id,
-        as_of,
-        symbol,
-        str(cell["reason"]),
+        value=number,
+        text=unguard_text(cell.get("text", "")),
+        decimals=decimals,
+        unit=cell.get("unit_measure", ""),
+        basis=cell.get("basis", ""),
+        period=cell.get("time_period", ""),
+        source_id=cell.get("source_id", ""),
+        as_of=cell.get("as_of", ""),
+        symbol=symbol,
+        reason=unguard_text(cell.get("reason", "")),
     )
