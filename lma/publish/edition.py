@@ -67,12 +67,19 @@ def _render_pdf(edition: Edition) -> bytes:
     return pdf.render(edition)
 
 
+def _render_docx(edition: Edition) -> bytes:
+    from lma.publish import docx
+
+    return docx.render(edition)
+
+
 # Output forms that a person reads, made in every language of the edition; heavy modules are imported when they run.
 READER_FORMS: dict[str, Callable[[Edition], bytes]] = {
     "assessment.xlsx": _render_xlsx,
     "assessment.ods": _render_ods,
     "assessment.html": _render_html,
     "assessment.pdf": _render_pdf,
+    "assessment.docx": _render_docx,
 }
 # Output forms that a program reads: codes and English, once; each gives its files by their path.
 MACHINE_FORMS: dict[str, Callable[[Edition], dict[str, bytes]]] = {

@@ -477,7 +477,7 @@ def _where_migration(composer: _Composer) -> Iterator[Block]:
         if "T8" in composer.views
         else []
     )
-    yield from composer.short_table("T8", words.say("Corridors, the closest first"), columns, whole)
+    yield from composer.short_table("T8", words.say("Corridors, the largest first"), columns, whole)
     columns = ["period", "total", "national", "foreign", "share"]
     yield from composer.short_table("T7", words.say("Share of foreign workers"), columns)
     yield from composer.list_figures("migration")
