@@ -31,6 +31,7 @@ def light_forms(monkeypatch):
         editions.READER_FORMS, "assessment.html", lambda e: f"<p>{e.label} {e.edition}</p>".encode()
     )
     monkeypatch.setitem(editions.READER_FORMS, "assessment.pdf", lambda e: b"%PDF " + e.edition.encode())
+    monkeypatch.setitem(editions.READER_FORMS, "assessment.docx", lambda e: b"PK " + e.edition.encode())
 
 
 def read_csv_text(content: bytes) -> list[dict[str, str]]:
