@@ -25,8 +25,9 @@ from lma import contracts, kept_forecasts
 
 FORMS = (
     "assessment.xlsx", "assessment.ods", "assessment.html", "assessment.pdf", "assessment.docx", "datapackage.json",
-    "observations.sdmx.csv", "run.json", "source_conflicts.csv", "observations.structure.xml", "observations.parquet", "source_conflicts.parquet", "sources.csv",
-    "units.csv", "notes.csv", "dcat.jsonld", "dataset.jsonld", "openlineage.ndjson", "ro-crate-metadata.json",
+    "observations.sdmx.csv", "run.json", "source_conflicts.csv", "observations.structure.xml", "observations.parquet",
+    "source_conflicts.parquet", "sources.csv", "units.csv", "notes.csv", "dcat.jsonld", "dataset.jsonld",
+    "openlineage.ndjson", "ro-crate-metadata.json",
 )  # fmt: skip
 TABLES = (
     "T0",
