@@ -228,7 +228,10 @@ def _lines(text: str, words: Language) -> tuple[str, ...]:
     """Lines above a table: its description, then what holds for every sheet."""
     clean = clean_text(text)
     width = max(_LINE, -(-len(clean) // (_MOST_LINES - 1)))
-    about = words.say("This sheet holds one table. Symbols and notes are explained on the sheet Notes.")
+    about = words.say(
+        "This sheet holds one table. Symbols and notes are explained on the sheet {sheet}.",
+        sheet=words.say("Notes"),
+    )
     return (*textwrap.wrap(clean, width), about)
 
 
@@ -354,15 +357,16 @@ def _contents_sheet(sheets: Sequence[Sheet], words: Language) -> Sheet:
 def _cover_lines(edition: Edition, words: Language) -> tuple[str, ...]:
     failed = int((~edition.checks["success"].astype(bool)).sum())
     checks = words.count(
-        "{n} check of the data was made, {failed} not passed: see the sheet Checks.",
-        "{n} checks of the data were made, {failed} not passed: see the sheet Checks.",
+        "{n} check of the data was made, {failed} not passed: see the sheet {sheet}.",
+        "{n} checks of the data were made, {failed} not passed: see the sheet {sheet}.",
         len(edition.checks),
         failed=failed,
+        sheet=words.say("Checks"),
     )
     return (
         _title(edition, words),
         words.say(
-            "Edition {edition}. Figures as known on {date}.", edition=edition.edition, date=edition.as_of
+            "Figures as known on {date}: edition {edition}.", edition=edition.edition, date=edition.as_of
         ),
         words.say(
             "Which sectors will lack workers, by how many, how sure we are, and where labour migration could "
