@@ -61,6 +61,7 @@ __all__ = [
     "Mark",
     "Spec",
     "balance_chart",
+    "beveridge_chart",
     "decimal_year",
     "draw_png",
     "draw_svg",

@@ -80,10 +80,11 @@ def draw_bars(data: pd.DataFrame, x: Spec, words: str, code: str) -> Spec:
     """Horizontal bars with the names above and the words of a column behind them."""
     bar = {"type": "bar", "color": LINE, "height": BAR, "yOffset": BAR_DROP}
     text = {"type": "text", "align": "left", "dx": 4, "dy": BAR_DROP, "color": HISTORY}
-    value = {"field": "value", "type": "quantitative"}
+    end = {"field": "end", "type": "quantitative"}
+    placed = data.assign(end=data["value"].clip(lower=0))
     layers = [
         make_layer(data, bar, x=x, y=sector_axis(data)),
-        make_layer(data, text, x=value, y=sector_axis(data), text={"field": words}),
+        make_layer(placed, text, x=end, y=sector_axis(data), text={"field": words}),
         *name_sectors(data),
     ]
     return finish_spec(layers, WIDTH, ROW * len(data), code)

@@ -14,6 +14,7 @@ from lma.publish.charts.marks import (
     DASHES,
     LINE_COLOURS,
     QUIET,
+    SHAPES,
     WIDTH,
     decimal_year,
     draw_legend,
@@ -93,11 +94,11 @@ def _share_lines(data: pd.DataFrame, ceiling: float | None, words: Language) -> 
     layers = _ceiling_rule(ceiling, words)
     for number, name in enumerate(names):
         colour, dash = LINE_COLOURS[number], DASHES[number % len(DASHES)]
-        point = {"size": 30, "filled": True, "color": colour}
+        point = {"size": 34, "filled": True, "color": colour, "shape": SHAPES[number][0]}
         mark = {"type": "line", "strokeWidth": 2, "color": colour, "strokeDash": dash, "point": point}
         mine = drawn[drawn["label"] == name]
         layers.append(make_layer(mine, mark, x=years_axis("year", span), y=y, detail=detail))
-    entries = [("\u25cf", LINE_COLOURS[number], name) for number, name in enumerate(names)]
+    entries = [(SHAPES[number][1], LINE_COLOURS[number], name) for number, name in enumerate(names)]
     layers += draw_legend(entries, 236)
     return finish_spec(layers, WIDTH - 35, 200, words.code)
 

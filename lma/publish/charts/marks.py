@@ -32,6 +32,11 @@ LACKING = "#b0450b"
 EDGE = "#767676"
 WHITE = "#ffffff"
 LINE_COLOURS = ("#08457e", "#b0450b", "#1b7a4b", "#7b3294", "#8a6d00", "#a1325c", "#4d4d4d", "#1c8a9a")
+SHAPES = (
+    ("circle", "\u25cf"), ("square", "\u25a0"), ("triangle-up", "\u25b2"), ("diamond", "\u25c6"),
+    ("triangle-down", "\u25bc"), ("triangle-right", "\u25b6"), ("triangle-left", "\u25c0"), ("cross", "\u271a"),
+)  # fmt: skip
+"""Shapes of points as Vega names them, and the same as a letter for a legend."""
 DASHES: tuple[list[int], ...] = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 # Pixels: width that fits a phone, one row of bars with its name above, the bar, and how far it hangs below.
 WIDTH, ROW, BAR, BAR_DROP = 320, 34, 11, 8
@@ -146,14 +151,14 @@ def plain_axis(ticks: int = 5) -> Spec:
 
 
 def leave_room(ends: Iterable[float], labels: Iterable[str]) -> Spec:
-    """Scale from zero on which every bar leaves room behind it for its words."""
-    share = [
-        float(end) / (1 - min(0.75, (LETTER * len(label) + 8) / WIDTH))
-        for end, label in zip(ends, labels, strict=True)
-        if pd.notna(end)
+    """Scale with zero on which every bar leaves room to the right of it for its words."""
+    known = [(float(end), label) for end, label in zip(ends, labels, strict=True) if pd.notna(end)]
+    low = min((end for end, _ in known if end < 0), default=0.0)
+    tops = [
+        low + (max(end, 0.0) - low) / (1 - min(0.75, (LETTER * len(label) + 8) / WIDTH))
+        for end, label in known
     ]
-    low = min((value for value in share if value < 0), default=0.0)
-    return {"domain": [low, max(max(share, default=0.0), 0.0) or (0.0 if low else 1.0)], "nice": False}
+    return {"domain": [low, max(tops, default=1.0) or 1.0], "nice": False}
 
 
 def years_axis(field: str, span: tuple[float, float]) -> Spec:
@@ -232,7 +237,7 @@ def drawable_text(text: Any) -> str:
 def wrap_text(text: str, width: int, most: int = 3) -> list[str]:
     """Text in at most so many lines."""
     lines = textwrap.wrap(drawable_text(text), width, max_lines=most, placeholder="\u2026") or [""]
-    return [shorten_text(line, width) for line in lines]
+    return [shorten_text(line, round(width * 1.2)) for line in lines]
 
 
 def decimal_year(period: object) -> float:

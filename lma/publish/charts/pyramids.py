@@ -29,7 +29,7 @@ from lma.publish.grid import clean_text, list_ids
 
 _BAND = re.compile(r"Y(\d+)T(\d+)|Y_GE(\d+)")
 _LINE_HEIGHT = 15
-WOMEN, MEN = "#d9824f", "#5b8fc2"
+WOMEN, MEN = "#c4662c", "#5b8fc2"
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def _heads(words: Language, half: float) -> list[Spec]:
         ("right", float(WIDTH), words.say("men"), LINE),
     ):
         mark = {"type": "text", "align": align, "baseline": "top", "color": colour, "fontWeight": "bold"}
-        data = pd.DataFrame([{"x": x, "y": 0, "words": said}])
+        data = pd.DataFrame([{"x": x, "y": -16, "words": said}])
         layers.append(make_layer(data, mark, x=_pixels("x"), y=_pixels("y"), text={"field": "words"}))
     return layers
 
