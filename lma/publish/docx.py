@@ -204,7 +204,7 @@ class _Writer:
         report = self.report
         _set_styles(self.document, report.language)
         _set_properties(self.document, report)
-        self._add(_paragraph(_run(report.title), "Title"))
+        self._add(_paragraph(_run(report.shown_title), "Title"))
         self._add(*(self._show(block) for block in report.front))
         self._add(*self._list_contents())
         self._add(*(xml for block in report.body for xml in self._block(block)))

@@ -38,6 +38,7 @@ from lma.publish.paper import (
     break_words,
     refer,
     set_table,
+    shorten,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 _FINDINGS, _QUALITY = "T0", "T14"
 # Charts of the accuracy section that stand in the annex.
 _FURTHER_FIGURES = ("chart-bias", "chart-sign-hit", "chart-rel-hit")
-_MOST_SHORT_ROWS, _MOST_FILES = 24, 3
+_MOST_SHORT_ROWS, _MOST_FILES, _LONGEST_RUNNING = 24, 3, 90
 _LEGEND_GLYPHS = {
     "line": "\u2501\u2501",
     "dashed": "\u2505\u2505",
@@ -126,6 +127,7 @@ class Report:
     """The whole report: ``front`` is the title page, ``body`` what is read, ``annex`` is set across the page."""
 
     title: str
+    shown_title: str
     description: str
     language: str
     direction: str
@@ -187,7 +189,7 @@ class _Composer:
         is_group = len(charts) > 1
         own = [chart.words for chart in charts if chart.words] if not is_group else []
         return Figure(
-            caption=clean_text(caption),
+            caption=break_words(shorten(clean_text(caption))),
             panels=tuple(_panel(chart, is_group) for chart in charts),
             words=tuple(
                 dict.fromkeys(clean_text(text) for text in (first.group_words, *own, first.source) if text)
@@ -243,8 +245,10 @@ def compose_report(edition: Edition) -> Report:
     composer = _Composer(edition)
     words, code = composer.words, edition.language
     title = clean_text(words.say("Labour market assessment: {country}", country=edition.label))
+    shown = break_words(shorten(title))
     return Report(
         title=title,
+        shown_title=shown,
         description=clean_text(
             words.say("Edition {edition} for {country}", edition=edition.edition, country=edition.label)
         ),
@@ -252,7 +256,7 @@ def compose_report(edition: Edition) -> Report:
         direction=words.direction,
         as_of=edition.as_of,
         running=(
-            title,
+            shown[:_LONGEST_RUNNING],
             clean_text(
                 words.say("Edition {edition}, {language}", edition=edition.edition, language=words.own_name)
             ),
@@ -304,7 +308,7 @@ def _panel(chart: Chart, is_small: bool) -> Panel:
     scale = min(_MM_PER_PIXEL, _WIDEST_MM / width, _TALLEST_MM / height)
     scale = min(scale, _PANEL_MM / width) if is_small else scale
     return Panel(
-        clean_text(chart.title),
+        break_words(shorten(clean_text(chart.title))),
         clean_text(chart.alt),
         chart,
         round(width * scale, 1),
@@ -374,13 +378,29 @@ def _front(composer: _Composer) -> Iterator[Paragraph]:
 
 def _body(composer: _Composer) -> Iterator[Block]:
     yield from _findings(composer)
-    yield from _which(composer)
-    yield from _how_many(composer)
-    yield from _how_sure(composer)
-    yield from _where_migration(composer)
+    yield from _say_if_empty(composer, _which(composer))
+    yield from _say_if_empty(composer, _how_many(composer))
+    yield from _say_if_empty(composer, _how_sure(composer))
+    yield from _say_if_empty(composer, _where_migration(composer))
     yield from _quality(composer)
     yield from _symbols(composer)
     yield from _sources(composer)
+
+
+def _say_if_empty(composer: _Composer, blocks: Iterable[Block]) -> Iterator[Block]:
+    """Blocks that answer a question, or a sentence that there is nothing to answer it with."""
+    found = list(blocks)
+    yield from found
+    if not any(isinstance(block, Figure | Pair | Table) for block in found):
+        yield composer.paragraph(composer.words.say("This edition has no figures for this question."))
+
+
+def _head(text: str, blocks: Iterable[Block]) -> Iterator[Block]:
+    """A heading of level 2 with its blocks; nothing where there are none."""
+    found = list(blocks)
+    if found:
+        yield Heading(text, 2)
+        yield from found
 
 
 def _findings(composer: _Composer) -> Iterator[Block]:
@@ -459,24 +479,30 @@ def _where_migration(composer: _Composer) -> Iterator[Block]:
             "people at home must not be enough. A recommendation is a proposal for review by people."
         )
     )
-    yield Heading(words.say("Options for each sector"), 2)
+    yield from _head(words.say("Options for each sector"), _options(composer))
+    yield from _head(words.say("Decisions and their tests"), _decisions(composer))
+    yield from _head(words.say("Corridors and foreign workers"), _corridors(composer))
+
+
+def _options(composer: _Composer) -> Iterator[Block]:
     columns = ["pay", "train.*", "activate.*", "neet.*", "automate", "recognise.*", "migrate.*"]
-    yield from composer.short_table(
-        "T9", words.say("Policy options, persons where they are known"), columns, short_texts=True
-    )
+    title = composer.words.say("Policy options, persons where they are known")
+    yield from composer.short_table("T9", title, columns, short_texts=True)
     yield from composer.list_figures("options")
-    yield Heading(words.say("Decisions and their tests"), 2)
-    title = words.say("Tests of the decision on recruitment abroad")
-    yield from composer.short_table("T10", title, (r"D\d",), short_texts=True)
+
+
+def _decisions(composer: _Composer) -> Iterator[Block]:
+    title = composer.words.say("Tests of the decision on recruitment abroad")
+    yield from composer.short_table("T10", title, [r"D\d"], short_texts=True)
     columns = ["result", "need_low", "need_high", "modality", "why"]
-    yield from composer.short_table("T10", words.say("Decision, persons and why"), columns)
-    yield Heading(words.say("Corridors and foreign workers"), 2)
+    yield from composer.short_table("T10", composer.words.say("Decision, persons and why"), columns)
+
+
+def _corridors(composer: _Composer) -> Iterator[Block]:
+    words, view = composer.words, composer.views.get("T8")
+    # A corridor of all activities names two countries, one of an activity the activity too.
+    whole = [row.row_id for row in (view.rows if view else ()) if row.row_id.count("-") == 1]
     columns = ["affinity", "stock", "share", "common_language", "agreement"]
-    whole = (
-        [row.row_id for row in composer.views["T8"].rows if row.row_id.count("-") == 1]
-        if "T8" in composer.views
-        else []
-    )
     yield from composer.short_table("T8", words.say("Corridors, the largest first"), columns, whole)
     columns = ["period", "total", "national", "foreign", "share"]
     yield from composer.short_table("T7", words.say("Share of foreign workers"), columns)
