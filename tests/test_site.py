@@ -18,8 +18,10 @@ from rich.console import Console
 from site_builder import NO_GAP, add_country
 
 from flows.site import build_site
+from lma.contracts import Erratum
 from lma.errors import InputError, OutputError
 from lma.publish import edition as editions_module
+from lma.publish.ledger import Removal, add_erratum, add_removal
 from lma.publish.site import frame, methods, sector_pages, world_map, writing
 from lma.publish.site.reading import order_key, read_shelf
 
@@ -111,7 +113,7 @@ def _damage_symlink(folder: Path) -> None:
     ("damage", "said"),
     [
         (_damage_change, "tables/T1.csv was changed"),
-        (_damage_leads_out, "no sum of a file of the edition"),
+        (_damage_leads_out, "no file of the edition with its sum"),
         (_damage_symlink, "notes.csv is missing"),
         (lambda folder: (folder / "run.json").unlink(), "run.json is missing"),
         (lambda folder: (folder / "SHA256SUMS").unlink(), "no finished edition"),
@@ -372,3 +374,22 @@ def test_pages_of_a_language_have_their_own_names() -> None:
         "country/MUS.fr.html",
         "../sector/C.fr.html#ranked",
     )
+
+
+def test_errata_and_removals_of_the_ledger_are_told_without_names(tmp_path: Path, shelf_folder: Path) -> None:
+    editions = tmp_path / "editions"
+    shutil.copytree(shelf_folder / "MUS", editions / "MUS")
+    add_erratum(
+        editions / "MUS",
+        Erratum("2026-10", "T2.C.employment", "<b>wrong</b> year", "2026-11-20", "A. Person", "2026-11"),
+    )
+    add_removal(editions / "MUS", Removal("2026-09", "2026-11-21", "A. Person", "2025-08-31", "a" * 64, {}))
+    told = run_site(tmp_path / "out", editions)
+    page = read_page(tmp_path / "out", "country/MUS.html")
+    found = rows_of(page, "Errors found after publication")
+    assert found == [["2026-10", "T2.C.employment", "<b>wrong</b> year", "2026-11", "2026-11-20"]]
+    assert rows_of(page, "Editions no longer kept")[0][0] == "2026-09"
+    assert "A. Person" not in page and "left out" not in told
+    ledger = editions / "MUS" / "ledger.ndjson"
+    ledger.write_text(ledger.read_text(encoding="utf-8").replace("wrong", "right"), encoding="utf-8")
+    assert "ledger.ndjson" in run_site(tmp_path / "out", editions)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from lma.contracts import Erratum
 from lma.languages import ENGLISH, Language, language
+from lma.publish.ledger import Removal
 from lma.publish.markup import Html, element, escape_text, join
 from lma.publish.site.changes import Change, show_change
 from lma.publish.site.frame import (
@@ -17,14 +19,15 @@ from lma.publish.site.frame import (
     table,
 )
 from lma.publish.site.overview import decision_counts, rating_counts, say_role, why_no_gap
-from lma.publish.site.reading import File, KeptEdition
+from lma.publish.site.reading import File, KeptEdition, Shelf
 
 _UNITS = ("kB", "MB", "GB")
 
 
-def render(editions: tuple[KeptEdition, ...], change: Change | None, place: Place) -> bytes:
-    """The page of one country; ``editions`` newest first."""
-    words, newest = place.words, editions[0]
+def render(shelf: Shelf, ref_area: str, change: Change | None, place: Place) -> bytes:
+    """The page of one country."""
+    words, editions = place.words, shelf.countries[ref_area]
+    newest = editions[0]
     name = country_name(words, newest)
     about = words.say("{role}. Newest edition {edition}, data cut-off {date}.", role=_capital(say_role(words, newest)),
                       edition=newest.edition, date=newest.as_of)  # fmt: skip
@@ -32,6 +35,7 @@ def render(editions: tuple[KeptEdition, ...], change: Change | None, place: Plac
         place,
         name,
         paragraph(about, class_="lead"),
+        _errata(shelf.errata.get(ref_area, ()), place),
         section("findings", words.say("Headline findings"), _findings(place, newest)),
         section("overview", words.say("Ratings and decisions"), _ratings(words, newest)),
         section(
@@ -175,6 +179,59 @@ def _table_link(kept: KeptEdition, table_id: str, title: str, place: Place) -> H
     links = [file_link(kept, files["csv"], place, said)] if "csv" in files else [escape_text(said)]
     links += [file_link(kept, files["parquet"], place, "Parquet")] if "parquet" in files else []
     return join(*links)
+
+
+# ---------------------------------------------------------------- the ledger
+
+
+def _errata(errata: tuple[Erratum, ...], place: Place) -> Html:
+    """What was found wrong in editions, and by which edition it was corrected; nobody is named."""
+    if not errata:
+        return Html("")
+    words = place.words
+    rows = [
+        (
+            escape_text(one.edition),
+            escape_text(one.address or words.say("the whole edition")),
+            escape_text(one.reason),
+            escape_text(one.corrected_by or words.say("not corrected yet")),
+            escape_text(one.recorded_on),
+        )
+        for one in errata
+    ]
+    header = (
+        words.say("Edition"),
+        words.say("Table or cell"),
+        words.say("What is wrong"),
+        words.say("Corrected by edition"),
+        words.say("Recorded on"),
+    )
+    shown = table(words.say("Errors found after publication"), [(said, False) for said in header], rows)
+    return section("errata", words.say("Errata"), shown)
+
+
+def _removals(removals: tuple[Removal, ...], place: Place) -> Html:
+    """Editions that were published and are no longer kept; the sum of their sums stays, so that a copy can be checked."""
+    if not removals:
+        return Html("")
+    words = place.words
+    rows = [
+        (
+            escape_text(one.edition),
+            escape_text(one.as_of),
+            escape_text(one.removed_on),
+            element("code", escape_text(one.sums_sha256)),
+        )
+        for one in removals
+    ]
+    header = (
+        words.say("Edition"),
+        words.say("Data cut-off"),
+        words.say("Removed on"),
+        words.say("sha256 of its SHA256SUMS"),
+    )
+    shown = table(words.say("Editions no longer kept"), [(said, False) for said in header], rows)
+    return section("removed", words.say("Editions no longer kept"), shown)
 
 
 # ---------------------------------------------------------------- earlier changes

@@ -50,7 +50,7 @@ def _render_language(
     for sector in sectors:
         here = Place(sector.page, code, shelf.languages)
         files[here.path] = sector_pages.render(sector, shelf, here)
-    for ref_area, editions in shelf.countries.items():
+    for ref_area in shelf.countries:
         here = Place(f"country/{ref_area}", code, shelf.languages)
-        files[here.path] = country_pages.render(editions, compared.get(ref_area), here)
+        files[here.path] = country_pages.render(shelf, ref_area, compared.get(ref_area), here)
     return files

@@ -9,19 +9,21 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from lma.contracts import Erratum
 from lma.errors import InputError
 from lma.languages import ENGLISH, list_languages
 from lma.publish.csv_package import guard_text
+from lma.publish.edition import SUMS
 from lma.publish.grid import clean_text
+from lma.publish.ledger import LEDGER, Removal, read_errata, read_removals
+from lma.publish.shelf import read_name, read_sums
 
-SUMS = "SHA256SUMS"
 _REF_AREA = re.compile(r"[A-Z]{3}")
-_EDITION = re.compile(r"(\d{4}-\d{2})(?:\.([1-9]\d*))?")
 _FORM = re.compile(r"assessment(?:\.([a-z]{2}))?\.[a-z]+")
 
 
@@ -133,10 +135,12 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Shelf:
-    """All whole editions by country, newest first; countries by code."""
+    """All whole editions by country, newest first; countries by code. What the ledgers of the countries record."""
 
     countries: dict[str, tuple[KeptEdition, ...]]
     left_out: tuple[LeftOut, ...]
+    errata: dict[str, tuple[Erratum, ...]] = field(default_factory=dict)
+    removals: dict[str, tuple[Removal, ...]] = field(default_factory=dict)
 
     @functools.cached_property
     def newest(self) -> tuple[KeptEdition, ...]:
@@ -164,8 +168,7 @@ def unguard_text(text: str) -> str:
 
 def order_key(edition: str) -> tuple[str, int]:
     """Natural order: 2026-11, 2026-11.2, 2026-11.10."""
-    match = _EDITION.fullmatch(edition)
-    return (match[1], int(match[2] or 1)) if match else (edition, 0)
+    return read_name(edition) or (edition, 0)
 
 
 def read_shelf(folder: Path) -> Shelf:
@@ -185,11 +188,25 @@ def read_shelf(folder: Path) -> Shelf:
         raise InputError(
             f"{folder} holds no whole edition (COUNTRY/YYYY-MM).{told} Make editions with `lma run`."
         )
-    return Shelf(countries, tuple(left_out))
+    errata, removals = _read_ledgers(folder, countries, left_out)
+    return Shelf(countries, tuple(left_out), errata, removals)
+
+
+def _read_ledgers(
+    folder: Path, ref_areas: Iterable[str], left_out: list[LeftOut]
+) -> tuple[dict[str, tuple[Erratum, ...]], dict[str, tuple[Removal, ...]]]:
+    errata, removals = {}, {}
+    for ref_area in ref_areas:
+        try:
+            errata[ref_area] = tuple(read_errata(folder / ref_area))
+            removals[ref_area] = tuple(read_removals(folder / ref_area))
+        except InputError as error:
+            left_out.append(LeftOut(f"{ref_area}/{LEDGER}", str(error).replace(str(folder), folder.name)))
+    return errata, removals
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.name != LEDGER)
 
 
 def _list_countries(folder: Path, left_out: list[LeftOut]) -> Iterator[tuple[Path, str]]:
@@ -212,7 +229,7 @@ def _try_edition(folder: Path, ref_area: str, left_out: list[LeftOut]) -> KeptEd
 
 def read_edition(folder: Path, ref_area: str) -> KeptEdition:
     """One edition, every file held to its sum; ``InputError`` says what is wrong with it."""
-    if not folder.is_dir() or not _EDITION.fullmatch(folder.name):
+    if not folder.is_dir() or read_name(folder.name) is None:
         raise InputError("its name is no edition (YYYY-MM or YYYY-MM.N)")
     files = tuple(_check_file(folder, digest, name) for name, digest in _read_sums(folder).items())
     record, package = _read_json(folder, "run.json"), _read_json(folder, "datapackage.json")
@@ -231,22 +248,14 @@ def read_edition(folder: Path, ref_area: str) -> KeptEdition:
 
 def _read_sums(folder: Path) -> dict[str, str]:
     """Path -> sha256; a path that leads out of the edition is refused."""
-    path = folder / SUMS
-    if not path.is_file():
-        raise InputError(f"{SUMS} is missing: it is no finished edition")
-    sums = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        digest, _, name = line.partition("  ")
+    sums = read_sums(folder)
+    if not sums:
+        raise InputError(f"{SUMS} is missing or empty: it is no finished edition")
+    for name, digest in sums.items():
         place = PurePosixPath(name)
-        if (
-            not re.fullmatch(r"[0-9a-f]{64}", digest)
-            or not name
-            or place.is_absolute()
-            or ".." in place.parts
-            or "\\" in name
-        ):
-            raise InputError(f"{SUMS} has the line {line[:80]!r}, which is no sum of a file of the edition")
-        sums[name] = digest
+        leads_out = place.is_absolute() or ".." in place.parts or "\\" in name
+        if leads_out or not re.fullmatch(r"[0-9a-f]{64}", digest):
+            raise InputError(f"{SUMS} has {name[:80]!r}, which is no file of the edition with its sum")
     return sums
 
 
