@@ -41,6 +41,7 @@ COMMANDS = {
     "run", "refresh", "ingest", "check", "forecast", "forecast-panel", "backtest", "rate", "assess", "scenario", "compare",
     "protect", "convert", "audit", "trace", "sources", "quarantine", "docs", "doctor",
     "news", "revisions", "withdraw", "evaluate", "records", "coverage",
+    "editions", "erratum", "retention",
 }  # fmt: skip
 HEAVY = ("pandas", "duckdb", "great_expectations", "sklearn", "statsforecast", "prefect", "pyarrow", "numpy")
 CASES = ROOT / "tests" / "cases" / "shortages"

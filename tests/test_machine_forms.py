@@ -62,6 +62,9 @@ def test_sdmx_pair_reads_back_with_every_value_dimension_and_code(value: float |
     pd.testing.assert_frame_equal(read, written[list(read.columns)])
     assert list(written.columns[:3]) == ["STRUCTURE", "STRUCTURE_ID", "ACTION"]
     assert set(read.columns) == set(written.columns[3:])
+    named = set(written[["STRUCTURE", "STRUCTURE_ID", "ACTION"]].itertuples(index=False, name=None))
+    flow = structure.dataflow["OBSERVATIONS"]
+    assert named == {("dataflow", str(flow.urn).partition("=")[2], "I")}
     numbers = [None if text == "" else float(text) for text in read["OBS_VALUE"]]
     assert numbers == [value] * len(edition.observations)
     definition = structure.dataflow["OBSERVATIONS"].structure
