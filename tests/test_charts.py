@@ -318,13 +318,13 @@ def test_nothing_known_is_said_in_sentences() -> None:
     bare = dataclasses.replace(edition, cells=unknown, series=edition.series.iloc[:0], charted=pd.DataFrame())
     figures = check_figures(bare)
     said = {c.chart_id: c.words for c in figures if not c.is_drawn}
-    assert set(said) == {"chart-population", "chart-beveridge", "chart-corridors"}
+    assert set(said) == {"chart-population", "chart-beveridge", "chart-migrants", "chart-corridors"}
     assert "job vacancy rate" in said["chart-beveridge"]
     assert all(c.number == 0 for c in figures if not c.is_drawn)
 
 
 def test_forty_years_ahead_are_drawn(edition: Edition) -> None:
-    ahead = [
+    ahead: list[tuple[Any, ...]] = [
         ("C", "Manufacturing", str(year), m, 9.0, [])
         for year in range(2025, 2065)
         for m in ("mean", "q10", "q90")

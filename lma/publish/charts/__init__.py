@@ -21,7 +21,7 @@ from lma.publish.charts.corridors import corridor_chart
 from lma.publish.charts.drawing import draw_png, draw_svg, font_folder
 from lma.publish.charts.employment import employment_chart
 from lma.publish.charts.fans import FAN_WORDS, NO_FORECAST_WORDS, fan_charts
-from lma.publish.charts.foreign_share import migrant_share_chart
+from lma.publish.charts.foreign_share import dependency_chart, migrant_share_chart
 from lma.publish.charts.heat_map import heat_maps
 from lma.publish.charts.hindsight import hindsight_charts
 from lma.publish.charts.marks import (
@@ -63,6 +63,7 @@ __all__ = [
     "balance_chart",
     "beveridge_chart",
     "decimal_year",
+    "dependency_chart",
     "draw_png",
     "draw_svg",
     "employment_chart",
@@ -90,7 +91,7 @@ MAKERS: tuple[Maker, ...] = (
     openings_chart,
     pyramid_charts,
     beveridge_chart,
-    migrant_share_chart,
+    dependency_chart,
     corridor_chart,
     development_charts,
     option_charts,

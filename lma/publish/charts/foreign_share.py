@@ -60,6 +60,18 @@ def migrant_share_chart(edition: Edition) -> Chart | None:
     )
 
 
+def dependency_chart(edition: Edition) -> Chart:
+    """The foreign share of workers over time, or a sentence that says what is missing."""
+    chart = migrant_share_chart(edition)
+    if chart is not None:
+        return chart
+    words = language(edition.language)
+    why = words.say(
+        "Not drawn: no loaded source counts the foreign among the workers of a zone or sector of this country."
+    )
+    return Chart("chart-migrants", words.say("Share of foreign workers"), "", {}, (), (), why, "migration")
+
+
 def _share_bars(data: pd.DataFrame, words: Language) -> Spec:
     """Bars for zones with one period each, where a line would have nothing to join."""
     drawn, _ = keep_first(data, words)
