@@ -21,12 +21,13 @@ TEXT_ROOMS = (
 WORDS = (
     "agreement", "all", "break", "candidates", "carried", "coherence", "computed", "conflict", "cost", "data", "declaration", "dependency",
     "destination", "distance", "fail", "figures reported", "gap ahead clear", "growth", "high", "hindcast", "hotels", "imputed",
-    "in preparation", "language", "low", "manufacturing", "medium", "memorandum", "memory", "men", "middle", "modelled",
-    "modelled estimate", "nearness", "no", "none", "none known", "not asked for, no shortage here", "not to be recruited from", "origin",
-    "own", "participation", "pass", "persistent", "persons", "present and ahead alike", "primary", "projection", "protocol", "published",
-    "rate", "remittances", "replacement", "reported", "revision", "rule sets agree", "rule sets enough", "score", "secondary", "shortage",
-    "signed", "stock", "surplus", "suspected break", "technology", "text", "the sign is reversed", "threshold", "time", "total", "unknown",
-    "value", "vote", "wage", "women", "women outside the labour force", "yes",
+    "in preparation", "inflation", "language", "least", "low", "manufacturing", "mean", "medium", "memorandum", "memory", "men", "middle",
+    "modelled", "modelled estimate", "most", "nearness", "no", "nominal growth", "none", "none known", "not asked for, no shortage here",
+    "not to be recruited from", "origin", "own", "participation", "pass", "persistent", "persons", "present and ahead alike", "primary",
+    "projection", "protocol", "published", "rate", "real growth", "remittances", "replacement", "reported", "revision", "rule sets agree",
+    "rule sets enough", "score", "secondary", "shortage", "signed", "stock", "surplus", "suspected break", "technology", "text",
+    "the sign is reversed", "threshold", "time", "total", "unknown", "value", "vote", "wage", "women", "women outside the labour force",
+    "yes",
 )  # fmt: skip
 """Single small words that stand alone in a cell: too short to tell from a code in the source."""
 
@@ -51,9 +52,35 @@ LEGENDS = {"grid.py", "layout.py", "traces.py"}
 COMPOSED = (
     "{name} unknown", "{n} to {n_2}", "{n} and over", "{country} to {country_2}", "{n} months", "{n} USD", "{n} km", "{n} persons", "{n} years",
     "aged {age}", "partner {country}", "{n} of {n_2}", "{label}, lower end", "{label}, upper end",
-    "Origins {verdicts}", "{n} x {indicator}", "at least {n}", "growth of {what}",
+    "band = 1 + cuts reached of {reached} ({origin}), shortage when {high}",
+    "{label}: seekers of activities in surplus, lower end",
+    "{label}: seekers of activities in surplus, upper end",
+    "Origins {verdicts}",
+    "sectors",
+    "sexes",
+    "{n} x {what}",
+    "Received from {country}",
+    "Sent to {country}",
+    "Emigrants in {country}",
+    "Immigrants from {country}", "{n} x {indicator}", "at least {n}", "growth of {what}",
 )  # fmt: skip
 """Messages that the code writes in one place around what it names in another."""
+
+
+MODELS = {
+    "auto_ets",
+    "damped",
+    "dot",
+    "drift",
+    "engine",
+    "median4",
+    "naive",
+    "pooled",
+    "relative",
+    "smoothing",
+    "theta",
+}
+"""Names of forecast models: the same in every language."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +128,21 @@ def _labels() -> Found:
             for told in (zone.label, zone.claim_text or "", zone.reference or ""):
                 for piece in (*_bare(told), *_bare(told.rstrip("."))):
                     yield piece, "", f"countries/{code}.yaml"
+    yield from _label_registers()
     for correction in contracts.corrections():
         if correction.action == "flag_break":
             for piece in _bare(correction.reason):
                 yield piece, "", "corrections.yaml"
+
+
+def _label_registers() -> Found:
+    for column in ("status", "sectors", "fee_rule"):
+        for told in codelist("bilateral_agreements")[column]:
+            yield from (
+                (piece.rstrip("."), "", "codelists/bilateral_agreements.csv") for piece in _bare(told)
+            )
+    for told in codelist("recruitment_costs")["statistic"]:
+        yield told, "", "codelists/recruitment_costs.csv"
 
 
 def _list_labels(name: str, column: str) -> list[str]:
@@ -221,29 +259,14 @@ def area_names() -> dict[str, str]:
 @functools.cache
 def names() -> frozenset[str]:
     """Proper names that are the same in every language: tables, publishers, licences, sources, models, national labels."""
-    found = set()
-    for source in contracts.sources().values():
-        found |= {
-            str(getattr(source, key, "") or "")
-            for key in ("source_id", "title", "publisher", "licence", "table_code")
-        }
+    named = ("source_id", "title", "publisher", "licence", "table_code")
+    found = {str(getattr(source, key)) for source in contracts.sources().values() for key in named}
     listed = codelist("economic_activities")
     found |= set(listed[listed["classification"].isin(NATIONAL)]["label_en"])
-    found |= {
-        "engine",
-        "naive",
-        "pooled",
-        "relative",
-        "smoothing",
-        "theta",
-        "dot",
-        "drift",
-        "damped",
-        "median4",
-        "auto_ets",
-        "A",
-        "B",
-        "C",
-        "D",
-    }
-    return frozenset(found - {""})
+    for register, column in (
+        ("area_special", "note"),
+        ("shortage_lists", "act"),
+        ("recruitment_costs", "source"),
+    ):
+        found |= set(codelist(register)[column])
+    return frozenset({*found, *MODELS, *contracts.rule_sets(), "(c x E - M) / (1 - c)"} - {""})

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-JOINERS = ("{a}: {b}", "{a}, {b}", "{a}; {b}", "{a} and {b}", "{a} ({b})", "{a}. {b}")
+JOINERS = ("{a}: {b}", "{a}, {b}", "{a}; {b}", "{a} and {b}", "{a} ({b})", "{a}. {b}", "{a}.")
 """Messages made of punctuation alone: how a language joins two parts."""
 
 OPERATORS = (" = ", " + ", " - ", " x ", " / ")
@@ -45,7 +45,8 @@ _WORD = re.compile(r"[\w\0]+")
 _LEAD = re.compile(r"[;,.:]?\s?")
 _CORRIDOR = frozenset({"origin", "destination"})
 _POINT = re.compile(r"\(\d+\) |D\d ")
-_TRAILING = re.compile(rf"(.*[^\d\s,.]) ((?:\d+-\d+|\d+\+|{_NUMBER})(?: %)?)")
+_TRAILING = re.compile(rf"(.*[^\d\s,.]) ((?:\d+-\d+|\d+\+|{_NUMBER})(?: (?:%|km|USD))?)")
+_LEADING = re.compile(rf"((?:{_NUMBER})(?: %)?) ([^\d\s].*)")
 _SOURCES = re.compile(r"[a-z][a-z0-9_]+(?: \+ [a-z][a-z0-9_]+)+")
 JUDGEMENTS = (
     "yes",
@@ -59,22 +60,22 @@ JUDGEMENTS = (
     "no signal",
     "unknown",
 )
-NEUTRAL = {"{a} {n}", *(f"{{a}}{by}{{b}}" for by in OPERATORS)}
+NEUTRAL = {"{a} {n}", "{n} {a}", *(f"{{a}}{by}{{b}}" for by in OPERATORS)}
 
 
 @dataclass(frozen=True)
 class Phrase:
     """A text understood: a message with its parts, or, without a message, a figure, period, name or reference.
 
-    ``before``: punctuation that the code wrote with the text, not with its neighbour. ``is_small``: the message begins
-    with a capital, the text without.
+    ``before``: punctuation that the code wrote with the text, not with its neighbour. ``is_turned``: the message begins
+    with a capital and the text without, or the other way round.
     """
 
     message: str | None
     text: str = ""
     parts: tuple[tuple[str, Phrase], ...] = ()
     before: str = ""
-    is_small: bool = False
+    is_turned: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,12 +117,11 @@ class Phrases:
             return None
         if text in self._messages:
             return Phrase(text)
-        if (large := text[0].upper() + text[1:]) in self._messages:
-            return Phrase(large, is_small=True)
         if text in self._areas or text in self._names or is_figure(text):
             return Phrase(None, text)
         return (
             self._split(text, "{a}. {b}", ". ", keep=1)
+            or self._stopped(text)
             or self._split(text, "{a}; {b}", "; ")
             or self._match(text)
             or self._split(text, "{a}: {b}", ": ")
@@ -131,8 +131,24 @@ class Phrases:
             or self._numbered(text)
             or self._with_number(text)
             or self._with_word(text)
-            or next((found for by in OPERATORS if (found := self._split(text, f"{{a}}{by}{{b}}", by))), None)
+            or self._calculated(text)
+            or self._turned(text)
         )
+
+    def _stopped(self, text: str) -> Phrase | None:
+        """A full stop after words that come without one elsewhere."""
+        told = self.read(text[:-1]) if text.endswith(".") else None
+        return Phrase("{a}.", text, (("a", told),)) if told else None
+
+    def _calculated(self, text: str) -> Phrase | None:
+        found = (self._split(text, f"{{a}}{by}{{b}}", by) for by in OPERATORS)
+        return next((phrase for phrase in found if phrase is not None), None)
+
+    def _turned(self, text: str) -> Phrase | None:
+        """A text that begins with a capital where its message does not, or the other way round."""
+        turned = text[0].swapcase() + text[1:]
+        found = self.read(turned) if turned != text and len(text) > 2 else None
+        return replace(found, is_turned=True) if found and found.message and not found.is_turned else None
 
     def _numbered(self, text: str) -> Phrase | None:
         """``(1) a text`` and ``D0 a text``: a point of a list, a test with its name."""
@@ -141,19 +157,22 @@ class Phrases:
         return replace(rest, before=found.group()) if found and rest and not rest.before else None
 
     def _with_number(self, text: str) -> Phrase | None:
-        """``a name 30.3 %``: what is counted, and its figure."""
+        """``a name 30.3 %`` or ``79 % projection``: what is counted, and its figure."""
+        first = _LEADING.fullmatch(text)
+        counted = self.read(first.group(2)) if first else None
+        if first and counted and not counted.is_turned:
+            return Phrase("{n} {a}", text, (("n", Phrase(None, first.group(1))), ("a", counted)))
         found = _TRAILING.fullmatch(text)
         named = self.read(found.group(1)) if found else None
-        if found is None or named is None:
-            return None
-        return Phrase("{a} {n}", text, (("a", named), ("n", Phrase(None, found.group(2)))))
+        figure = self.read(found.group(2)) if found else None
+        return Phrase("{a} {n}", text, (("a", named), ("n", figure))) if named and figure else None
 
     def _split(self, text: str, joiner: str, by: str, keep: int = 0) -> Phrase | None:
         """The longest first part that is understood, joined to the rest."""
         places = [found.start() for found in re.finditer(re.escape(by), text)]
         for place in reversed(places):
             head, tail = text[: place + keep], text[place + len(by) :]
-            first = self.read(head) or (self.read(head[:-1]) if keep else None)
+            first = self.read(head)
             if first is not None and (rest := self.read(tail)) is not None:
                 return Phrase(joiner, text, (("a", first), ("b", rest)))
         return None
@@ -279,8 +298,12 @@ def render(phrase: Phrase, say: Callable[[str], str], write: Callable[[str], str
         return phrase.before + write(phrase.text)
     parts = {name: render(part, say, write) for name, part in phrase.parts}
     said = phrase.message if phrase.message in NEUTRAL else say(phrase.message)
-    said = said[:1].lower() + said[1:] if phrase.is_small else said
-    return phrase.before + (PLACEHOLDER.sub(lambda found: parts[found.group(1)], said) if parts else said)
+    said = PLACEHOLDER.sub(lambda found: parts[found.group(1)], said) if parts else said
+    return phrase.before + (_turn(said) if phrase.is_turned else said)
+
+
+def _turn(text: str) -> str:
+    return (text[0].lower() if text[0].isupper() else text[0].upper()) + text[1:] if text else text
 
 
 def list_messages(phrase: Phrase) -> Iterator[str]:
