@@ -390,6 +390,9 @@ def test_errata_and_removals_of_the_ledger_are_told_without_names(tmp_path: Path
     assert found == [["2026-10", "T2.C.employment", "<b>wrong</b> year", "2026-11", "2026-11-20"]]
     assert rows_of(page, "Editions no longer kept")[0][0] == "2026-09"
     assert "A. Person" not in page and "left out" not in told
+    add_erratum(editions / "MUS", Erratum("2026-11", "", "wrong", "2026-11-22", "A. Person"))
+    run_site(tmp_path / "out", editions)
+    assert '<a href="country/MUS.html#errata">1 erratum</a>' in read_page(tmp_path / "out", "index.html")
     ledger = editions / "MUS" / "ledger.ndjson"
     ledger.write_text(ledger.read_text(encoding="utf-8").replace("wrong", "right"), encoding="utf-8")
     assert "ledger.ndjson" in run_site(tmp_path / "out", editions)

@@ -43,6 +43,7 @@ def render(shelf: Shelf, ref_area: str, change: Change | None, place: Place) -> 
             words.say("Editions"),
             *[_edition(kept, place, is_open=kept is newest) for kept in editions],
         ),
+        _removals(shelf.removals.get(ref_area, ()), place),
         section(
             "changes", words.say("What changed"), show_change(words, change), _older_changes(words, editions)
         ),

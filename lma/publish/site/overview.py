@@ -88,16 +88,23 @@ def _table(shelf: Shelf, place: Place) -> Html:
         words.say("Labour migration"),
     )
     ordered = sorted(shelf.newest, key=lambda kept: (country_name(words, kept).casefold(), kept.ref_area))
-    rows = [_row(kept, place) for kept in ordered]
+    rows = [_row(kept, shelf, place) for kept in ordered]
     return table(words.say("Countries with an edition"), [(said, False) for said in header], rows)
 
 
-def _row(kept: KeptEdition, place: Place) -> tuple[Html, ...]:
+def _row(kept: KeptEdition, shelf: Shelf, place: Place) -> tuple[Html, ...]:
     words = place.words
+    n_errata = sum(one.edition == kept.edition for one in shelf.errata.get(kept.ref_area, ()))
+    href = place.page(f"country/{kept.ref_area}", "errata")
+    errata = (
+        element("p", anchor(words.count("{n} erratum", "{n} errata", n_errata), href))
+        if n_errata
+        else Html("")
+    )
     return (
         anchor(country_name(words, kept), place.page(f"country/{kept.ref_area}")),
         escape_text(say_role(words, kept)),
-        escape_text(kept.edition),
+        join(escape_text(kept.edition), errata),
         escape_text(words.date(kept.as_of)),
         headline(place, kept),
         rating_counts(words, kept),
@@ -117,7 +124,7 @@ def headline(place: Place, kept: KeptEdition) -> Html:
     sentences = [one.text for one in kept.table("T0").figures.values()]
     chosen = next((text for text in sentences if _GAP.search(text)), next(iter(sentences), ""))
     words, reason = place.words, why_no_gap(kept)
-    parts = [element("p", link_sentence(place, kept, chosen))] if chosen else []
+    parts = [element("p", link_sentence(place, kept, chosen), class_="finding")] if chosen else []
     if reason is not None:
         parts.append(
             paragraph(
