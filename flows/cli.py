@@ -660,7 +660,7 @@ def erratum(
 
     It is shown by `lma editions`, `lma compare`, the site, and the change log (T13) of the next edition.
 
-    Example: lma erratum MUS 2026-10 --reason "wrong unit" --address T5.C.2030
+    Example: lma erratum MUS 2026-10 --reason wrong-unit --address T5.C.2030
     """
     import getpass
 
