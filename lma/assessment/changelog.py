@@ -134,10 +134,11 @@ def describe_classifications(before: Made, now: Made) -> str:
     return "classifications or crosswalks were changed"
 
 
-def describe_erratum(erratum: Erratum) -> str:
+def describe_erratum(one: Erratum) -> str:
     """What an earlier edition says wrongly, in words."""
-    where = f"edition {erratum.edition}" + (f", {erratum.address}" if erratum.address else "")
-    return f"{where}: {erratum.reason} (recorded {erratum.recorded_on})"
+    if one.address:
+        return f"edition {one.edition}, {one.address}: {one.reason} (recorded {one.recorded_on})"
+    return f"edition {one.edition}: {one.reason} (recorded {one.recorded_on})"
 
 
 def explain_changes(before: pd.DataFrame, after: pd.DataFrame, made: tuple[Made, Made]) -> pd.DataFrame:
