@@ -407,8 +407,8 @@ WHICH = {"first": "as first published", "latest": "as the latest vintage of the 
 
 
 def _describe(row: Mapping[Hashable, Any]) -> str:
-    what = "of all sectors" if row["economic_activity"] == SECTORS else ""
-    words = f"{row['n_forecasts']} forecasts {what}".rstrip()
+    of_all = row["economic_activity"] == SECTORS
+    words = f"{row['n_forecasts']} forecasts of all sectors" if of_all else f"{row['n_forecasts']} forecasts"
     return (
         f"{words} from {row['n_origins']} origins {row['first_origin']}-{row['last_origin']}, {HOW_MADE[row['evidence']]}, "
         f"against the outcome {WHICH[row['outcome']]}; growth since the origin within one vintage; champions: {row['models']}"
