@@ -13,6 +13,7 @@ from lma.publish.charts.marks import (
     HISTORY,
     QUIET,
     WIDTH,
+    count_letters,
     draw_legend,
     finish_spec,
     make_layer,
@@ -20,7 +21,7 @@ from lma.publish.charts.marks import (
     wrap_text,
 )
 
-NAME_HEIGHT, LEGEND_LINE, SMALL = 16, 16, 10
+NAME_HEIGHT, SMALL = 16, 10
 LETTERS_TO_PIXELS = 5.8
 """Mean width of a letter of DejaVu Sans at the small size."""
 
@@ -46,8 +47,7 @@ class Grid:
 
 def draw_grid(grid: Grid, code: str) -> Spec:
     """Specification of a grid; rows of more cells than stand side by side go on below."""
-    width = WIDTH / grid.across
-    letters = int((width - 4) / LETTERS_TO_PIXELS)
+    across, width, letters = _divide(grid)
     heads = [wrap_text(column, letters, 4) for column in grid.columns]
     y = 13.0 * max((len(head) for head in heads), default=0) + 4
     titles = [
@@ -59,8 +59,8 @@ def draw_grid(grid: Grid, code: str) -> Spec:
     for name, cells in zip(grid.names, grid.rows, strict=True):
         names.append({"x": 0, "y": y + NAME_HEIGHT / 2 + 1, "words": name})
         y += NAME_HEIGHT
-        for start in range(0, len(cells), grid.across):
-            part = [(cell, _wrap(cell, letters)) for cell in cells[start : start + grid.across]]
+        for start in range(0, len(cells), across):
+            part = [(cell, _wrap(cell, letters)) for cell in cells[start : start + across]]
             height = 13.0 * max(len(said) for _, said in part) + 8
             for place, (cell, said) in enumerate(part):
                 boxes.append(_box(place * width, y, width, height, cell.fill))
@@ -68,7 +68,17 @@ def draw_grid(grid: Grid, code: str) -> Spec:
             y += height
     layers = [*_draw_boxes(boxes, lines), *_draw_names(names), *_draw_lines(titles, QUIET)]
     layers += draw_legend(grid.legend, y + 12) if grid.legend else []
-    return finish_spec(layers, WIDTH, round(y + 6 + LEGEND_LINE * len(grid.legend)), code)
+    return finish_spec(layers, WIDTH, round(y), code)
+
+
+def _divide(grid: Grid) -> tuple[int, float, int]:
+    """Cells side by side, their width and letters: fewer where a language has longer words and no heading binds."""
+    words = (word for row in grid.rows for cell in row for part in cell.parts for word in part.split())
+    longest = max(map(count_letters, words), default=0.0)
+    fits = longest * LETTERS_TO_PIXELS <= WIDTH / grid.across - 4
+    across = grid.across if fits or grid.columns else grid.across - 1
+    width = WIDTH / across
+    return across, width, int((width - 4) / LETTERS_TO_PIXELS)
 
 
 def _wrap(cell: GridCell, letters: int) -> list[str]:

@@ -235,9 +235,10 @@ def drawable_text(text: Any) -> str:
 
 
 def wrap_text(text: str, width: int, most: int = 3) -> list[str]:
-    """Text in at most so many lines."""
-    lines = textwrap.wrap(drawable_text(text), width, max_lines=most, placeholder="\u2026") or [""]
-    return [shorten_text(line, round(width * 1.2)) for line in lines]
+    """Text in at most so many lines of so many letters of common width."""
+    drawn = drawable_text(text)
+    fitting = int(width * len(drawn) / (count_letters(drawn) or 1))
+    return textwrap.wrap(drawn, max(fitting, 4), max_lines=most, placeholder="\u2026") or [""]
 
 
 def decimal_year(period: object) -> float:
@@ -255,17 +256,29 @@ def list_rows(data: pd.DataFrame) -> list[Any]:
 
 
 def draw_legend(entries: Sequence[tuple[str, str, str]], top: float) -> list[Spec]:
-    """Legend in the picture, one entry a line: a symbol, its colour, and words; pixels from the top."""
-    data = pd.DataFrame(
-        [
-            {"x": 8, "y": top + 16 * n, "symbol": symbol, "colour": colour, "words": shorten_text(words, 44)}
-            for n, (symbol, colour, words) in enumerate(entries)
-        ]
-    )
-    middle = {"type": "text", "baseline": "middle"}
-    colour = {"field": "colour", "type": "nominal", "scale": None}
+    """Legend in the picture, below so many pixels: a symbol, its colour, and words on a line or two."""
+    signs, lines, y = [], [], top
+    for symbol, ink, words in entries:
+        signs.append({"x": 8, "y": y, "symbol": symbol, "colour": ink})
+        for line in wrap_text(words, 44, 2):
+            lines.append({"x": 22, "y": y, "words": line})
+            y += 14
+        y += 2
     place = {"x": pixels("x"), "y": pixels("y")}
+    colour = {"field": "colour", "type": "nominal", "scale": None}
+    middle = {"type": "text", "baseline": "middle"}
     return [
-        make_layer(data, {**middle, "align": "center"}, text={"field": "symbol"}, color=colour, **place),
-        make_layer(data, {**middle, "align": "left", "dx": 14}, text={"field": "words"}, **place),
+        make_layer(
+            pd.DataFrame(signs),
+            {**middle, "align": "center"},
+            text={"field": "symbol"},
+            color=colour,
+            **place,
+        ),
+        make_layer(
+            pd.DataFrame(lines),
+            {**middle, "align": "left", "color": HISTORY},
+            text={"field": "words"},
+            **place,
+        ),
     ]
