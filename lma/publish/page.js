@@ -120,7 +120,7 @@
     const list = make("ol", "", body);
     rowsOf(name).forEach((row, place) => {
       const trace = data.figures[name][place];
-      if (trace && (only === undefined || only === place)) addFigureRow(trace, [...row.cells].map((cell) => cell.textContent).join(" | "), list);
+      if (trace && (only === undefined || only === place)) addFigureRow(trace, trace[0].length ? row.cells[0].textContent : [...row.cells].map((cell) => cell.textContent).join(" | "), list);
     });
   };
 

@@ -38,7 +38,7 @@ from lma.publish.markup import (
 )
 
 HEADLINES = "T0"
-_WIDE_GROUPS, _TALL_ROWS, _LONG_TEXT, _LONG_LIST, _SHARED_NOTES = 9, 25, 80, 8, 3
+_WIDE_GROUPS, _TALL_ROWS, _LONG_TEXT, _LONG_LIST, _SHARED_NOTES, _SHORT_TEXT = 9, 25, 80, 8, 3, 40
 
 
 class TableWriter:
@@ -217,9 +217,11 @@ class TableWriter:
 
     def _facts(self, row: RowView, view: TableView, places: Sequence[int]) -> Html:
         items = [
-            Html(
-                f"{element('dt', escape_text(view.columns[place].label))}"
-                f"{element('dd', self._content(cell), id=cell.address, class_='c', dir='auto')}"
+            element(
+                "div",
+                element("dt", escape_text(view.columns[place].label)),
+                element("dd", self._content(cell), id=cell.address, class_="c", dir="auto"),
+                **({"class_": "long"} if len(cell.shown) > _SHORT_TEXT else {}),
             )
             for place in places
             if (cell := _fit(row.cells[place], view.columns[place]))
