@@ -640,7 +640,14 @@ def editions(
 def erratum(
     ref_area: OneCountry,
     edition: Annotated[str, typer.Argument(help="Edition that says it wrongly, such as 2026-10.")],
-    reason: Annotated[str, typer.Option("--reason", help="What is wrong, in a sentence for readers.")],
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason",
+            help="What is wrong, in a sentence for readers (a correction may leave it out).",
+            show_default=False,
+        ),
+    ] = "",
     address: Annotated[
         str, typer.Option("--address", help="Cell or table, such as T5.C.2030 or T5.", show_default=False)
     ] = "",
@@ -651,7 +658,10 @@ def erratum(
     reviewer: Annotated[
         str,
         typer.Option(
-            "--reviewer", envvar="LMA_REVIEWER", help="Who signs (default: the user's name).", show_default=False
+            "--reviewer",
+            envvar="LMA_REVIEWER",
+            help="Who signs (default: the user's name).",
+            show_default=False,
         ),
     ] = "",
     out_folder: Out = DEFAULT_OUT,
@@ -667,8 +677,6 @@ def erratum(
     from flows.editions import record_erratum
     from lma.contracts import Erratum
 
-    if not reason.strip():
-        raise UsageError("--reason is empty: say what is wrong, in a sentence for readers.")
     signed = reviewer or getpass.getuser()
     today = dt.date.today().isoformat()
     given = Erratum(edition, address, " ".join(reason.split()), today, signed, corrected_by)
@@ -686,7 +694,10 @@ def retention(
     reviewer: Annotated[
         str,
         typer.Option(
-            "--reviewer", envvar="LMA_REVIEWER", help="Who decides (default: the user's name).", show_default=False
+            "--reviewer",
+            envvar="LMA_REVIEWER",
+            help="Who decides (default: the user's name).",
+            show_default=False,
         ),
     ] = "",
     out_folder: Out = DEFAULT_OUT,

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,12 +138,34 @@ def record_erratum(out_dir: Path, ref_area: str, erratum: Erratum, console: Cons
     published = shelf.find_published(out_dir, code, erratum.edition)
     if erratum.corrected_by:
         _check_correction(out_dir, code, erratum)
+    if not erratum.reason:
+        found = _find_open(published, erratum)
+        erratum = replace(erratum, reason=found.reason, address=found.address)
     if erratum.address:
         _check_address(published, erratum.address)
     is_new = shelf.record_erratum(out_dir, code, erratum)
     console.print(
         f"{code} {_describe_erratum(erratum)}" if is_new else f"{code} {erratum.edition}: recorded already",
         markup=False,
+    )
+
+
+def _find_open(published: Published, erratum: Erratum) -> Erratum:
+    """The one open erratum that a correction without a reason of its own is about."""
+    known = [
+        one
+        for one in published.errata
+        if erratum.corrected_by and not one.corrected_by and erratum.address in ("", one.address)
+    ]
+    if len(known) == 1:
+        return known[0]
+    told = (
+        f"{len(known)} open errata fit: " + "; ".join(one.reason for one in known)
+        if known
+        else "no open erratum fits"
+    )
+    raise UsageError(
+        f"--reason is missing and {told}. Say what is wrong, in a sentence for readers; the same words as before for a correction."
     )
 
 

@@ -118,7 +118,7 @@ def test_a_damaged_edition_is_told_and_the_others_are_listed(out: Path, damage: 
         (("compare", "FRA", "2026-11", "2026-12"), 11, ["FRA holds no edition"]),
         (("erratum", "MUS", "2026-11.9", "--reason", "x"), 11, ["2026-11.9 is not an edition"]),
         (("erratum", "MUS", "../x", "--reason", "x"), 11, ["is not an edition"]),
-        (("erratum", "MUS", "2026-11", "--reason", " "), 2, ["--reason is empty"]),
+        (("erratum", "MUS", "2026-11", "--reason", " "), 2, ["--reason is missing", "no open"]),
         (("erratum", "MUS", "2026-11", "--reason", "x", "--address", "T5.C.q5"), 2, ["no such cell", "T5.C.q50"]),
         (("erratum", "MUS", "2026-12", "--reason", "x", "--corrected-by", "2026-11"), 2, ["does not come after"]),
         (("erratum", "MUS", "2026-12", "--reason", "x", "--corrected-by", "2027-01"), 11, ["2027-01 is not"]),
@@ -147,7 +147,7 @@ def test_an_erratum_is_recorded_beside_the_edition_which_stays_as_it_is(out: Pat
     (one,) = ledger.read_errata(out / "MUS")
     today = dt.date.today().isoformat()
     assert one == Erratum("2026-11", "T5.C.q50", "The unit is wrong: =cmd <b>", today, "A. Analyst", "")
-    assert lma(out, "erratum", "MUS", "2026-11", *given, "--corrected-by", "2026-12").code == 0
+    assert lma(out, "erratum", "MUS", "2026-11", "--corrected-by", "2026-12").code == 0
     (one,) = ledger.read_errata(out / "MUS")
     assert one.corrected_by == "2026-12"
     assert len((out / "MUS" / ledger.LEDGER).read_bytes().splitlines()) == 2
