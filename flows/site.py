@@ -96,15 +96,15 @@ def list_causes(before: KeptEdition, after: KeptEdition, old: Any, new: Any) -> 
     moved = list_moved_sources(list_vintages(old), list_vintages(new))
     causes = [Cause("data", source_id, words) for source_id, words in moved.items()]
     if not causes:
-        causes.append(Cause("data", "all sources", "every source has the vintage it had"))
-    causes.append(Cause("method", "program", describe_method(made[0].method, made[1].method)))
+        causes.append(Cause("data"))
+    causes.append(Cause("method", "", describe_method(made[0].method, made[1].method)))
     same = made[0].classifications == made[1].classifications
     words = (
         "classifications and crosswalks are the same"
         if same
         else "classifications or crosswalks were changed"
     )
-    causes.append(Cause("classification", "codelists", words))
+    causes.append(Cause("classification", "", words))
     if before.edition[:7] != after.edition[:7]:
-        causes.append(Cause("calendar", "edition", f"{before.edition} to {after.edition}: ages of data"))
+        causes.append(Cause("calendar"))
     return causes

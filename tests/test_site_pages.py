@@ -396,3 +396,20 @@ def test_errata_and_removals_of_the_ledger_are_told_without_names(tmp_path: Path
     ledger = editions / "MUS" / "ledger.ndjson"
     ledger.write_text(ledger.read_text(encoding="utf-8").replace("wrong", "right"), encoding="utf-8")
     assert "ledger.ndjson" in run_site(tmp_path / "out", editions)
+
+
+def test_the_old_site_comes_back_when_the_new_cannot_take_its_place(
+    tmp_path: Path, shelf_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_site(tmp_path / "out", shelf_folder)
+    rename = Path.rename
+
+    def fail_once(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise OSError(13, "Permission denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_once)
+    with pytest.raises(OutputError, match="Permission denied"):
+        run_site(tmp_path / "out", shelf_folder)
+    assert (tmp_path / "out" / "index.html").is_file() and len(list(tmp_path.iterdir())) == 1

@@ -13,11 +13,14 @@ from lma.publish.site.reading import KeptEdition, Shelf
 
 @dataclass(frozen=True)
 class Cause:
-    """One reason for change: ``kind`` is data, method, classification or calendar; ``subject`` such as a source."""
+    """One reason for change: ``kind`` is data, method, classification or calendar; ``subject``: a source of data.
+
+    ``words``: what happened to it; without words nothing did, or the page knows how to say it.
+    """
 
     kind: str
-    subject: str
-    words: str
+    subject: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,13 +105,27 @@ def say_kind(words: Language, kind: str) -> str:
     return said.get(kind, kind)
 
 
+def _say_subject(words: Language, cause: Cause) -> str:
+    said = {
+        "data": words.say("all sources"),
+        "method": words.say("program, libraries, parameters"),
+        "classification": words.say("codelists and crosswalks"),
+        "calendar": words.say("ages of data"),
+    }
+    return cause.subject or said.get(cause.kind, "")
+
+
+def _say_words(words: Language, cause: Cause) -> str:
+    said = {
+        "data": words.say("every source has the vintage it had"),
+        "calendar": words.say("they are counted up to the month of the edition"),
+    }
+    return words.text(cause.words) or said.get(cause.kind, "")
+
+
 def _causes(words: Language, change: Change) -> Html:
     rows = [
-        (
-            escape_text(say_kind(words, one.kind)),
-            escape_text(words.text(one.subject)),
-            escape_text(words.text(one.words)),
-        )
+        tuple(map(escape_text, (say_kind(words, one.kind), _say_subject(words, one), _say_words(words, one))))
         for one in change.causes
     ]
     header = [(words.say("Why"), False), (words.say("What"), False), (words.say("How"), False)]

@@ -253,15 +253,19 @@ def link_sentence(place: Place, kept: KeptEdition, text: str) -> Html:
     code = place.code if kept.holds(name_form("assessment.html", place.code)) else ENGLISH
     page = name_form("assessment.html", code)
     if not kept.holds(page):
-        return escape_text(place.words.text(text))
+        return _in_its_language(place.words, text, escape_text(place.words.text(text)))
     link = place.link(edition_path(kept, page))
     parts = split_references(place.words.text(text), lambda _: True)
-    return Html(
-        "".join(
-            element("a", keep_spaces(part), href=link + fragment(target)) if target else keep_spaces(part)
-            for part, target in parts
-        )
+    shown = "".join(
+        element("a", keep_spaces(part), href=link + fragment(target)) if target else keep_spaces(part)
+        for part, target in parts
     )
+    return _in_its_language(place.words, text, Html(shown))
+
+
+def _in_its_language(words: Language, text: str, shown: Html) -> Html:
+    """Marked as English where the language has no words for the text, for the voice that reads it."""
+    return shown if words.code == ENGLISH or words.has(text) else element("span", shown, lang=ENGLISH)
 
 
 def legend(words: Language) -> Html:
