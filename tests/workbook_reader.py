@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 import openpyxl
 from openpyxl.utils import get_column_letter
 
+from lma.publish.ods import CHARACTER_POINTS
+
 _ODF = "urn:oasis:names:tc:opendocument:xmlns:{}:1.0"
 _T, _O, _S, _F, _X = (
     f"{{{_ODF.format(name)}}}" for name in ("table", "office", "style", "xsl-fo-compatible", "text")
@@ -259,13 +261,15 @@ def _read_ods_sheet(
         merged=any(f"{_T}number-columns-spanned" in cell.attrib for row in cells for cell in row),
         hidden=any(f"{_T}visibility" in part.attrib for part in [*rows, *columns]),
         widths=[
-            _points(styles[c.get(f"{_T}style-name")], "table-column-properties", "column-width") / 5.6
+            _points(styles[c.get(f"{_T}style-name")], "table-column-properties", "column-width")
+            / CHARACTER_POINTS
             for c in columns
         ],
         heights=[
             _points(styles[row.get(f"{_T}style-name")], "table-row-properties", "row-height") for row in rows
         ],
         links={place: target for place, target in links.items() if target},
+        pictures=[found.text or "" for found in tree.iter(f"{{{_ODF.format('svg-compatible')}}}desc")],
         page={
             "repeated": bool(list(tree.iter(f"{_T}table-header-rows"))),
             "landscape": "wide" in tree.get(f"{_T}style-name"),

@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lma.contracts import Edition
 from lma.publish.grid import GridCell
+from lma.publish.ods_charts import MEDIA_TYPE, find_size, place, write_chart
 from lma.publish.packages import rewrite_members
 from lma.publish.sheets import (
     COVER_WIDTH,
@@ -53,7 +54,7 @@ _SPACES = (
 )
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _OF_THE_TEMPLATE = ("Thumbnails/", "Configurations2/", "manifest.rdf")
-_CHARACTER_POINTS = 5.6
+CHARACTER_POINTS = 6.1
 """Width of a figure of the font, in points."""
 _COUNTRIES = {"en": "GB", "fr": "FR", "hy": "AM", "ru": "RU"}
 _TOP = 'style:vertical-align="top" fo:wrap-option="wrap"'
@@ -146,7 +147,7 @@ class _Styles:
         )
         columns = (
             f'<style:style style:name="{name}" style:family="table-column">'
-            f'<style:table-column-properties style:column-width="{width * _CHARACTER_POINTS:.1f}pt"/></style:style>'
+            f'<style:table-column-properties style:column-width="{width * CHARACTER_POINTS:.1f}pt"/></style:style>'
             for width, name in self._columns.items()
         )
         tables = (
@@ -160,7 +161,9 @@ class _Styles:
             for name, look in _CELL_STYLES.items()
         )
         numbers = (_write_number_style(form, name) for form, name in self.formats.items())
-        return "".join((*rows, *columns, *tables, *cells, *numbers))
+        frame = '<style:graphic-properties draw:stroke="none" draw:fill="none"/>'
+        frames = (f'<style:style style:name="frame" style:family="graphic">{frame}</style:style>',)
+        return "".join((*rows, *columns, *tables, *cells, *numbers, *frames))
 
 
 def _write_number_style(form: str, name: str) -> str:
@@ -197,7 +200,7 @@ def _write_page(name: str, page_words: str) -> tuple[str, str]:
     )
     layout = (
         f'<style:page-layout style:name="layout_{name}"><style:page-layout-properties {size} fo:margin="12mm" '
-        f'style:scale-to-X="{wide}" style:scale-to-Y="0" style:print-page-order="ltr"/>'
+        f'style:scale-to-X="{wide}" style:scale-to-Y="0" style:print-page-order="ltr" style:first-page-number="continue"/>'
         "<style:header-style/><style:footer-style>"
         '<style:header-footer-properties fo:min-height="6mm" fo:margin-top="2mm"/></style:footer-style></style:page-layout>'
     )
@@ -244,7 +247,22 @@ def _write_columns(widths: Sequence[int], n_about: int, styles: _Styles) -> str:
     )
 
 
-def _write_sheet(content: Sheet, styles: _Styles) -> str:
+def _write_shapes(content: Sheet, widths: Sequence[int], number: int) -> str:
+    """The chart's frame beside the table, with its alternative text."""
+    if content.picture is None:
+        return ""
+    width, height = find_size(content, content.picture)
+    left = sum(widths) * CHARACTER_POINTS + 30
+    top = (content.header_row + 1) * LINE_POINTS
+    return (
+        f'<table:shapes><draw:frame draw:style-name="frame" svg:x="{left:.0f}pt" svg:y="{top:.0f}pt" svg:width="{width}cm" svg:height="{height}cm">'
+        f'<draw:object xlink:href="./Object {number}" xlink:type="simple" xlink:show="embed" xlink:actuate="onLoad"/>'
+        f"<svg:title>{escape(content.title)}</svg:title><svg:desc>{escape(content.picture.alternative)}</svg:desc>"
+        "</draw:frame></table:shapes>"
+    )
+
+
+def _write_sheet(content: Sheet, styles: _Styles, number: int) -> str:
     widths, figures = find_widths(content), content.figure_columns
     heading = [_row([_text_cell(content.title, "title")], styles.row(21.0))]
     heading += [_row([_text_cell(line, "plain")], styles.row(LINE_POINTS)) for line in content.lines]
@@ -257,6 +275,7 @@ def _write_sheet(content: Sheet, styles: _Styles) -> str:
     return (
         f'<table:table table:name={quoteattr(content.name)} table:style-name="sheet_{_page_name(content)}">'
         f"<table:title>{escape(content.title)}</table:title><table:desc>{escape(' '.join(content.lines))}</table:desc>"
+        f"{_write_shapes(content, widths, number)}"
         f"{_write_columns(widths, content.n_about, styles)}{''.join(heading)}"
         f"<table:table-header-rows>{header}</table:table-header-rows>"
         f"{_body_rows(content, styles.formats, heights)}</table:table>"
@@ -277,27 +296,15 @@ def _write_cover(workbook: Workbook, styles: _Styles) -> str:
     )
 
 
-def _column_letters(number: int) -> str:
-    """Letters of a column counted from 0: 0 is A, 26 is AA."""
-    return (_column_letters(number // 26 - 1) if number > 25 else "") + chr(65 + number % 26)
-
-
-def _place(content: Sheet, first: tuple[int, int], last: tuple[int, int]) -> str:
-    """Address of a range of a sheet, as OpenDocument writes it; rows and columns from 0."""
-    quoted = "'" + content.name.replace("'", "''") + "'"
-    ends = (f"{quoted}.{_column_letters(column)}{row + 1}" for row, column in (first, last))
-    return ":".join(ends)
-
-
 def _write_ranges(workbook: Workbook) -> str:
     """The marked tables: a named range with headings for each sheet."""
     ranges = []
     for content in workbook.sheets:
         last = (content.header_row + len(content.rows), len(content.headers) - 1)
-        place = _place(content, (content.header_row, 0), last)
+        spot = place(content, (content.header_row, 0), last)
         ranges.append(
             f"<table:database-range table:name={quoteattr(content.table_name)} "
-            f'table:target-range-address={quoteattr(place)} table:contains-header="true" table:display-filter-buttons="false"/>'
+            f'table:target-range-address={quoteattr(spot)} table:contains-header="true" table:display-filter-buttons="false"/>'
         )
     return f"<table:database-ranges>{''.join(ranges)}</table:database-ranges>"
 
@@ -311,7 +318,8 @@ def _write_content(workbook: Workbook) -> str:
         if cell.number is not None
     }
     styles = _Styles(numbers)
-    tables = [_write_cover(workbook, styles), *(_write_sheet(content, styles) for content in workbook.sheets)]
+    sheets = (_write_sheet(content, styles, number) for number, content in enumerate(workbook.sheets))
+    tables = [_write_cover(workbook, styles), *sheets]
     return (
         f"{_DECLARATION}<office:document-content {_SPACES} {_VERSION}>"
         f"<office:automatic-styles>{styles.write(_list_pages(workbook))}</office:automatic-styles>"
@@ -376,6 +384,15 @@ def _describe(document: Any, workbook: Workbook) -> None:
     meta.clear_user_defined_metadata()
 
 
+def _write_charts(workbook: Workbook) -> dict[str, bytes]:
+    """Member name -> content of every chart."""
+    return {
+        f"Object {number}/content.xml": write_chart(content, content.picture).encode("utf-8")
+        for number, content in enumerate(workbook.sheets)
+        if content.picture is not None
+    }
+
+
 def write_workbook(workbook: Workbook) -> bytes:
     """The file: the same workbook gives the same bytes."""
     from odfdo import Document
@@ -387,7 +404,12 @@ def write_workbook(workbook: Workbook) -> bytes:
     for path in [path for path in document.manifest.get_paths() if path.startswith(_OF_THE_TEMPLATE)]:
         document.manifest.del_full_path(path)
     _describe(document, workbook)
+    charts = _write_charts(workbook)
+    for name in charts:
+        document.manifest.add_full_path(name.removesuffix("content.xml"), MEDIA_TYPE)
+        document.manifest.add_full_path(name, "text/xml")
     parts = {
+        **charts,
         "content.xml": _write_content(workbook).encode("utf-8"),
         "styles.xml": _write_styles(workbook, _list_pages(workbook)).encode("utf-8"),
         "settings.xml": _write_settings(workbook).encode("utf-8"),

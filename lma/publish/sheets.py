@@ -43,7 +43,7 @@ _LINE = 125
 _MOST_LINES = 6
 _PAGE = 200
 """Characters of a landscape page that can be read in print."""
-_LATIN = 1.2
+_LATIN = 1.12
 """Latin letters that stand in the width of one figure, on the safe side; letters of other scripts are wider."""
 
 
@@ -180,7 +180,7 @@ def find_widths(sheet: Sheet) -> list[int]:
         word = max((len(part) for part in header.split()), default=0)
         content = max((len(show(row[position])) for row in sheet.rows), default=0)
         # About three lines of heading: a taller one would fill the screen, because it stays in sight.
-        wanted = max(min(content, _WIDEST), min(word, _WIDEST), len(header) // 3, _NARROWEST)
+        wanted = max(min(content, _WIDEST), min(word + 1, _WIDEST), len(header) // 3, _NARROWEST)
         # Longer prose gets a wider column, so that it takes about four lines, not the whole screen.
         widths.append(min(max(min(wanted, _WIDEST), content // 4), _WIDEST_PROSE) + 3)
     return widths
