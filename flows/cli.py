@@ -25,7 +25,7 @@ from flows.request import (
     choose_forms,
     choose_languages,
 )
-from lma.errors import LmaError, UsageError
+from lma.errors import DefinitionError, LmaError, UsageError
 
 # Ministries run this behind firewalls: no library may report home.
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -1085,6 +1085,24 @@ def release_quarantined(
 
     request = _request(None, warehouse, "lma quarantine release", offline=True)
     release_rows(request, ids, reason, reviewer, _narrate)
+
+
+@app.command()
+def languages(
+    update: Annotated[
+        bool, typer.Option("--update", help="Write new messages into every catalogue, drop dead ones.")
+    ] = False,
+) -> None:
+    """List the languages and how much of each is translated; check every catalogue.
+
+    Example: lma languages --update
+    """
+    from flows.languages import print_catalogues, update_catalogues
+
+    if update:
+        out.print(f"brought up to date: {', '.join(update_catalogues()) or 'nothing to do'}", markup=False)
+    if not print_catalogues(out):
+        raise typer.Exit(DefinitionError.exit_code)
 
 
 @app.command()

@@ -33,7 +33,7 @@ OWNERS = {
     "xlsxwriter": {"lma.publish.xlsx"},
     "odfdo": {"lma.publish.ods"},
     "docx": {"lma.publish.docx"},
-    "babel": {"lma.languages"},
+    "babel": {"lma.languages", "lma.languages.catalogues"},
 }
 # Heavy libraries may only be imported inside functions, so that commands that do not need them do not pay.
 HEAVY = {
@@ -180,5 +180,6 @@ def test_everything_that_runs_travels_in_the_wheel() -> None:
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
     packed = build["targets"]["wheel"]["force-include"]
     needed = {"data_contracts", *(f"warehouse/{path.name}" for path in (ROOT / "warehouse").glob("*.sql"))}
+    needed |= {"docs", "languages"}
     needed |= {f"warehouse/{name}" for name in ("codelists", "indicators", "sample")}
     assert packed == {name: f"lma/_resources/{name}" for name in needed}

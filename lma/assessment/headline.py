@@ -107,7 +107,7 @@ _GROWTH = {
 def _describe_growth(country: Country, cells: pd.DataFrame) -> Found:
     years = sorted(c for c in select(cells, table_id="T5")["column_id"].unique() if c.isdigit())
     period = single(cells, address="T5._T.base_period")
-    if not years or period is None or pd.isna(period["text"]):
+    if not years or period is None or not isinstance(period["text"], str):
         return None
     last = years[-1]
     addresses = {

@@ -80,8 +80,8 @@ class Language:
     def text(self, text: str) -> str:
         """A text of an edition (its English wording) in this language, codes in it as words; English where the catalogue lacks it."""
         worded = put_words(text)
-        if self.code == ENGLISH or not text:
-            return worded
+        if self.code == ENGLISH or not text or worded in self.messages:
+            return self._translate(worded)
         phrase = read_phrase(worded)
         return worded if phrase is None else render(phrase, self._translate, self._rewrite)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,21 @@ def read_catalogue(path: Path) -> dict[str, Forms]:
     }
 
 
+def list_problems(path: Path) -> list[str]:
+    """Everything wrong with the entries of a catalogue, one sentence each."""
+    return list(find_problems(_parse(path)))
+
+
+def list_translated(path: Path) -> set[str]:
+    """English messages that a catalogue has a whole translation of."""
+    return {_forms(m.id)[0] for m in _parse(path) if m.id and all(_forms(m.string)) and not m.fuzzy}
+
+
+def list_messages(path: Path) -> list[str]:
+    """English messages of a catalogue or template."""
+    return [_forms(message.id)[0] for message in _parse(path) if message.id]
+
+
 def read_messages(path: Path) -> list[str]:
     """The messages of a template that texts of an edition are made of: all that do not come from the forms alone."""
     return [
@@ -49,15 +65,15 @@ def read_messages(path: Path) -> list[str]:
 
 
 def _parse(path: Path) -> Catalog:
-    from babel.core import UnknownLocaleError
+    from babel.core import Locale, UnknownLocaleError
     from babel.messages.pofile import PoFileError, read_po
 
+    content = path.read_bytes()
     try:
-        content = path.read_bytes()
-        content.decode("utf-8")
-        return read_po(
-            io.BytesIO(content), locale=None if path.suffix == ".pot" else path.stem, abort_invalid=True
-        )
+        text = content.decode("utf-8")
+        locale = None if path.suffix == ".pot" else Locale.parse(path.stem)
+        _check_quotes(path, text)
+        return read_po(io.BytesIO(content), locale=locale, abort_invalid=True)
     except UnicodeDecodeError as error:
         raise DefinitionError(
             f"{path}: byte {error.start} is not UTF-8. Save the catalogue as UTF-8."
@@ -70,6 +86,21 @@ def _parse(path: Path) -> Catalog:
         raise DefinitionError(
             f"{path}: no gettext catalogue: {error}. Mend that line, or start again with `lma languages --update`."
         ) from error
+
+
+def _check_quotes(path: Path, text: str) -> None:
+    """Babel closes an open quotation silently, and a translation would lose its end."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        told = line.strip()
+        if (
+            told
+            and not told.startswith("#")
+            and not re.fullmatch(r'(?:msg\w+(?:\[\d\])? )?"(?:[^"\\]|\\.)*"', told)
+        ):
+            raise DefinitionError(
+                f"{path}: no gettext catalogue: line {number}, {told[:60]!r}, is neither a comment nor a keyword with a text in "
+                'double quotes. Close its quotation marks; write \\" for one inside.'
+            )
 
 
 def find_problems(catalogue: Catalog) -> Iterator[str]:
@@ -160,9 +191,3 @@ def write_catalogue(catalogue: Catalog) -> bytes:
         and not line.startswith("#, python-brace-format")
     ]
     return ("\n".join(kept) + "\n").encode("utf-8")
-
-
-def measure(catalogue: dict[str, Forms], messages: Iterable[Message]) -> tuple[int, int]:
-    """How many of the messages a catalogue has, of how many."""
-    wanted = [message.text for message in messages]
-    return sum(text in catalogue for text in wanted), len(wanted)

@@ -127,12 +127,16 @@ def _labels() -> Found:
     for name, rules in contracts.rule_sets().items():
         for text in _texts_of_rules(rules):
             yield put_words(text), "", f"rules/{name}.yaml"
+    yield from _label_countries()
+    yield from _label_registers()
+
+
+def _label_countries() -> Found:
     for code, country in contracts.countries().items():
         for zone in country.zones:
             for told in (zone.label, zone.claim_text or "", zone.reference or ""):
                 for piece in (*_bare(told), *_bare(told.rstrip("."))):
                     yield piece, "", f"countries/{code}.yaml"
-    yield from _label_registers()
     for correction in contracts.corrections():
         if correction.action == "flag_break":
             for piece in _bare(correction.reason):
