@@ -77,11 +77,11 @@ TABLES = {
     "background": ("T1", "T2"),
 }
 FIGURES = {
-    "which": ("activities",),
+    "which": ("activities", "workforce"),
     "many": ("balance", "projection"),
     "sure": ("accuracy",),
     "where": ("options", "migration"),
-    "background": ("workforce",),
+    "background": (),
 }
 # Long tables, folded until they are wanted.
 FOLDED = ("T4", "T16", "T18", "T11", "T15", "T8", "T17", "T12")

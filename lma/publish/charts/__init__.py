@@ -86,17 +86,17 @@ Maker = Callable[[Edition], "Chart | None | list[Chart]"]
 MAKERS: tuple[Maker, ...] = (
     heat_maps,
     employment_chart,
-    fan_charts,
-    balance_chart,
-    openings_chart,
     pyramid_charts,
     beveridge_chart,
+    balance_chart,
+    openings_chart,
+    fan_charts,
+    scorecard_charts,
+    hindsight_charts,
+    option_charts,
     dependency_chart,
     corridor_chart,
     development_charts,
-    option_charts,
-    scorecard_charts,
-    hindsight_charts,
 )
 """Figures in the order of the edition."""
 
