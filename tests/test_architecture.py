@@ -33,6 +33,7 @@ OWNERS = {
     "xlsxwriter": {"lma.publish.xlsx"},
     "odfdo": {"lma.publish.ods"},
     "docx": {"lma.publish.docx"},
+    "markdown_it": {"lma.publish.site.methods"},
     "babel": {"lma.languages", "lma.languages.catalogues"},
 }
 # Heavy libraries may only be imported inside functions, so that commands that do not need them do not pay.
@@ -51,6 +52,7 @@ HEAVY = {
     "babel",
     "odfdo",
     "docx",
+    "markdown_it",
 }
 CLOCKS = {"now", "today", "utcnow", "time", "time_ns"}
 
