@@ -78,8 +78,10 @@ class TableWriter:
         first = element("th", escape_text(corner), scope="col")
         head = element("tr", first, *[self._heading(column) for column in heads])
         repeated = [_find_repeated(view, group) for group in groups]
-        rows = [self._row(row, view, heads, repeated) for row in view.rows]
         cards = " cards" if _is_worded(view) else ""
+        # Only cards say the heading of a column at each of its cells.
+        said = heads if cards else [replace(column, label="") for column in heads]
+        rows = [self._row(row, view, said, repeated) for row in view.rows]
         table = element(
             "table", element("thead", head), element("tbody", *rows), class_=f"grid{cards}", **label
         )
@@ -130,13 +132,12 @@ class TableWriter:
         found = [cell for cell in cells if cell]
         if not found:
             return Html("<td></td>")
-        label = {"data_label": head.label}
+        label = {"data_label": head.label} if head.label else {}
         if len(cells) == 1:
             quiet = " same" if found[0].shown and found[0].shown == repeated else ""
             kind = f"c {_kind_of(found[0], head)}{quiet}"
-            return element(
-                "td", self._content(found[0]), id=found[0].address, class_=kind, dir="auto", **label
-            )
+            side = {} if found[0].is_number else {"dir": "auto"}
+            return element("td", self._content(found[0]), id=found[0].address, class_=kind, **side, **label)
         ends = found if len(cells) == 2 else [_drop_notes(end, found[0].notes) for end in found[1:]]
         parts = [] if len(cells) == 2 else [self._span(found[0])]
         parts.append(element("span", self._range(ends), class_="range"))
