@@ -54,7 +54,9 @@ def test_fan_chart_draws_the_series_as_it_is(edition: Edition) -> None:
 def test_sector_without_forecast_says_so(edition: Edition) -> None:
     is_ahead = (edition.series["economic_activity"] == "A") & (edition.series["measure"] != "observed")
     chart = charts.fan_charts(dataclasses.replace(edition, series=edition.series[~is_ahead]))[0]
-    assert chart.words == charts.NO_FORECAST_WORDS and chart.alt.endswith("No forecast.")
+    assert chart.words == "No forecast for this sector; table T5 says why." and chart.alt.endswith(
+        "No forecast."
+    )
 
 
 def test_balance_chart_takes_the_gap_of_t6(edition: Edition) -> None:
@@ -275,7 +277,7 @@ def test_figures_are_numbered_in_order_and_traced() -> None:
 
 def test_cells_of_the_heat_map_are_words_with_symbols() -> None:
     heat = charts.list_figures(build_rich())[0]
-    assert heat.rows[0] == ("Manufacturing", "not assessed", "5.5", "71", "shortage")
+    assert heat.rows[0] == ("Manufacturing", "not rated", "5.5", "71", "shortage")
     assert "\u25b2 shortage" in charts.draw_svg(heat) and "Manufacturing, Construction" in heat.alt
 
 

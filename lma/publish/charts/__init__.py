@@ -20,7 +20,7 @@ from lma.publish.charts.chart import Chart, Mark, Spec
 from lma.publish.charts.corridors import corridor_chart
 from lma.publish.charts.drawing import draw_png, draw_svg, font_folder
 from lma.publish.charts.employment import employment_chart
-from lma.publish.charts.fans import FAN_WORDS, NO_FORECAST_WORDS, fan_charts
+from lma.publish.charts.fans import fan_charts
 from lma.publish.charts.foreign_share import dependency_chart, migrant_share_chart
 from lma.publish.charts.heat_map import heat_maps
 from lma.publish.charts.hindsight import hindsight_charts
@@ -49,11 +49,9 @@ from lma.publish.charts.scorecard import scorecard_charts
 __all__ = [
     "BAND_80",
     "BAND_95",
-    "FAN_WORDS",
     "HISTORY",
     "LACKING",
     "LINE",
-    "NO_FORECAST_WORDS",
     "QUIET",
     "ROW",
     "WIDTH",

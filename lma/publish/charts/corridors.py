@@ -115,7 +115,7 @@ def _how(data: pd.DataFrame, more: pd.DataFrame, words: Language) -> str:
 
 
 def _draw(drawn: pd.DataFrame, rest: _Rest | None, edition: Edition, words: Language) -> Spec:
-    flows = [(shorten_text(row.label, 17), float(row.value)) for row in list_rows(drawn)]
+    flows = [(shorten_text(row.label, 20), float(row.value)) for row in list_rows(drawn)]
     if rest is not None and rest.value > 0:
         flows.append((words.say("other countries"), rest.value))
     total = sum(value for _, value in flows) or 1.0

@@ -28,12 +28,6 @@ from lma.publish.charts.reading import choose_sectors, join_sentences, say_left_
 from lma.publish.grid import clean_text, list_ids
 
 MEASURES = ("observed", "mean", "q025", "q10", "q25", "q50", "q75", "q90", "q975")
-FAN_WORDS = (
-    "The history is what the publisher says; for many countries it is itself a modelled estimate, and its last "
-    "years a projection: table T5 gives the basis. The vertical axis does not begin at zero, and differs "
-    "between charts."
-)
-NO_FORECAST_WORDS = "No forecast for this sector; table T5 says why."
 _BANDS = (("q025", "q975", BAND_95), ("q10", "q90", BAND_80), ("q25", "q75", BAND_50))
 _T5_PARTS = {"mean": "", "q50": "", "q10": "_lo80", "q90": "_hi80", "q025": "_lo95", "q975": "_hi95"}
 _HEIGHT, _FAN_WIDTH = 150, 285

@@ -52,7 +52,7 @@ def rating_words(words: Language) -> dict[str, str]:
         "WATCH": words.say("watch"),
         "BALANCE": words.say("balance"),
         "SURPLUS": words.say("surplus"),
-        "N": words.say("not assessed"),
+        "N": words.say("not rated"),
     }
 
 

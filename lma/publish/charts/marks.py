@@ -226,7 +226,9 @@ def count_letters(text: str) -> float:
 def _letters_of(letter: str) -> float:
     if unicodedata.east_asian_width(letter) in "WF" or letter in "mwMW@%":
         return 1.65
-    return 1.15 if letter > "\u0370" or letter.isupper() else 1.0
+    if "\u0530" <= letter <= "\u058f":  # Armenian
+        return 1.18
+    return 1.1 if letter > "\u0370" or letter.isupper() else 1.0
 
 
 def drawable_text(text: Any) -> str:

@@ -147,7 +147,13 @@ def _cell(record: Mapping[Any, Any] | None, option: str, verdicts: dict[str, str
         return GridCell((option, "[z]"), "#ffffff")
     verdict, _ = split_verdict(record)
     symbol, fill = VERDICTS.get(verdict, ("", "#ffffff"))
-    return GridCell((f"{symbol} {option}".strip(), verdicts.get(verdict, symbol_of(record))), fill)
+    return GridCell(
+        (
+            f"{symbol} {option}".strip(),
+            verdicts.get(verdict, clean_text(record.get("text")) or symbol_of(record)),
+        ),
+        fill,
+    )
 
 
 def _in_full(record: Mapping[Any, Any] | None, verdicts: dict[str, str]) -> str:

@@ -119,9 +119,8 @@ def keep_pages(items: list[Any], size: int) -> list[tuple[int, int, list[Any]]]:
 
 
 @functools.cache
-def _areas() -> dict[str, str]:
-    areas = codelist("areas")
-    return dict(zip(areas["area"], areas["label_en"], strict=True))
+def _areas() -> frozenset[str]:
+    return frozenset(codelist("areas")["area"])
 
 
 def is_area(code: str) -> bool:
@@ -131,7 +130,7 @@ def is_area(code: str) -> bool:
 
 def area_name(code: str, words: Language) -> str:
     """Name of a country in the reader's language; the code where there is none."""
-    return words.text(_areas().get(code, code))
+    return words.area(code) or code
 
 
 def is_origin_of(edition: Edition) -> bool:
