@@ -250,6 +250,17 @@ def test_pages_are_in_every_language_of_an_edition(site: Path) -> None:
     assert 'href="../country/ARM.html"' in read_page(site, "country/ARM.fr.html")
 
 
+def test_a_form_in_a_language_without_catalogue_is_listed_under_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editions_module, "READER_FORMS", {"assessment.xx.html": lambda _: PAGE})
+    add_country(tmp_path / "editions", "MUS", "Mauritius", forms=("csv", "html"))
+    run_site(tmp_path / "out", tmp_path / "editions")
+    page = read_page(tmp_path / "out", "country/MUS.html")
+    assert [row[0] for row in rows_of(page, "To read and to edit, edition 2026-11")] == ["xx"]
+    assert not list((tmp_path / "out").glob("index.*.html"))
+
+
 def test_search_finds_figures_tables_and_headings(site: Path) -> None:
     found = re.search(r'id="index">(.*?)</script>', read_page(site, "search.html"), re.DOTALL)
     assert found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lma.contracts import Erratum
-from lma.languages import ENGLISH, Language, language
+from lma.languages import ENGLISH, Language, language, list_languages
 from lma.publish.ledger import Removal
 from lma.publish.markup import Html, element, escape_text, join
 from lma.publish.site.changes import Change, show_change
@@ -87,14 +87,15 @@ def _ratings(words: Language, kept: KeptEdition) -> Html:
 def _edition(kept: KeptEdition, place: Place, *, is_open: bool) -> Html:
     words = place.words
     title = words.say("Edition {edition}, data cut-off {date}", edition=kept.edition, date=kept.as_of)
-    forms = [_forms(kept, code, place) for code in kept.languages]
+    forms = [_forms(kept, code, place) for code in kept.form_languages]
     caption = words.say("To read and to edit, edition {edition}", edition=kept.edition)
     header = [(words.say("Language"), False), (words.say("Files"), False)]
+    none = words.say("This edition was made without files for readers; its tables are below.")
     opened = {"open": ""} if is_open else {}
     return element(
         "details",
         element("summary", element("h3", escape_text(title))),
-        table(caption, header, forms),
+        table(caption, header, forms) if forms else paragraph(none),
         element("h4", escape_text(words.say("For machines"))),
         element(
             "ul",
@@ -129,8 +130,8 @@ def _forms(kept: KeptEdition, code: str, place: Place) -> tuple[Html, ...]:
         element("li", file_link(kept, one, place, say_form(place.words, _ending(one.path)), code))
         for one in files
     ]
-    none = escape_text(place.words.say("no file in this language"))
-    return escape_text(language(code).own_name), element("ul", *links, class_="files") if links else none
+    own = language(code).own_name if code in list_languages() else code
+    return escape_text(own), element("ul", *links, class_="files")
 
 
 def _ending(path: str) -> str:

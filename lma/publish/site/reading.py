@@ -88,9 +88,14 @@ class KeptEdition:
 
     @functools.cached_property
     def languages(self) -> tuple[str, ...]:
-        """Languages it has a form in, of those the project still speaks; English first."""
+        """Languages it has a form in, of those the project speaks; English first, and always."""
+        return tuple(code for code in list_languages() if code in {*self.form_languages, ENGLISH})
+
+    @functools.cached_property
+    def form_languages(self) -> tuple[str, ...]:
+        """Every language it has a form in, English first; one of them may have no catalogue any more."""
         found = {match[1] or ENGLISH for one in self.files if (match := _FORM.fullmatch(one.path))}
-        return tuple(code for code in list_languages() if code in found | {ENGLISH})
+        return tuple(sorted(found, key=lambda code: (code != ENGLISH, code)))
 
     @functools.cached_property
     def table_titles(self) -> dict[str, str]:

@@ -39,7 +39,9 @@ def check_target(out: Path, editions: Path) -> None:
         raise OutputError(
             f"{out} and the editions in {editions} lie within each other. Name a folder for the site that is apart from them."
         )
-    check_place(place)
+    if place.exists() and not place.is_dir():
+        raise OutputError(f"{out} is a file, so no site can stand there. Name a folder.")
+    check_place(place.parent)
     if place.exists() and any(place.iterdir()) and not _is_ours(place):
         raise OutputError(
             f"{out} is not empty and holds no site made by `lma site` (no {MARKER} that says so), so it is left as it is. "
