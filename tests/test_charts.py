@@ -267,8 +267,10 @@ def test_figures_are_numbered_in_order_and_traced() -> None:
         "chart-fan-1", "chart-fan-2", "chart-skill", "chart-hindsight-2012", "chart-options", "chart-migrants",
         "chart-corridors", "chart-people", "chart-money", "chart-vintages",
     ]  # fmt: skip
-    # Panels of one figure share its number.
+    # Panels of one figure share its number; sections follow each other.
     assert [c.number for c in figures] == [1, 2, 3, 4, 5, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+    sections = list(charts.list_sections(language("en")))
+    assert [sections.index(c.section) for c in figures] == sorted(sections.index(c.section) for c in figures)
     known = {*edition.cells["address"], *edition.observations["observation_id"]}
     assert all(address in known for c in figures for row in c.addresses for address in row)
     untraced = {c.chart_id for c in figures if not all(c.addresses)}

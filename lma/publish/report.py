@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 _FINDINGS, _QUALITY = "T0", "T14"
 # Charts of the accuracy section that stand in the annex.
-_FURTHER_FIGURES = ("chart-bias", "chart-sign-hit", "chart-rel-hit")
 _MOST_SHORT_ROWS, _MOST_FILES, _LONGEST_RUNNING = 24, 3, 90
 _LEGEND_GLYPHS = {
     "line": "\u2501\u2501",
@@ -152,25 +151,16 @@ class _Composer:
         self.views = {view.spec.table_id: view for view in lay_out_tables(edition)}
         self.setting = Setting(note_marks(edition), _link_targets(self.views.values()), self.words)
         self.figures = list_figures(edition)
-        self.n_figures = self.n_tables = 0
+        self.n_tables = 0
 
     # ---------------------------------------------------------- pieces
 
     def paragraph(self, text: str, style: str = "") -> Paragraph:
         return Paragraph(refer(clean_text(text), self.setting), style)
 
-    def list_figures(
-        self, section: str, without: Iterable[str] = (), only: Iterable[str] = ()
-    ) -> Iterator[Block]:
+    def list_figures(self, section: str) -> Iterator[Block]:
         """Figures of a section, narrow ones in pairs; then a sentence for each that the data do not allow."""
-        left_out, wanted = set(without), set(only)
-        charts = [
-            chart
-            for chart in self.figures
-            if chart.section == section
-            and chart.chart_id not in left_out
-            and (not wanted or chart.chart_id in wanted)
-        ]
+        charts = [chart for chart in self.figures if chart.section == section]
         groups: dict[str, list[Chart]] = {}
         for chart in charts:
             groups.setdefault(chart.group or chart.chart_id, []).append(chart)
@@ -182,9 +172,8 @@ class _Composer:
 
     def _figure(self, charts: Sequence[Chart]) -> Figure:
         first = charts[0]
-        self.n_figures += 1
         caption = self.words.say(
-            "Figure {number}. {title}", number=str(self.n_figures), title=first.group_title or first.title
+            "Figure {number}. {title}", number=str(first.number), title=first.group_title or first.title
         )
         is_group = len(charts) > 1
         own = [chart.words for chart in charts if chart.words] if not is_group else []
@@ -464,7 +453,7 @@ def _how_sure(composer: _Composer) -> Iterator[Block]:
             "nothing changes. Where the intervals held fewer than 80 % of the outcomes, the ranges of this report are too narrow."
         )
     )
-    yield from composer.list_figures("accuracy", without=_FURTHER_FIGURES)
+    yield from composer.list_figures("accuracy")
     columns = ["n_origins", "skill", "coverage_80", "bias", "sign_hit"]
     title = words.say("Scorecard of past forecasts, by sector")
     yield from composer.short_table("T12", title, columns, composer.series_rows())
@@ -571,7 +560,7 @@ def _annex(composer: _Composer) -> Iterator[Block]:
         if table_id not in (_FINDINGS, _QUALITY):
             yield Heading(_name_table(view, words), 2, table_id)
             yield replace(set_table(view, composer.setting), anchor="")
-    if further := list(composer.list_figures("accuracy", only=_FURTHER_FIGURES)):
+    if further := list(composer.list_figures("further")):
         yield Heading(words.say("Further figures"), 2)
         yield from further
 

@@ -44,7 +44,7 @@ from lma.publish.charts.marks import (
 from lma.publish.charts.options import option_charts
 from lma.publish.charts.people_money import development_charts
 from lma.publish.charts.pyramids import pyramid_charts
-from lma.publish.charts.scorecard import scorecard_charts
+from lma.publish.charts.scorecard import further_score_charts, scorecard_charts
 
 __all__ = [
     "BAND_80",
@@ -95,6 +95,7 @@ MAKERS: tuple[Maker, ...] = (
     dependency_chart,
     corridor_chart,
     development_charts,
+    further_score_charts,
 )
 """Figures in the order of the edition."""
 
@@ -103,12 +104,13 @@ def list_sections(words: Language) -> dict[str, str]:
     """Sections of the figures in their order: id -> heading."""
     return {
         "activities": words.say("Sectors at a glance"),
-        "projection": words.say("Employment: history and projection"),
-        "balance": words.say("Demand and supply of workers"),
         "workforce": words.say("The workforce"),
-        "migration": words.say("Migration and dependency"),
-        "options": words.say("What could be done"),
+        "balance": words.say("Demand and supply of workers"),
+        "projection": words.say("Employment: history and projection"),
         "accuracy": words.say("How good past forecasts were"),
+        "options": words.say("What could be done"),
+        "migration": words.say("Migration and dependency"),
+        "further": words.say("Further scores of past forecasts"),
     }
 
 

@@ -215,7 +215,7 @@ def shorten_text(text: Any, width: int) -> str:
     kept = list(itertools.accumulate(map(_letters_of, cleaned)))
     cut = cleaned[: sum(size <= width - 1 for size in kept)]
     words = cut.rpartition(" ")[0]
-    return (words if len(words) > len(cut) / 2 else cut).rstrip(" ,;") + "\u2026"
+    return (words if len(words) > len(cut) / 2 else cut).rstrip(" ,;.") + "\u2026"
 
 
 def count_letters(text: str) -> float:

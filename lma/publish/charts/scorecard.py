@@ -31,6 +31,7 @@ from lma.publish.grid import clean_text
 
 EVIDENCE = (("", "backtest"), ("HINDCAST_", "hindcasts"), ("PUBLISHED_", "published"))
 """Beginning of row ids of T12, and what the forecasts of these rows are."""
+_FIRST = ("skill", "coverage_80")
 _SHAPES = {
     "backtest": ("circle", "\u25cf"),
     "hindcasts": ("diamond", "\u25c6"),
@@ -74,10 +75,20 @@ def _scores_of(words: Language) -> tuple[_Score, ...]:
 
 
 def scorecard_charts(edition: Edition) -> list[Chart]:
-    """Charts of T12, one per measure that has figures."""
+    """Skill and coverage of T12, where it has figures: were the forecasts better than none, their ranges honest."""
+    return _draw_scores(edition, "accuracy")
+
+
+def further_score_charts(edition: Edition) -> list[Chart]:
+    """Bias and direction of T12, where it has figures: for those who look closer."""
+    return _draw_scores(edition, "further")
+
+
+def _draw_scores(edition: Edition, section: str) -> list[Chart]:
     words = language(edition.language)
-    found = ((score, _read_scores(edition, score.measure)) for score in _scores_of(words))
-    return [_score_chart(edition, data, score, words) for score, data in found if len(data)]
+    wanted = [s for s in _scores_of(words) if (s.measure in _FIRST) == (section == "accuracy")]
+    found = [(score, _read_scores(edition, score.measure)) for score in wanted]
+    return [_score_chart(edition, data, score, section, words) for score, data in found if len(data)]
 
 
 def evidence_words(words: Language) -> dict[str, str]:
@@ -89,7 +100,7 @@ def evidence_words(words: Language) -> dict[str, str]:
     }
 
 
-def _score_chart(edition: Edition, data: pd.DataFrame, score: _Score, words: Language) -> Chart:
+def _score_chart(edition: Edition, data: pd.DataFrame, score: _Score, section: str, words: Language) -> Chart:
     kinds = evidence_words(words)
     rows = tuple(
         (row.label, kinds[row.evidence], show_number(words, row.value, score.decimals))
@@ -119,7 +130,7 @@ def _score_chart(edition: Edition, data: pd.DataFrame, score: _Score, words: Lan
         header=(words.say("Series"), words.say("Forecasts"), score.axis),
         rows=rows,
         words=join_sentences(words.say("Table T12, all years ahead together."), score.words, left_out),
-        section="accuracy",
+        section=section,
         source=source_line(edition, words, score.axis, addresses),
         addresses=addresses,
     )  # fmt: skip
