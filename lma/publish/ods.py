@@ -25,6 +25,7 @@ from lma.publish.sheets import (
     Workbook,
     compose_workbook,
     count_pages,
+    find_header_height,
     find_height,
     find_widths,
     number_format,
@@ -271,7 +272,7 @@ def _write_sheet(content: Sheet, styles: _Styles, number: int) -> str:
         for position, header in enumerate(content.headers)
     ]
     heights = [styles.row(find_height([show(cell) for cell in cells], widths)) for cells in content.rows]
-    header = _row(headers, styles.row(find_height(content.headers, widths)))
+    header = _row(headers, styles.row(find_header_height(content, widths)))
     return (
         f'<table:table table:name={quoteattr(content.name)} table:style-name="sheet_{_page_name(content)}">'
         f"<table:title>{escape(content.title)}</table:title><table:desc>{escape(' '.join(content.lines))}</table:desc>"

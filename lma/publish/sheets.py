@@ -14,6 +14,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import pandas as pd
@@ -43,8 +44,10 @@ _LINE = 125
 _MOST_LINES = 6
 _PAGE = 200
 """Characters of a landscape page that can be read in print."""
-_LATIN = 1.12
-"""Latin letters that stand in the width of one figure, on the safe side; letters of other scripts are wider."""
+_LETTERS = 1.12
+"""Letters of running text that stand in the width of one figure, on the safe side."""
+_WIDE_LETTERS = (("\u0400", "\u052f", 1.1), ("\u0530", "\u058f", 1.4), ("\u2e80", "\uffef", 1.9))
+"""Scripts whose letters are wider than Latin ones: Cyrillic, Armenian, East Asian."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +98,18 @@ class Sheet:
 
     @property
     def figure_columns(self) -> frozenset[int]:
-        """Columns that hold a number."""
-        return frozenset(c for cells in self.rows for c, cell in enumerate(cells) if cell.number is not None)
+        """Columns that hold a number, or nothing but symbols in the place of numbers."""
+        columns = zip(*self.rows, strict=True)
+        return frozenset(number for number, cells in enumerate(columns) if _is_figures(cells))
 
     @property
     def table_name(self) -> str:
         """Name of the marked table: letters, digits and underscores only."""
         return "table_" + re.sub(r"\W", "_", self.name)
+
+
+def _is_figures(cells: Sequence[GridCell]) -> bool:
+    return any(cell.number is not None for cell in cells) or all(cell.text in SYMBOLS for cell in cells)
 
 
 @dataclass(frozen=True)
@@ -177,10 +185,10 @@ def find_widths(sheet: Sheet) -> list[int]:
     """Column widths in characters: the longest content within limits; a header's words are not broken."""
     widths = []
     for position, header in enumerate(sheet.headers):
-        word = max((len(part) for part in header.split()), default=0)
-        content = max((len(show(row[position])) for row in sheet.rows), default=0)
+        word = max((ceil(_measure(part)) for part in header.split()), default=0)
+        content = max((ceil(_measure(show(row[position]))) for row in sheet.rows), default=0)
         # About three lines of heading: a taller one would fill the screen, because it stays in sight.
-        wanted = max(min(content, _WIDEST), min(word + 1, _WIDEST), len(header) // 3, _NARROWEST)
+        wanted = max(min(content, _WIDEST), min(word + 1, _WIDEST), ceil(_measure(header)) // 3, _NARROWEST)
         # Longer prose gets a wider column, so that it takes about four lines, not the whole screen.
         widths.append(min(max(min(wanted, _WIDEST), content // 4), _WIDEST_PROSE) + 3)
     return widths
@@ -189,14 +197,23 @@ def find_widths(sheet: Sheet) -> list[int]:
 def find_height(texts: Sequence[str], widths: Sequence[int]) -> float:
     """Height in points that shows every wrapped text of a row: not every program fits heights by itself."""
     room = (
-        int(width * (_LATIN if _is_latin(text) else 1)) for text, width in zip(texts, widths, strict=True)
+        max(int(width * _LETTERS * len(text) / (_measure(text) or 1)), 1)
+        for text, width in zip(texts, widths, strict=True)
     )
     lines = (len(textwrap.wrap(text, width)) for text, width in zip(texts, room, strict=True))
     return min(LINE_POINTS * max([1, *lines]) + 1, TALLEST_POINTS)
 
 
-def _is_latin(text: str) -> bool:
-    return all(character < "\u0250" or "\u2010" <= character <= "\u2030" for character in text)
+def find_header_height(sheet: Sheet, widths: Sequence[int]) -> float:
+    """Height in points of the headings, which are bold and so take more room."""
+    return find_height(sheet.headers, [max(width - 3, 1) for width in widths])
+
+
+def _measure(text: str) -> float:
+    """Width of a text in Latin letters."""
+    if text.isascii():
+        return len(text)
+    return sum(next((wide for first, last, wide in _WIDE_LETTERS if first <= c <= last), 1.0) for c in text)
 
 
 def count_pages(widths: Sequence[int]) -> int:

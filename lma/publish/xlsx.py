@@ -24,6 +24,7 @@ from lma.publish.sheets import (
     Workbook,
     compose_workbook,
     count_pages,
+    find_header_height,
     find_height,
     find_widths,
     number_format,
@@ -104,9 +105,9 @@ def _size_cells(sheet: Any, content: Sheet, widths: Sequence[int]) -> None:
     for column, width in enumerate(widths):
         level = {"level": 1} if column >= first_about else {}
         sheet.set_column(column, column, width, None, level)
-    shown = [content.headers, *([show(cell) for cell in cells] for cells in content.rows)]
-    for row, texts in enumerate(shown, start=content.header_row):
-        sheet.set_row(row, find_height(texts, widths))
+    sheet.set_row(content.header_row, find_header_height(content, widths))
+    for row, cells in enumerate(content.rows, start=content.header_row + 1):
+        sheet.set_row(row, find_height([show(cell) for cell in cells], widths))
 
 
 def _prepare_page(sheet: Any, content: Sheet, widths: Sequence[int], page_words: str) -> None:
