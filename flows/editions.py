@@ -85,24 +85,15 @@ def _as_record(one: Published) -> dict[str, Any]:
 
 
 def _print_table(published: Sequence[Published], console: Console) -> None:
-    headings = (
-        "country",
-        "edition",
-        "data cut-off",
-        "made by",
-        "languages",
-        "files",
-        "MB",
-        "state",
-        "errata",
-    )
-    table = Table(*headings, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("country", "edition", "cut-off", "made by", "languages", "MB", "state", "errata"):
+        table.add_column(heading, no_wrap=heading in ("edition", "cut-off"))
     for one in published:
         state = "whole" if one.is_whole else f"damaged ({len(one.faults)})"
         made_by = f"{one.version or 'unknown'} {one.method[:8]}".strip()
         shown = (
-            one.ref_area, one.edition, one.as_of or "unknown", made_by, " ".join(one.languages), str(one.n_files),
-            f"{one.n_bytes / 1e6:.1f}", state, _mark(one),
+            one.ref_area, one.edition, one.as_of or "unknown", made_by, " ".join(one.languages), f"{one.n_bytes / 1e6:.1f}", state,
+            _mark(one),
         )  # fmt: skip
         table.add_row(*map(escape, shown))
     console.print(table)

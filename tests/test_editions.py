@@ -16,7 +16,10 @@ import pytest
 from edition_builder import build_cells, build_edition
 from world_builder import Outcome, run_lma
 
+from flows.assess import choose_languages
 from flows.earlier import choose_errata
+from flows.request import RunRequest
+from lma import contracts
 from lma.assessment.cells import Lineage
 from lma.assessment.changelog import Comparison, Made, change_table
 from lma.contracts import Erratum
@@ -329,3 +332,33 @@ def test_a_read_only_folder_is_an_output_error(out: Path) -> None:
         assert_refused(lma(out, "erratum", "MUS", "2026-11", "--reason", "x"), 14, "cannot write")
     finally:
         (out / "MUS").chmod(0o755)
+
+
+# ---------------------------------------------------------------- what a run is asked to make
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--language", "xx", ["--language 'xx'", "en, fr"]),
+        ("--form", "exe", ["no form 'exe'", "html", "metadata"]),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "assess"])
+def test_a_language_or_form_that_there_is_not_stops_before_the_work(
+    tmp_path: Path, command: str, option: str, value: str, words: list[str]
+) -> None:
+    outcome = run_lma(command, "MUS", option, value, folder=tmp_path)
+    assert_refused(outcome, 2, *words)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("asked", "made"),
+    [((), ("en", "fr")), (("fr",), ("fr",)), (("ru", "en"), ("en", "ru")), (("fr", "fr"), ("fr",))],
+)
+def test_languages_of_an_edition_are_those_asked_for_or_of_the_country(
+    tmp_path: Path, asked: tuple[str, ...], made: tuple[str, ...]
+) -> None:
+    request = RunRequest(("MUS",), tmp_path, tmp_path / "lma.duckdb", "2026-11", languages=asked)
+    assert choose_languages(request, contracts.country("MUS")) == made
