@@ -272,7 +272,7 @@ def is_coded(text: str) -> bool:
 
 
 _CODED = re.compile(
-    r"(pass|fail|not assessed|none|try first|consider|no|yes)(: ?[A-Z][A-Z0-9_]*)?|[A-Z]|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|"
+    r"(pass|fail|not assessed|none|try first|consider|for review|no gap to fill|not needed|ruled out|no|yes)(: ?[A-Z][A-Z0-9_]*)?|[A-Z]|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|"
     r"SHORTAGE|SEVERE|WATCH|BALANCE|SURPLUS|NONE|RESULT|CONSTANT"
 )
 

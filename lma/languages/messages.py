@@ -56,6 +56,8 @@ COMPOSED = (
     "{label}: seekers of activities in surplus, lower end",
     "{label}: seekers of activities in surplus, upper end",
     "Origins {verdicts}",
+    "circular",
+    "seasonal",
     "published as {quoted}",
     "consider",
     "try first",

@@ -37,7 +37,7 @@ _KEPT = re.compile(
     |T\d+(?:\.[^\s,;()]+)?                                                                  # a table or a cell
     |[A-Za-z0-9]+(?:[_./|-][A-Za-z0-9.]+)*[_/][\w./-]*                                      # a source, a file, a code of a publisher
     |\d+(?:\.\d+)?-\d+(?:\.\d+)?|\d+\+                                                       # a range of ages
-    |[A-Z]{1,10}|[A-Z][0-9]+                                                                   # a country code, a test
+    |_[TZ]|[A-Z]{1,10}|[A-Z][0-9]+                                                                   # a country code, a test
     |https?://\S+|`[^`]*`""",
     re.VERBOSE,
 )
