@@ -19,7 +19,7 @@ from edition_builder import build_edition, make_cell, make_number
 
 from lma.contracts import Edition, TableSpec
 from lma.languages import language
-from lma.publish import docx, layout, paper, pdf, report
+from lma.publish import charts, docx, layout, paper, pdf, report
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 WP = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}"
@@ -119,6 +119,13 @@ def test_figures_and_short_tables_are_numbered_in_their_order(parts: report.Repo
             assert block.under[-1][0].text.startswith("From table") and block.under[-1][1].target.startswith(
                 "T"
             )
+
+
+def test_every_picture_of_the_edition_is_in_the_report(edition: Edition, parts: report.Report) -> None:
+    figures = [block for block in list_blocks(parts) if isinstance(block, report.Figure)]
+    shown = [panel.chart.chart_id for figure in figures for panel in figure.panels]
+    drawn = [chart.chart_id for chart in charts.list_figures(edition) if chart.is_drawn]
+    assert sorted(shown) == sorted(drawn) and len(shown) >= 4
 
 
 def test_a_question_without_figures_says_so(parts: report.Report) -> None:

@@ -87,6 +87,7 @@ class _Lane:
     heading: Cell
     cells: tuple[Cell, ...]
     is_number: bool
+    is_single: bool = True
 
 
 @dataclass
@@ -247,7 +248,7 @@ def _lane(
     cells = tuple(join([row.cells[place] for place in places], setting) for row in view.rows)
     numeric = [column for column in columns if column.is_number]
     heading = _show_heading(label, numeric or columns, setting)
-    return _Lane(label, heading, cells, len(numeric) == len(columns))
+    return _Lane(label, heading, cells, len(numeric) == len(columns), len(columns) == 1)
 
 
 def _is_shared(lane: _Lane) -> bool:
@@ -259,7 +260,7 @@ def _number_texts(lane: _Lane, texts: _Texts) -> _Lane:
     shown = [_text(cell) for cell in lane.cells]
     distinct = dict.fromkeys(shown)
     mean = sum(map(len, distinct)) / max(len(distinct), 1)
-    if lane.is_number or mean <= _LONG_TEXT or len(distinct) > max(len(shown) / 1.6, 1):
+    if lane.is_number or not lane.is_single or mean <= _LONG_TEXT or len(distinct) > max(len(shown) / 1.6, 1):
         return lane
     return _Lane(lane.label, lane.heading, tuple(_point_to(text, texts) for text in shown), False)
 

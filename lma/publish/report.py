@@ -160,6 +160,7 @@ class _Composer:
 
     def list_figures(self, section: str) -> Iterator[Block]:
         """Figures of a section, narrow ones in pairs; then a sentence for each that the data do not allow."""
+        self.sections.discard(section)
         charts = [chart for chart in self.figures if chart.section == section]
         groups: dict[str, list[Chart]] = {}
         for chart in charts:
@@ -372,6 +373,7 @@ def _body(composer: _Composer) -> Iterator[Block]:
     yield from _say_if_empty(composer, _how_sure(composer))
     yield from _say_if_empty(composer, _where_migration(composer))
     yield from _quality(composer)
+    yield from _checks(composer)
     yield from _symbols(composer)
     yield from _sources(composer)
 
@@ -506,6 +508,14 @@ def _quality(composer: _Composer) -> Iterator[Block]:
     yield replace(set_table(view, composer.setting, PORTRAIT), anchor="")
 
 
+def _checks(composer: _Composer) -> Iterator[Block]:
+    words, edition = composer.words, composer.edition
+    yield Heading(words.say("Checks of the data"), 1)
+    yield composer.paragraph(check_words(edition))
+    if failed := check_rows(edition):
+        yield _plain_table(check_header(words), failed, (22, 20, 44, 10, 10), PORTRAIT)
+
+
 def _symbols(composer: _Composer) -> Iterator[Block]:
     words, edition = composer.words, composer.edition
     yield Heading(words.say("Symbols, letters and notes"), 1)
@@ -526,10 +536,6 @@ def _sources(composer: _Composer) -> Iterator[Block]:
     widths = (17, 27, 16, 34, 26)
     rows = [[*row[:3], _shorten_files(row[3], words), row[4]] for row in source_rows(edition)]
     yield _plain_table(source_header(words), rows, widths, PORTRAIT)
-    yield Heading(words.say("Checks of the data"), 1)
-    yield composer.paragraph(check_words(edition))
-    if failed := check_rows(edition):
-        yield _plain_table(check_header(words), failed, (22, 20, 44, 10, 10), PORTRAIT)
 
 
 def _shorten_files(names: str, words: Language) -> str:
