@@ -340,7 +340,7 @@ def test_a_read_only_folder_is_an_output_error(out: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--language", "xx", ["--language 'xx'", "en, fr"]),
+        ("--language", "xx", ["no language 'xx'", "en, fr"]),
         ("--form", "exe", ["no form 'exe'", "html", "metadata"]),
     ],
 )
