@@ -151,6 +151,8 @@ class _Composer:
         self.views = {view.spec.table_id: view for view in lay_out_tables(edition)}
         self.setting = Setting(note_marks(edition), _link_targets(self.views.values()), self.words)
         self.figures = list_figures(edition)
+        # Sections that no part of the report has shown yet: the annex has them, so that none is lost.
+        self.sections = {chart.section for chart in self.figures}
         self.n_tables = 0
 
     # ---------------------------------------------------------- pieces
