@@ -5,6 +5,7 @@ An element of class ``c`` is a cell of the edition; ``page.js`` opens its trace.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -39,6 +40,7 @@ from lma.publish.markup import (
 
 HEADLINES = "T0"
 _WIDE_GROUPS, _TALL_ROWS, _LONG_TEXT, _LONG_LIST, _SHARED_NOTES, _SHORT_TEXT = 9, 25, 80, 8, 3, 40
+_LONG_HEADING = 40
 
 
 class TableWriter:
@@ -107,7 +109,9 @@ class TableWriter:
         unit = column.unit_to_add
         shown = element("span", escape_text(unit), class_="unit") if unit else Html("")
         content = (escape_text(column.label), self.badge(column.basis), self._note_links(column.notes), shown)
-        return element("th", *content, scope="col", **({"class_": "n"} if column.is_number else {}))
+        kinds = ["n"] * column.is_number + ["much"] * (len(column.label) > _LONG_HEADING)
+        named = {"class_": " ".join(kinds)} if kinds else {}
+        return element("th", *content, scope="col", **named)
 
     def _row(
         self, row: RowView, view: TableView, heads: Sequence[ColumnView], repeated: Sequence[str]
@@ -273,11 +277,12 @@ def _fit(cell: CellView | None, column: ColumnView, head: ColumnView | None = No
 
 
 def _find_row_notes(row: RowView) -> tuple[str, ...]:
-    """Notes that all numbers of a row have, to be said once at its heading."""
+    """Notes that most numbers of a row have, which speak of its series: they are said once, at its heading."""
     notes = [cell.notes for cell in row.cells if cell and cell.is_number]
     if len(notes) < _SHARED_NOTES:
         return ()
-    return tuple(note for note in notes[0] if all(note in other for other in notes))
+    counts = Counter(note for found in notes for note in found)
+    return tuple(note for note, count in counts.items() if 3 * count >= 2 * len(notes))
 
 
 def _drop_notes(cell: CellView | None, said: Sequence[str]) -> CellView | None:
