@@ -22,7 +22,7 @@ from flows.trace import find_path
 from lma import contracts, validation
 from lma.contracts import Country, Edition
 from lma.errors import InputError
-from lma.languages import ENGLISH
+from lma.languages import ENGLISH, list_texts, list_untranslated
 from lma.warehouse import Warehouse
 
 COUNTRY_MARTS = (
@@ -267,7 +267,19 @@ def publish_country(run: Run, country: Country) -> Path:
     """Write the edition of one country and move it into place."""
     from lma.publish.edition import publish
 
-    return publish(settle_edition(run, country), run.request.out)
+    edition = settle_edition(run, country)
+    count_untranslated(run, edition)
+    return publish(edition, run.request.out)
+
+
+def count_untranslated(run: Run, edition: Edition) -> None:
+    """Say how many texts of an edition a language of it lacks: readers see them in English."""
+    for code in edition.languages:
+        if missing := list_untranslated(edition, code):
+            run.say(
+                f"{edition.ref_area} in {code}: {len(missing)} of {len(list_texts(edition))} texts stay English, such as "
+                f"{missing[0][:80]!r} (`lma languages` shows what is missing)"
+            )
 
 
 def settle_edition(run: Run, country: Country) -> Edition:

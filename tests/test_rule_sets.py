@@ -704,7 +704,7 @@ def test_t4_shows_scores_and_says_once_what_no_activity_has() -> None:
         cells.loc["T4.ALL-ba-VACANCY_TIME.note", "text"]
         == "no loaded source has this indicator for any activity"
     )
-    assert cells.loc["T4.ALL-mac-SCORE.note", "text"].startswith("N for every activity")
+    assert cells.loc["T4.ALL-mac-SCORE.note", "text"].startswith("no activity is rated")
     assert not cells.index.str.contains(r"T4\.[A-H]-mac").any()
 
 

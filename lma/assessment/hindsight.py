@@ -58,9 +58,9 @@ def hindsight_table(ref_area: str, past: pd.DataFrame, lineage: Lineage) -> pd.D
     return table.frame()
 
 
-def _add_row(table: TableCells, origin: str, record: Any, sectors: pd.DataFrame) -> None:
+def _add_row(table: TableCells, year: str, record: Any, sectors: pd.DataFrame) -> None:
     unit = str(record["economic_activity"])
-    row = Key(f"{origin}_{unit.strip('_')}", f"{_labels()[unit]}, from {origin}")
+    row = Key(f"{year}_{unit.strip('_')}", f"{_labels()[unit]}, from {year}")
     if pd.isna(record["realised_gap_pc"]):
         _fill(table, row, str(record["reason"]))
         return

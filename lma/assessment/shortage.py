@@ -206,7 +206,7 @@ INDICATOR_SPEC = TableSpec(
 )
 
 
-RATES_NONE = "N for every activity: too few indicators have figures"
+RATES_NONE = "no activity is rated: too few indicators have figures"
 ABSENT = "no loaded source has this indicator for any activity"
 NO_FIGURE = {"MISSING": "no loaded source has this indicator for this activity"}
 

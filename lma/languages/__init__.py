@@ -83,12 +83,15 @@ class Language:
         if self.code == ENGLISH or not text or worded in self.messages:
             return self._translate(worded)
         phrase = read_phrase(worded)
-        return worded if phrase is None else render(phrase, self._translate, self._rewrite)
+        return render(phrase, self._translate, self._rewrite) if phrase and self._knows(phrase) else worded
 
     def has(self, text: str) -> bool:
         """True when the whole of a text can be said in this language."""
         phrase = read_phrase(put_words(text))
-        return phrase is not None and all(message in self.messages for message in list_messages(phrase))
+        return phrase is not None and self._knows(phrase)
+
+    def _knows(self, phrase: Phrase) -> bool:
+        return all(message in self.messages for message in list_messages(phrase))
 
     def _translate(self, message: str) -> str:
         return self.messages.get(message, (message,))[0]
@@ -272,8 +275,8 @@ def is_coded(text: str) -> bool:
 
 
 _CODED = re.compile(
-    r"(pass|fail|not assessed|none|try first|consider|for review|no gap to fill|not needed|ruled out|no|yes)(: ?[A-Z][A-Z0-9_]*)?|[A-Z]|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|"
-    r"SHORTAGE|SEVERE|WATCH|BALANCE|SURPLUS|NONE|RESULT|CONSTANT"
+    r"(pass|fail|not assessed|none|try first|consider|for review|no gap to fill|not needed|ruled out|no|yes)(: ?[A-Z][A-Z0-9_]*)?"
+    r"|[A-Z]|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|SHORTAGE|SEVERE|WATCH|BALANCE|SURPLUS|NONE|RESULT|CONSTANT"
 )
 
 

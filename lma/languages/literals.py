@@ -36,8 +36,11 @@ def find_texts(path: Path) -> Iterator[tuple[str, int]]:
 def find_said(path: Path) -> Iterator[tuple[str, str, int]]:
     """(message, plural or "", line) of every literal given to ``say`` or ``count`` of a language."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-            continue
+        if (
+            not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute))
+            or ast.unparse(node.func.value) == "run"
+        ):
+            continue  # what a run says goes to the terminal, in English
         texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
         if node.func.attr == "say" and texts:
             yield texts[0], "", node.lineno

@@ -26,8 +26,8 @@ QUOTED = {"quoted", "note"}
 """Placeholders in which a publisher's own words stand: never translated."""
 MOST_KNOWN = 300_000
 """Texts whose reading is remembered: bounded, because a run may make fifty editions."""
-FEWEST_LETTERS, LONGEST_LOOSE = 6, 120
-"""A message with fewer letters of its own is only looked for in texts up to this length: it is nearly everywhere."""
+FEWEST_LETTERS, LONGEST_WEAK = 6, 120
+"""A message with fewer letters of its own is nearly everywhere: it is tried last, and in texts up to this length."""
 
 _NUMBER = r"[-+\u2212]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|[-+\u2212]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 NUMBER = re.compile(rf"(?:{_NUMBER})")
@@ -84,6 +84,8 @@ class _Pattern:
     literals: tuple[str, ...]
     names: tuple[str, ...]
     letters: int
+    typed: int
+    """Placeholders in which only a number or a country can stand: of two messages of one shape the stricter is tried first."""
     word: str
     """Longest whole word of its own: a text without it cannot be this message."""
 
@@ -98,7 +100,7 @@ class Phrases:
         # The longest literal text first: the most special reading of a text wins. Ties: by the alphabet.
         self._patterns: dict[str, list[tuple[int, _Pattern]]] = {}
         for rank, pattern in enumerate(
-            sorted(patterns, key=lambda p: (-sum(map(len, p.literals)), p.message))
+            sorted(patterns, key=lambda p: (-sum(map(len, p.literals)), -p.typed, p.message))
         ):
             self._patterns.setdefault(pattern.word, []).append((rank, pattern))
         self._known: dict[str, Phrase | None] = {}
@@ -123,7 +125,7 @@ class Phrases:
             self._split(text, "{a}. {b}", ". ", keep=1)
             or self._stopped(text)
             or self._split(text, "{a}; {b}", "; ")
-            or self._match(text)
+            or self._match(text, is_weak=False)
             or self._split(text, "{a}: {b}", ": ")
             or self._split(text, "{a}, {b}", ", ")
             or self._split(text, "{a} and {b}", " and ")
@@ -132,6 +134,7 @@ class Phrases:
             or self._with_number(text)
             or self._with_word(text)
             or self._calculated(text)
+            or self._match(text, is_weak=True)
             or self._turned(text)
         )
 
@@ -199,12 +202,12 @@ class Phrases:
             else None
         )
 
-    def _match(self, text: str) -> Phrase | None:
+    def _match(self, text: str, is_weak: bool) -> Phrase | None:
         words = {"", *_WORD.findall(text)}
         for _, pattern in sorted(
             (pair for word in words for pair in self._patterns.get(word, ())), key=lambda pair: pair[0]
         ):
-            if pattern.letters < FEWEST_LETTERS and len(text) > LONGEST_LOOSE:
+            if (pattern.letters < FEWEST_LETTERS) != is_weak or (is_weak and len(text) > LONGEST_WEAK):
                 continue
             if all(literal in text for literal in pattern.literals):
                 parts = self._fill(text, pattern)
@@ -241,7 +244,7 @@ class Phrases:
 
     def _read_part(self, name: str, text: str, pair: frozenset[str]) -> Phrase | None:
         bare = re.sub(r"_\d$", "", name)
-        if bare in NUMBERS or bare.startswith("n_"):
+        if _is_number(name):
             return Phrase(None, text) if is_figure(text) else None
         if bare in AREAS or bare in pair:
             return Phrase(None, text) if text in self._areas or re.fullmatch(r"[A-Z]{3}", text) else None
@@ -276,11 +279,16 @@ def _ends(text: str, start: int, literal: str, is_last: bool) -> Iterator[int]:
 
 def _read_pattern(message: str) -> _Pattern:
     pieces = PLACEHOLDER.split(message)
-    letters = sum(map(str.isalpha, "".join(pieces[::2])))
+    literals, names = tuple(pieces[::2]), tuple(pieces[1::2])
+    letters = sum(map(str.isalpha, "".join(literals)))
     whole = [word for word in _WORD.findall(PLACEHOLDER.sub("\0", message)) if "\0" not in word]
-    return _Pattern(
-        message, tuple(pieces[::2]), tuple(pieces[1::2]), letters, max(whole, key=len, default="")
-    )
+    typed = sum(_is_number(name) or name in AREAS for name in names)
+    return _Pattern(message, literals, names, letters, typed, max(whole, key=len, default=""))
+
+
+def _is_number(name: str) -> bool:
+    bare = re.sub(r"_\d$", "", name)
+    return bare in NUMBERS or bare.startswith("n_")
 
 
 def _is_balanced(text: str) -> bool:
