@@ -386,8 +386,8 @@ def _describe_breaks(rows: pd.DataFrame, start: int) -> str:
     since = rows[rows["ds"] > start]
     joined, suspected = since["is_joined"], since["is_suspected"]
     words = "".join(
-        f" (values before the {kind}break of {_listed(since.loc[chosen, 'ds'])} brought to the level since)"
-        for kind, chosen in (("", joined & ~suspected), ("suspected ", joined & suspected))
+        f" (values before the {kind} of {_listed(since.loc[chosen, 'ds'])} brought to the level since)"
+        for kind, chosen in (("break", joined & ~suspected), ("suspected break", joined & suspected))
         if chosen.any()
     )
     is_cut = rows["is_break"].astype(bool).any() and start > int(rows["ds"].min())
