@@ -14,7 +14,7 @@ from lma.assessment.charted import CHARTED_COLUMNS, list_charted
 from lma.contracts import Edition, TableSpec
 from lma.languages import language
 from lma.publish import charts, html
-from lma.publish.charts import Chart, drawing, foreign_share, heat_map, marks, options, pyramids
+from lma.publish.charts import Chart, beveridge, drawing, foreign_share, heat_map, marks, options, pyramids
 from tests.edition_builder import build_edition, make_cell, make_number
 
 
@@ -432,3 +432,8 @@ def test_charted_means_whole_years_of_months_only() -> None:
 def test_charted_of_no_observations_is_empty() -> None:
     facts = pd.DataFrame([_fact("EMP", "2020", 1.0)])
     assert list_charted("MUS", "2026-11", 2030, facts).empty
+
+
+def test_years_of_the_curve_bear_their_name_where_it_has_room() -> None:
+    data = pd.DataFrame({"unemployed": [4.0, 4.0, 8.0, 4.01], "vacant": [2.0, 2.0, 1.0, 2.0]})
+    assert list(beveridge._choose_names(data)) == [False, False, True, True]
