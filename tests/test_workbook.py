@@ -18,6 +18,7 @@ from edition_builder import HOSTILE, build_cells, build_edition, build_series, m
 from workbook_reader import ReadBook, read
 
 from lma.contracts import TableSpec
+from lma.languages import translate_edition
 from lma.publish import grid, ods, sheets, xlsx
 
 FORMS = {"xlsx": xlsx.render, "ods": ods.render}
@@ -127,6 +128,12 @@ def test_charts_draw_the_cells_of_their_table_and_no_text_of_data(books, form, m
         places = [found.replace("&#39;", "'") for found in re.findall(place, text)]
         assert len(places) >= 7 and all(found.startswith("'Chart ") for found in places), places
         assert "<c:numLit>" not in text and "table:table-cell" not in text
+        sheet = books[form].sheet(re.match(r"'(Chart \d+) ", places[0])[1])
+        wide = [re.findall(r"[A-Z]\$?(\d+)", found) for found in places if ":" in found]
+        rows = sorted({int(row) for ends in wide for row in ends})
+        assert (rows[0], rows[-1]) == (sheet.header_row + 1, len(sheet.values)), (
+            "the rows of the table, no more, no less"
+        )
 
 
 def test_no_cell_of_a_table_is_empty_and_every_symbol_has_its_reason(book, hostile):
@@ -147,6 +154,15 @@ def test_the_note_of_a_reason_names_its_columns_and_table(plain):
     notes = {row[1]: row[2:] for row in plain.sheet("Notes").body()}
     columns = ", ".join(f"2030 {name} (persons)" for name in ("low, q10", "middle, q50", "high, q90"))
     assert notes["[x] fewer than 12 years: no forecast"] == [columns, "T5"]
+    marks = [row[0] for row in plain.sheet("Notes").body()[1:] if row[0] not in grid.SYMBOLS]
+    assert marks == [f"[note {number}]" for number in range(1, len(marks) + 1)]
+
+
+def test_checks_say_which_rule_was_not_passed(plain):
+    header, *body = plain.sheet("Checks").body()
+    results = {row[1]: row[header.index("Result")] for row in body}
+    assert results == {"MUS": "passed", "ilostat_lfs_rates": "passed", "statsmauritius_eoe": "not passed"}
+    assert "3 checks of the data were made, 1 not passed: see the sheet Checks." in plain.sheets[0].values[-1]
 
 
 def test_each_symbol_shown_for_a_figure_is_explained_in_its_row_or_its_notes():
@@ -241,7 +257,7 @@ def test_a_table_of_tests_is_two_sheets_the_second_with_one_row_per_test():
         cells.append(make_cell(f"T10.C.{test}_why", (0, "Manufacturing"), (3, f"{test} how"), text="because"))
     edition = build_edition(cells=pd.DataFrame(cells))
     short, long = (t for t in grid.lay_out_all(edition) if t.table_id.startswith("T10"))
-    assert short.headers[:3] == ("Sector", "D0 data", "D1 data")
+    assert short.headers == ("Sector", "D0 data", "D1 data", "Row code")
     assert long.headers[:6] == (
         "Sector",
         "Test",
@@ -407,6 +423,9 @@ def test_numbers_from_tiny_to_huge_keep_their_value_and_never_show_as_zero():
         low = "all columns: [low] not zero, but rounds to zero at the decimals shown"
         assert reasons == {"tiny": low, "small": low, "huge": "none", "fine": "none", "exact": "none"}
         assert book.sheet("T1").widths[1] >= len("1,000,000,000,000")
+    written = read(xlsx.render(edition), "xlsx").sheet("T1")
+    formats = [row[1].number_format for row in written.looks[written.header_row :]]
+    assert formats == ['"[low]"', '"[low]"', "#,##0", "General", "#,##0"]
     shown = {
         name: sheets.show(grid.GridCell(value, "", decimals)) for name, (value, decimals) in values.items()
     }
@@ -444,7 +463,9 @@ def test_two_hundred_sectors_and_no_figures_at_all_still_make_a_workbook():
 
 
 def test_the_workbook_speaks_the_language_of_its_edition():
-    english, french = (sheets.compose_workbook(build_edition(language=code)) for code in ("en", "fr"))
+    english, french = (
+        sheets.compose_workbook(translate_edition(build_edition(), code)) for code in ("en", "fr")
+    )
     assert [english.language, french.language] == ["en", "fr"]
     assert french.title != english.title or french.cover != english.cover
     figures = [

@@ -347,7 +347,7 @@ def _list_kinds(records: Sequence[Record], taken: set[str], words: Language) -> 
     return {
         kind: header
         for kind, header in _describing_headers(words).items()
-        if header.casefold() not in taken and (kind != _UNIT or mixed)
+        if not {kind, header.casefold()} & taken and (kind != _UNIT or mixed)
     }
 
 
