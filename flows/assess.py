@@ -40,7 +40,7 @@ COUNTRY_MARTS = (
 # Everything installed that decides a figure or a byte of an edition: an edition made with other versions is another one.
 VERSIONED = (
     "duckdb", "pandas", "numpy", "scipy", "scikit-learn", "statsforecast", "great-expectations", "xlsxwriter", "typst", "vl-convert-python",
-    "matplotlib", "pyarrow", "sdmx1", "lxml", "python-docx",
+    "matplotlib", "pyarrow", "sdmx1", "lxml", "babel", "odfdo", "python-docx",
 )  # fmt: skip
 
 
