@@ -48,7 +48,7 @@ class Grid:
 def draw_grid(grid: Grid, code: str) -> Spec:
     """Specification of a grid; rows of more cells than stand side by side go on below."""
     across, width, letters = _divide(grid)
-    heads = [wrap_text(column, letters, 4) for column in grid.columns]
+    heads = [wrap_text(column, letters, 6) for column in grid.columns]
     y = 13.0 * max((len(head) for head in heads), default=0) + 4
     titles = [
         line

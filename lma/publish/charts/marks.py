@@ -227,7 +227,7 @@ def _letters_of(letter: str) -> float:
     if unicodedata.east_asian_width(letter) in "WF" or letter in "mwMW@%":
         return 1.65
     if "\u0530" <= letter <= "\u058f":  # Armenian
-        return 1.18
+        return 1.24
     return 1.1 if letter > "\u0370" or letter.isupper() else 1.0
 
 
@@ -239,8 +239,18 @@ def drawable_text(text: Any) -> str:
 def wrap_text(text: str, width: int, most: int = 3) -> list[str]:
     """Text in at most so many lines of so many letters of common width."""
     drawn = drawable_text(text)
-    fitting = int(width * len(drawn) / (count_letters(drawn) or 1))
-    return textwrap.wrap(drawn, max(fitting, 4), max_lines=most, placeholder="\u2026") or [""]
+    fitting = max(int(width * len(drawn) / (count_letters(drawn) or 1)), 4)
+    divided = " ".join(_divide_word(word, fitting) for word in drawn.split())
+    return textwrap.wrap(divided, fitting, max_lines=most, placeholder="\u2026") or [""]
+
+
+def _divide_word(word: str, width: int) -> str:
+    """A word too long for a line in parts with hyphens; figures are left as they are."""
+    if len(word) <= width or any(letter.isdigit() for letter in word):
+        return word
+    size = width - 1
+    parts = [word[start : start + size] for start in range(0, len(word), size)]
+    return "- ".join(parts)
 
 
 def decimal_year(period: object) -> float:
