@@ -289,13 +289,15 @@ class _Writer:
 
     def _figure(self, block: Figure) -> Iterator[str]:
         yield self._caption("Figure", block.caption)
-        words = [_paragraph(_run(text), "Note") for text in block.words]
+        # Words above several panels stay with them.
+        stays = "<w:keepNext/>" if len(block.panels) > 1 else ""
+        words = [_paragraph(_run(text), "Note", stays) for text in block.words]
         if block.legend:
             shown = "".join(
                 _run(f"{glyph} ", f'<w:color w:val="{colour.lstrip("#")}"/>') + _run(f"{text}   ")
                 for colour, glyph, text in block.legend
             )
-            words.insert(0, _paragraph(shown, "Note"))
+            words.insert(0, _paragraph(shown, "Note", stays))
         if len(block.panels) == 1:
             yield self._picture(block.panels[0])
             yield from words

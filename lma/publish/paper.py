@@ -23,7 +23,7 @@ from lma.publish.layout import (
     split_references,
 )
 
-PORTRAIT, LANDSCAPE = 112, 178
+PORTRAIT, LANDSCAPE = 120, 184
 """Width of paper in characters of 7.5 point type."""
 _LONGEST_LABEL, _LONGEST_ROW = 140, 1500
 _SPACE = re.compile(r"[\s\u200b]")

@@ -56,6 +56,7 @@ _LEGEND_GLYPHS = {
 }
 # Pixels of a drawing to millimetres of paper, and the largest picture.
 _MM_PER_PIXEL, _WIDEST_MM, _TALLEST_MM, _PANEL_MM, _NARROW_MM = 0.31, 178.0, 205.0, 85.0, 118.0
+_TALLEST_PAIR_MM = 172.0
 
 
 @dataclass(frozen=True)
@@ -287,7 +288,7 @@ def _pair(figures: Iterable[Figure]) -> Iterator[Figure | Pair]:
 
 def _narrow(figure: Figure) -> Figure:
     panel = figure.panels[0]
-    scale = min(1.0, _PANEL_MM / panel.width)
+    scale = min(1.0, _PANEL_MM / panel.width, _TALLEST_PAIR_MM / panel.height)
     small = replace(panel, width=round(panel.width * scale, 1), height=round(panel.height * scale, 1))
     return replace(figure, panels=(small,))
 
