@@ -40,7 +40,7 @@ SHAPES = (
 DASHES: tuple[list[int], ...] = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 # Pixels: width that fits a phone, one row of bars with its name above, the bar, and how far it hangs below.
 WIDTH, ROW, BAR, BAR_DROP = 320, 34, 11, 8
-FONT_SIZE = 11
+FONT_SIZE, _NAME_LETTERS = 11, 48
 LETTER = 7.0
 """Pixels of a digit at that size, with some to spare."""
 LETTER_WIDTH = 6.6
@@ -202,9 +202,14 @@ def name_sectors(data: pd.DataFrame) -> list[Spec]:
 
 def shorten_labels(data: pd.DataFrame) -> list[str]:
     """Labels of one line; those that would look the same get their code, else a chart draws them as one."""
-    short = [shorten_text(label, 48) for label in data["label"]]
-    codes = [clean_text(code) for code in data["economic_activity"]]
-    return [f"{s} ({c})" if short.count(s) > 1 else s for s, c in zip(short, codes, strict=True)]
+    short = [shorten_text(label, _NAME_LETTERS) for label in data["label"]]
+    rows = zip(short, data["label"], map(clean_text, data["economic_activity"]), strict=True)
+    return [
+        f"{shorten_text(label, max(_NAME_LETTERS - len(code) - 4, 8))} ({code})"
+        if short.count(name) > 1
+        else name
+        for name, label, code in rows
+    ]
 
 
 def shorten_text(text: Any, width: int) -> str:
@@ -228,7 +233,7 @@ def _letters_of(letter: str) -> float:
         return 1.65
     if "\u0530" <= letter <= "\u058f":  # Armenian
         return 1.24
-    return 1.1 if letter > "\u0370" or letter.isupper() else 1.0
+    return 1.12 if letter > "\u0370" or letter.isupper() else 1.0
 
 
 def drawable_text(text: Any) -> str:
