@@ -256,7 +256,7 @@ def compose_report(edition: Edition) -> Report:
         ),
         page_words=words.say("Page {n} of {m}", n="{n}", m="{m}"),
         update_words=words.say("To show page numbers here, click in a list and press F9."),
-        contents=(words.say("Contents"), words.say("Figures"), words.say("Short tables")),
+        contents=(words.say("Contents"), words.say("List of figures"), words.say("Short tables")),
         front=tuple(_front(composer)),
         body=tuple(_body(composer)),
         annex=tuple(_annex(composer)),
