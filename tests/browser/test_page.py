@@ -17,19 +17,25 @@ from lma.publish import html
 pytestmark = pytest.mark.browser
 
 LANGUAGES = ("en", "fr", "hy", "ru")
-LONG_LABEL = "Wholesale and retail trade of very many things, " * 6
+LABELS = {
+    "long": "Wholesale and retail trade of very many things, " * 6,
+    "rtl": "\u0627\u0644\u0632\u0631\u0627\u0639\u0629 " * 40,
+}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
 
 def make_edition(kind: str) -> Edition:
-    """Editions of the synthetic country: plain, hostile, in Armenian, with labels of 300 characters."""
+    """Editions of the synthetic country: plain, hostile, in Armenian, with labels of 300 characters, of Arabic."""
     edition = build_edition(hostile=kind == "hostile", languages=LANGUAGES)
     if kind == "armenian":
         return dataclasses.replace(edition, language="hy")
-    if kind == "long":
-        cells = edition.cells.assign(row_label=LONG_LABEL, column_label=LONG_LABEL)
+    if kind in LABELS:
+        label, said = LABELS[kind], edition.cells["text"]
+        cells = edition.cells.assign(
+            row_label=label, column_label=label, text=said.where(said.isna(), label[:90])
+        )
         return dataclasses.replace(
-            edition, label=LONG_LABEL, cells=cells, series=edition.series.assign(label=LONG_LABEL)
+            edition, label=label, cells=cells, series=edition.series.assign(label=label)
         )
     return edition
 
@@ -38,7 +44,13 @@ def make_edition(kind: str) -> Edition:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Addresses of the pages by kind."""
     folder = tmp_path_factory.mktemp("page")
-    names = {"plain": "assessment", "hostile": "hostile", "armenian": "assessment.hy", "long": "long"}
+    names = {
+        "plain": "assessment",
+        "hostile": "hostile",
+        "armenian": "assessment.hy",
+        "long": "long",
+        "rtl": "rtl",
+    }
     for kind, name in names.items():
         (folder / f"{name}.html").write_text(html.render(make_edition(kind)), encoding="utf-8")
     return {kind: (folder / f"{name}.html").as_uri() for kind, name in names.items()}
@@ -242,6 +254,7 @@ def test_language_switch_opens_the_sibling(plain: Opened, pages: dict[str, str])
         ("armenian", 360),
         ("long", 360),
         ("long", 1400),
+        ("rtl", 360),
     ],
 )
 def test_page_fits_its_window(browser: Any, pages: dict[str, str], kind: str, width: int) -> None:
