@@ -123,8 +123,8 @@ class Phrases:
             return Phrase(None, text)
         return (
             self._split(text, "{a}. {b}", ". ", keep=1)
-            or self._stopped(text)
             or self._split(text, "{a}; {b}", "; ")
+            or self._stopped(text)
             or self._match(text, is_weak=False)
             or self._split(text, "{a}: {b}", ": ")
             or self._split(text, "{a}, {b}", ", ")
