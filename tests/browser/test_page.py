@@ -215,7 +215,7 @@ def test_link_to_a_table_unfolds_it(plain: Opened) -> None:
     assert not plain.cell("T11.ilostat_lfs_rates.title").is_visible()
     plain.page.locator("nav summary").click()
     plain.page.locator('nav a[href="#T11"]').click()
-    assert plain.cell("T11.ilostat_lfs_rates.title").is_visible()
+    plain.cell("T11.ilostat_lfs_rates.title").wait_for(state="visible", timeout=10_000)
 
 
 def test_page_opened_at_a_cell_shows_it(browser: Any, pages: dict[str, str]) -> None:
