@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -61,3 +62,27 @@ def test_every_python_room_is_in_the_tree() -> None:
 def test_nothing_is_left_to_fill_in() -> None:
     assert "@@" not in README
     assert "TODO" not in README
+
+
+def commands_in(document: str) -> list[list[str]]:
+    """Every `lma ...` of a document, in a shell block or within a sentence, as words."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.S) for line in block.splitlines()]
+    found = [*lines, *re.findall(r"`(lma [^`\n]+)`", text)]
+    return [
+        shlex.split(command, comments=True) for command in found if re.match(r"lma [a-z-]+( |$)", command)
+    ]
+
+
+@pytest.mark.parametrize(
+    "document", ["docs/quick-start.md", "docs/editions.md", "docs/languages.md", "README.md"]
+)
+def test_commands_of_the_documents_exist_with_their_options(document: str) -> None:
+    found = commands_in(document)
+    assert found
+    for _, name, *words in found:
+        command = COMMANDS[name]
+        known = {option for parameter in command.params for option in parameter.opts}
+        known |= {o for sub in getattr(command, "commands", {}).values() for p in sub.params for o in p.opts}
+        asked = {word.split("=")[0] for word in words if word.startswith("--")}
+        assert asked <= known, f"{document}: lma {name} {' '.join(words)}"
