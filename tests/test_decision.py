@@ -465,9 +465,11 @@ def test_editions_that_know_later_vintages_are_not_read(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- what the ministry reads
 
 
-def cells_of(number: int, table: Any) -> pd.DataFrame:
-    """Cells of a table of one case, by row and column."""
+def cells_of(number: int, table: Any, **changed: float) -> pd.DataFrame:
+    """Cells of a table of one case, by row and column; ``changed`` gives steps another range, such as OPTION_TRAIN=0."""
     decisions = run_case(CASES[number - 1])[0]
+    for step, value in changed.items():
+        decisions.loc[decisions["step_id"] == step, ["value_low", "value", "value_high"]] = value
     leaves = {node: ("case", dt.date(2026, 1, 1)) for ids in decisions["inputs"] for node in ids}
     inputs = dict(zip(decisions["decision_id"], decisions["inputs"], strict=True))
     lineage = Lineage({k: v for k, v in leaves.items() if k not in inputs}, inputs)
@@ -601,3 +603,15 @@ def test_t7_shows_counts_of_the_country_file_as_words_with_their_source() -> Non
     assert cells.loc[("C_EVIDENCE", "headroom"), "text"] == "42,000"
     impossible = [evidence(figure="WORKERS", value=600), evidence(figure="FOREIGN_WORKERS", value=9000)]
     assert "make no share" in lay_out_t7(400, 0.5, impossible).loc[("C_EVIDENCE", "share"), "reason"]
+
+
+def test_no_form_of_migration_stands_beside_a_decision_that_refuses_it() -> None:
+    refused = cells_of(10, decision_table).loc["C"]
+    assert refused.loc["result", "text"] == "IMPROVE_PAY_CONDITIONS"
+    assert pd.isna(refused.loc["modality", "text"]) and refused.loc["modality", "symbol"] == "[z]"
+    assert "not recommended" in refused.loc["modality", "reason"]
+
+
+def test_training_without_seekers_to_spare_shows_no_range_of_nobody() -> None:
+    cells = cells_of(10, option_table, OPTION_TRAIN=0.0)
+    assert set(cells.loc[[("C", "train_low"), ("C", "train_high")], "symbol"]) == {"[z]"}

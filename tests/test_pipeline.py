@@ -164,6 +164,22 @@ def test_headline_quotes_cells_that_exist(ref_area: str, cells: dict[str, pd.Dat
     assert f"{value(frame, 'T5._T.2030_lo80'):,.0f} to {value(frame, 'T5._T.2030_hi80'):,.0f}" in employment
 
 
+def test_headline_counts_activities_without_the_export_zone_and_says_how_sure(
+    cells: dict[str, pd.DataFrame],
+) -> None:
+    """14 activities in one sentence and 15 in the next would be two truths; likelier than not is not yet sure."""
+    frame = cells["MUS"]
+    said = " ".join(frame.loc[frame["table_id"] == "T0", "text"])
+    activities = int((frame["table_id"].eq("T10") & frame["column_id"].eq("result")).sum()) - 1
+    zone = frame.loc["T10.EOE.result", "row_label"]
+    assert (
+        f"none of the {activities} activities assessed, nor for what is assessed beside them, “{zone}”"
+        in said
+    )
+    assert f"of {activities} activities, with the whole 80 % range above zero in " in said
+    assert f"confidence {frame.loc['T3._T.confidence', 'text']} (T3." in said
+
+
 # ---------------------------------------------------------------- what the figures say
 
 

@@ -100,7 +100,7 @@ NOTES = {
 LIMITS = (
     "Which occupations are short: the loaded sources have no occupation figures for this country.",
     "How many vacancies are open, unless table T6 shows them: few countries publish vacancies by economic activity.",
-    "What a change of policy would do: the projection continues past patterns; `lma scenario` asks what if.",
+    "What a change of policy would do: the projection continues past patterns; the scenarios beside this assessment ask what if.",
     "Whether a person should be admitted: the result is a recommendation with reasons, not an admission decision.",
 )
 

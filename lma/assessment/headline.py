@@ -143,25 +143,29 @@ _GAPS = {
     (
         True,
         True,
-    ): "A lack of workers over {period} is likelier than not in {n} of {all} activities; largest in “{activity}”: {middle} "
-    "persons (80 % range {low} to {high}, below zero a surplus), probability {probability} %; in all activities together: {all_middle} "
-    "persons (80 % range {all_low} to {all_high}, below zero a surplus), probability {all_probability} % ({cells}).",
+    ): "A lack of workers over {period} is likelier than not in {n} of {all} activities, with the whole 80 % range above zero in "
+    "{sure} of them; largest in “{activity}”: {middle} persons (80 % range {low} to {high}, below "
+    "zero a surplus), probability {probability} %, confidence {grade} on the scale from A to D; in all activities "
+    "together: {all_middle} persons (80 % range {all_low} to {all_high}, below zero a surplus), probability {all_probability} %, "
+    "confidence {all_grade} ({cells}).",
     (
         True,
         False,
-    ): "A lack of workers over {period} is likelier than not in {n} of {all} activities; largest in “{activity}”: {middle} "
-    "persons (80 % range {low} to {high}, below zero a surplus), probability {probability} % ({cells}).",
+    ): "A lack of workers over {period} is likelier than not in {n} of {all} activities, with the whole 80 % range above zero in "
+    "{sure} of them; largest in “{activity}”: {middle} persons (80 % range {low} to {high}, below "
+    "zero a surplus), probability {probability} %, confidence {grade} on the scale from A to D ({cells}).",
     (
         False,
         True,
-    ): "A lack of workers over {period} is likelier than not in no activity; most likely in “{activity}”: {middle} "
-    "persons (80 % range {low} to {high}, below zero a surplus), probability {probability} %; in all activities together: {all_middle} "
-    "persons (80 % range {all_low} to {all_high}, below zero a surplus), probability {all_probability} % ({cells}).",
+    ): "A lack of workers over {period} is likelier than not in no activity; most likely in “{activity}”: {middle} persons (80 % "
+    "range {low} to {high}, below zero a surplus), probability {probability} %, confidence {grade} on the scale from A to D; in all activities "
+    "together: {all_middle} persons (80 % range {all_low} to {all_high}, below zero a surplus), probability {all_probability} %, "
+    "confidence {all_grade} ({cells}).",
     (
         False,
         False,
-    ): "A lack of workers over {period} is likelier than not in no activity; most likely in “{activity}”: {middle} "
-    "persons (80 % range {low} to {high}, below zero a surplus), probability {probability} % ({cells}).",
+    ): "A lack of workers over {period} is likelier than not in no activity; most likely in “{activity}”: {middle} persons (80 % "
+    "range {low} to {high}, below zero a surplus), probability {probability} %, confidence {grade} on the scale from A to D ({cells}).",
 }
 """By whether a lack is likelier than not anywhere, and whether the total is known."""
 
@@ -186,7 +190,9 @@ def _describe_gap(country: Country, cells: pd.DataFrame) -> Found:
     sentence = Sentence(
         _GAPS[len(likely) > 0, bool(whole)],
         **{name: Decimal(value) for name, value in {**ranges[top["row_id"]], **whole}.items()},
+        **{name: _read_grade(cells, row) for name, row in zip(("grade", "all_grade"), named, strict=False)},
         n=Decimal(len(likely)),
+        sure=Decimal(sum(ranges[row_id]["low"] > 0 for row_id in likely["row_id"])),
         all=Decimal(len(rows)),
         period=Verbatim(str(top["time_period"])),
         activity=Label(str(top["row_label"])),
@@ -203,6 +209,12 @@ def _read_range(cells: pd.DataFrame, row_id: str) -> dict[str, float]:
     found = {name: _cell_value(cells, f"T3.{row_id}.{column}") for name, column in _RANGE.items()}
     known = {name: value for name, value in found.items() if value is not None}
     return known if len(known) == len(_RANGE) else {}
+
+
+def _read_grade(cells: pd.DataFrame, row_id: str) -> Label:
+    """Confidence of a rating, A to D."""
+    record = single(cells, address=f"T3.{row_id}.confidence")
+    return Label(str(record["text"]) if record is not None and record["text"] else "not rated")
 
 
 # ---------------------------------------------------------------- the decision
@@ -222,10 +234,16 @@ def _describe_decision(country: Country, cells: pd.DataFrame) -> Found:
         return sentence, [node for inputs in options["inputs"] for node in inputs]
     counts = results["text"].value_counts()
     reasons = Listed(tuple(_count_reason(str(code), int(n)) for code, n in counts.items()))
+    # A zone cuts across the activities: counted as one of them it would contradict the number of activities.
+    zones = results[results["row_id"].isin([zone.economic_activity for zone in country.zones])]
     sentence = Sentence(
-        "Labour migration is recommended for none of the {n} activities assessed: {reasons} (T10).",
-        n=Decimal(len(results)),
+        "Labour migration is recommended for none of the {n} activities assessed, nor for what is assessed beside them, "
+        "“{zones}”: {reasons} (T10)."
+        if len(zones)
+        else "Labour migration is recommended for none of the {n} activities assessed: {reasons} (T10).",
+        n=Decimal(len(results) - len(zones)),
         reasons=reasons,
+        **({"zones": Listed(tuple(Label(str(label)) for label in zones["row_label"]))} if len(zones) else {}),
     )
     return sentence, [node for inputs in results["inputs"] for node in inputs]
 

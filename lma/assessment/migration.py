@@ -320,17 +320,7 @@ def _add_decision_row(table: TableCells, row: Key, steps: pd.DataFrame) -> None:
         table.text(row, "result", result["reason_code"], [result["decision_id"]], result["step"])
         table.text(row, "why", result["text"], [result["decision_id"]], result["step"])
         _add_need(table, row, result)
-    modality = single(steps, step_id="MODALITY")
-    if modality is None or modality["outcome"] == "NOT_ASSESSED":
-        table.empty(
-            row,
-            "modality",
-            "[x]",
-            "no gap opens within the horizon" if modality is None else modality["text"],
-        )
-    else:
-        words = modality["reason_code"].replace("_", " ").lower()
-        table.text(row, "modality", words, [modality["decision_id"]], modality["text"])
+    _add_modality(table, row, steps, result)
     for step in STEPS:
         record = single(steps, step_id=step)
         if record is None:
@@ -352,6 +342,19 @@ def _add_decision_row(table: TableCells, row: Key, steps: pd.DataFrame) -> None:
         table.text(row, f"{step}_why", record["text"], [record["decision_id"]])
     for column in ("reviewer", "sign_off"):
         table.empty(row, column, "[z]", "for the ministry's reviewer to fill in")
+
+
+def _add_modality(table: TableCells, row: Key, steps: pd.DataFrame, result: Mapping[Any, Any] | None) -> None:
+    """Form of the migration proposed; none where none is: beside a failed decision it would read as advice."""
+    modality = single(steps, step_id="MODALITY")
+    if result is None or result["reason_code"] != "LABOUR_MIGRATION_OPTION":
+        table.empty(row, "modality", "[z]", "labour migration is not recommended: no form of it is proposed")
+    elif modality is None or modality["outcome"] == "NOT_ASSESSED":
+        reason = "no gap opens within the horizon" if modality is None else modality["text"]
+        table.empty(row, "modality", "[x]", reason)
+    else:
+        words = modality["reason_code"].replace("_", " ").lower()
+        table.text(row, "modality", words, [modality["decision_id"]], modality["text"])
 
 
 def _add_need(table: TableCells, row: Key, result: Mapping[Any, Any]) -> None:

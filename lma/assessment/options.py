@@ -106,6 +106,9 @@ def _add_persons(table: TableCells, row: Key, code: str, record: Mapping[Any, An
         column, value = f"{code.lower()}_{end}", record[f"value_{end}"]
         if pd.isna(value):
             table.empty(row, column, "[x]", absent)
+        elif code == "TRAIN" and record["value_high"] == 0:
+            # "Try first: 0 to 0 persons" would be nonsense: the verdict is about time, the persons about who could move.
+            table.empty(row, column, "[z]", "no activity has seekers to spare: training has nobody to move")
         elif stopped and end == "low":
             table.empty(row, column, "[z]", "the ceiling stops both ends: at most the upper end")
         else:
