@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from typing import Any
 from xml.etree import ElementTree
@@ -305,6 +306,12 @@ def test_any_label_is_drawn_and_nothing_runs() -> None:
     labels = {f"X{n}": text for n, text in enumerate(HOSTILE_LABELS)}
     for name in (LONG, EMOJI):
         check_figures(build_rich(labels, label=name))
+
+
+def test_the_heat_map_names_every_symbol_it_uses() -> None:
+    heat = next(c for c in charts.list_figures(build_rich()) if c.chart_id == "chart-heat")
+    drawn = json.dumps(heat.spec, ensure_ascii=False)
+    assert [symbol for symbol in heat_map.SYMBOLS.values() if f'"{symbol}"' not in drawn] == []
 
 
 def test_two_hundred_sectors_are_drawn_in_part_and_said_so() -> None:

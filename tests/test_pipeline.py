@@ -284,6 +284,17 @@ def test_demand_and_supply_fit_together(ref_area: str, cells: dict[str, pd.DataF
         assert value(frame, f"T3.{row}.gap_q50") == gap, row
 
 
+def test_an_activity_whose_foreign_workers_nobody_counts_shows_no_nought(
+    cells: dict[str, pd.DataFrame],
+) -> None:
+    frame = cells["MUS"]
+    assert value(frame, "T6.C.CONTRACT_EXPIRY") > 0
+    for term in ("CONTRACT_EXPIRY", "RECRUITED"):
+        uncounted = frame.loc[f"T6.F.{term}"]
+        assert pd.isna(uncounted["value"]) and uncounted["symbol"] == "[x]"
+        assert "counts the foreign workers" in uncounted["reason"]
+
+
 # ---------------------------------------------------------------- the way back
 
 

@@ -329,6 +329,10 @@ def balance_columns(present: set[str], lacking: set[str]) -> list[Key]:
     return [*(Key(measure, label) for measure, label in labels if measure in shown), *GAP_COLUMNS]
 
 
+OF_FOREIGN_WORKERS = ("CONTRACT_EXPIRY", "RECRUITED")
+"""Terms known only where foreign workers are counted: a nought elsewhere would say that there are none."""
+
+
 def balance_table(
     ref_area: str, balances: pd.DataFrame, span: str, level: Level, lineage: Lineage
 ) -> pd.DataFrame:
@@ -361,5 +365,9 @@ def _add_sex(table: TableCells, row: Key, columns: list[Key], mine: pd.DataFrame
 
 
 def _add_term(table: TableCells, row: Key, column_id: str, rows: pd.DataFrame) -> None:
+    if column_id in OF_FOREIGN_WORKERS and row.id != "_T" and len(rows) and rows["value"].eq(0).all():
+        reason = "no source counts the foreign workers of this activity: the gap holds them as none"
+        table.empty(row, column_id, "[x]", reason)
+        return
     median = single(rows, output_type="quantile", output_type_id="0.5") or single(rows, output_type="mean")
     _add_balance(table, row, column_id, median, 0)

@@ -81,6 +81,7 @@ def _heat_map(
             (SYMBOLS["SEVERE"], "#000000", words.say("severe shortage, even at the low end")),
             (SYMBOLS["SHORTAGE"], "#000000", words.say("shortage, or more openings than seekers")),
             (SYMBOLS["WATCH"], "#000000", words.say("watch")),
+            (SYMBOLS["BALANCE"], "#000000", words.say("balance")),
             (SYMBOLS["SURPLUS"], "#000000", words.say("surplus, or fewer openings than seekers")),
         ],
     )
