@@ -224,7 +224,8 @@ def _said() -> Found:
     for folder in (package, package.parent / "flows"):
         for path in sorted(folder.rglob("*.py")):
             place = path.relative_to(package.parent).as_posix()
-            if "from lma.languages import" in path.read_text(encoding="utf-8"):
+            # A form may be handed its language; elsewhere ``say`` is a language's only where one is imported.
+            if "publish" in path.parts or "from lma.languages import" in path.read_text(encoding="utf-8"):
                 for text, plural, _ in find_said(path):
                     yield text, plural, place
             if "publish" in path.parts and path.name in LEGENDS:
