@@ -15,6 +15,7 @@ from rich.console import Console
 from lma import contracts
 from lma.errors import LmaError
 from lma.languages import language, list_languages
+from lma.publish.charts.drawing import font_folder
 
 NEEDED = {
     "duckdb": "the warehouse",
@@ -117,9 +118,7 @@ def _examine_language(code: str) -> Finding:
 
 def _examine_font() -> Finding:
     """The one face that has Latin, Cyrillic and Armenian: without it charts and PDF fall back to another."""
-    found = importlib.util.find_spec("matplotlib")
-    folder = Path(str(found.origin)).parent / "mpl-data" / "fonts" / "ttf" if found else Path()
-    is_there = (folder / "DejaVuSans.ttf").is_file()
+    is_there = font_folder() is not None
     return _tell(
         is_there, "font DejaVu Sans" + ("" if is_there else ": install the project again, `pip install .`")
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lma.contracts import Erratum
     from lma.migration.steps import EarlierRating
 
-METHOD_PARAMETERS = ("horizon", "seed", "scenario")
+METHOD_PARAMETERS = ("horizon", "seed")
 
 
 def compare_with_earlier(

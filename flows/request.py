@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from lma.errors import UsageError
 
 if TYPE_CHECKING:  # pandas comes with the contracts: `lma --help` must not wait for it
-    from lma.contracts import Country, Scenario
+    from lma.contracts import Country
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,7 +43,6 @@ class RunRequest:
     offline: bool = False
     languages: tuple[str, ...] = ()
     forms: tuple[str, ...] = ()
-    scenario: Scenario | None = None
     command: str = "lma run"
     seed: int = SEED
     wait_seconds: float = 30
@@ -78,13 +77,10 @@ class RunRequest:
     def parameters(self) -> dict[str, Any]:
         """The part of the request that decides the figures (no paths, so that two machines agree)."""
         kept = ("ref_areas", "edition", "as_of", "horizon", "seed")
-        values = {key: value for key, value in asdict(replace(self, scenario=None)).items() if key in kept}
-        scenario = self.scenario.model_dump() if self.scenario else None
         return {
-            **values,
+            **{key: value for key, value in asdict(self).items() if key in kept},
             "ref_areas": list(self.ref_areas),
             "as_of": str(self.as_of) if self.as_of else None,
-            "scenario": scenario,
         }
 
 

@@ -17,7 +17,7 @@ from edition_builder import build_edition, make_cell, make_number
 
 from lma.contracts import Edition, TableSpec, table_contract
 from lma.errors import OutputError
-from lma.publish import html, layout, pdf, traces
+from lma.publish import html, layout, markup, pdf, traces
 from lma.publish.charts import drawing, list_figures
 from lma.publish.grid import clean_text
 
@@ -449,3 +449,11 @@ def test_pdf_uses_no_font_of_the_machine(edition: Edition, monkeypatch: pytest.M
     assert [options["include_system_fonts"] for options in asked] == [False]
     found = set(re.findall(rb"/BaseFont\s*/[A-Z]{6}\+([A-Za-z]+)", content))
     assert found and all(name.startswith((b"DejaVu", b"Libertinus", b"NewCM")) for name in found)
+
+
+def test_a_label_with_the_letter_of_a_hole_takes_no_markup_in() -> None:
+    label = f"wages{markup.hole(1)} onclick=alert(1)"
+    first = markup.element("abbr", markup.escape_text("[x]"), title=label)
+    second = markup.element("a", markup.escape_text("5"), href="#T5")
+    filled = markup.fill_holes(f"{markup.hole(0)} to {markup.hole(1)}{markup.hole(9)}", [first, second])
+    assert filled == f"{first} to {second}"

@@ -10,13 +10,13 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
 from lma.contracts import Edition
+from lma.publish.packages import rewrite_members
 from lma.publish.paper import Cell, Chunk, Span, Table
 from lma.publish.pdf import draw_pictures
 from lma.publish.report import (
@@ -39,7 +39,6 @@ _FONT, _ACCENT = "Arial", "08457E"
 _UPRIGHT, _ACROSS, _MARGIN = 10092, 15478, 907
 _EMU_PER_MM = 36000
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _NAMESPACES = (
     'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
     'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" '
@@ -62,19 +61,7 @@ _PARAGRAPH_STYLES = {"": "Normal", "small": "Note", "lead": "Subtitle", "questio
 def render(edition: Edition) -> bytes:
     """The whole document; the same edition gives the same bytes."""
     report = compose_report(edition)
-    return _fix_times(_Writer(report).write())
-
-
-def _fix_times(content: bytes) -> bytes:
-    """The same package with one time for all its members."""
-    fixed = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(content)) as source,
-        zipfile.ZipFile(fixed, "w", zipfile.ZIP_DEFLATED) as target,
-    ):
-        for name in source.namelist():
-            target.writestr(zipfile.ZipInfo(name, _ZIP_TIME), source.read(name), zipfile.ZIP_DEFLATED)
-    return fixed.getvalue()
+    return rewrite_members(_Writer(report).write())
 
 
 # ---------------------------------------------------------------- runs and paragraphs

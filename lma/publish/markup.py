@@ -26,6 +26,7 @@ Html = NewType("Html", str)
 _FOLDER = Path(__file__).parent
 # Stand for markup inside a translated message until its text is escaped.
 _HOLES = range(0xF0000, 0xF0010)
+_HOLE = re.compile(f"[{chr(_HOLES[0])}-{chr(_HOLES[-1])}]")
 
 
 def escape_text(text: object) -> Html:
@@ -54,10 +55,9 @@ def join(*parts: Html) -> Html:
 
 def fill_holes(message: str, parts: Sequence[Html]) -> Html:
     """Escaped message with markup where ``hole(0)``, ``hole(1)``, ... stand in it."""
-    shown = html.escape(message, quote=True)
-    for place, part in enumerate(parts):
-        shown = shown.replace(hole(place), part)
-    return Html(shown)
+    holes = {hole(place): part for place, part in enumerate(parts)}
+    # In one pass: a part may hold the letter of a hole, in an attribute even, and markup must not get in there.
+    return Html(_HOLE.sub(lambda found: holes.get(found.group(), ""), html.escape(message, quote=True)))
 
 
 def hole(place: int) -> str:

@@ -6,7 +6,6 @@ Addresses of files are relative to the edition's folder, because where a ministr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -209,9 +208,3 @@ def render_dataset(edition: Edition, files: Mapping[str, bytes]) -> bytes:
     ]
     identifier = f"urn:uuid:{identify(edition, files)}"
     return write_json({**describe_dataset(edition), "identifier": identifier, "distribution": downloads})
-
-
-def embed_dataset(edition: Edition) -> str:
-    """The same without files, as text that is safe inside ``<script type="application/ld+json">`` of a page."""
-    text = json.dumps(describe_dataset(edition), ensure_ascii=False, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

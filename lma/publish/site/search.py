@@ -16,7 +16,7 @@ from lma.publish.site.sector_pages import Sector
 
 # Figures of assessment.html, which it names by a figcaption.
 _FIGURE = re.compile(r'<figure\b[^>]*\bid="([^"]+)"[^>]*>\s*<figcaption\b[^>]*>(.*?)</figcaption>', re.DOTALL)
-_ID_LAST = re.compile(r"<[^>]+>")
+_TAG = re.compile(r"<[^>]+>")
 
 Entry = tuple[str, str, str, str]
 """Title, what it is, link, further words it is found by."""
@@ -110,7 +110,7 @@ def _inside(kept: KeptEdition, place: Place) -> Iterator[Entry]:
 def list_figures(page: str) -> list[tuple[str, str]]:
     """Id and title of every figure of a page of an edition."""
     found = (
-        (figure_id, clean_text(html.unescape(_ID_LAST.sub("", caption))).strip())
+        (figure_id, clean_text(html.unescape(_TAG.sub("", caption))).strip())
         for figure_id, caption in _FIGURE.findall(page)
     )
     return [(figure_id, caption) for figure_id, caption in found if caption]
