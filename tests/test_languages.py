@@ -20,7 +20,7 @@ from lma.contracts import TableSpec
 from lma.errors import DefinitionError
 from lma.languages import Language, catalogues, language, list_untranslated, translate_edition
 from lma.languages.literals import find_said, find_sql_texts, find_texts
-from lma.languages.messages import collect, put_words
+from lma.languages.messages import code_root, collect, put_words
 from lma.languages.phrases import Phrases, render
 
 CODES = [code for code in languages.list_languages() if code != languages.ENGLISH]
@@ -35,6 +35,12 @@ def test_the_template_has_every_message_of_the_code() -> None:
     wanted = {message.text for message in collect()}
     assert sorted(wanted - known) == [], "new texts: run `lma languages --update`, then translate them"
     assert sorted(known - wanted) == [], "dead texts: run `lma languages --update`"
+
+
+def test_whatever_a_form_says_is_a_message() -> None:
+    folder = code_root() / "publish"
+    said = {text for path in folder.rglob("*.py") for text, _, _ in find_said(path)}
+    assert sorted(said - {message.text for message in collect()}) == []
 
 
 @EACH
@@ -132,6 +138,12 @@ def test_a_text_is_said_part_by_part(text: str, said: str) -> None:
         return own.get(message, message if "{" in message else f"<{message}>")
 
     assert render(phrase, say, str).replace("<education>", "<Education>") == said.replace("<: >", ": ")
+
+
+def test_a_number_is_not_cut_by_what_follows_it() -> None:
+    phrases = Phrases(("women {n_women}, men {n_men}{rest}", "{n_unknown} not told apart", "{a}, {b}"))
+    phrase = phrases.read("women 7,320, men 3,567, 3,848 not told apart")
+    assert phrase is not None and dict(phrase.parts)["n_men"].text == "3,567"
 
 
 @pytest.mark.parametrize(
@@ -268,7 +280,7 @@ def test_updating_keeps_translations_and_comments_and_drops_the_dead(tmp_path: P
     [
         ("en", "-1,234.5", "24 November 2026", "Armenia"),
         ("fr", "-1\u202f234,5", "24 novembre 2026", "Arménie"),
-        ("hy", "-1\xa0234,5", "24 նոյեմբերի, 2026 թ.", "Հայաստան"),
+        ("hy", "-1\xa0234,5", "2026 թ. նոյեմբերի 24", "Հայաստան"),
         ("ru", "-1\xa0234,5", "24 ноября 2026\u202fг.", "Армения"),
     ],
 )
@@ -277,6 +289,20 @@ def test_numbers_dates_and_countries_follow_cldr(code: str, number: str, date: s
     assert words.number(-1234.5, 1) == number
     assert words.date(dt.date(2026, 11, 24)).replace("\xa0", "\u202f").replace(" г.", "\u202fг.") == date
     assert words.text("Armenia") == country
+
+
+def test_a_list_has_the_punctuation_of_the_language() -> None:
+    assert language("en").join(["a", "b", "c"]) == "a; b; c"
+    assert language("fr").join(["a", "b"]) == "a\xa0; b"
+    assert language("hy").join(["a", "b"]) == "a. b"
+
+
+@EACH
+def test_no_message_puts_a_stop_after_a_date(code: str) -> None:
+    for message, (said, *_) in language(code).messages.items():
+        if "{date}" in said and code in {"hy", "ru"}:
+            filled = said.replace("{date}", language(code).date(dt.date(2026, 11, 24)))
+            assert "г.." not in filled and "թ.։" not in filled, message
 
 
 @pytest.mark.parametrize(

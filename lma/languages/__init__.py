@@ -25,6 +25,8 @@ from lma.languages.messages import area_names, names, put_words
 from lma.languages.phrases import NUMBER, SHARE, Phrase, Phrases, list_messages, render
 
 ENGLISH = "en"
+_DATES = {"hy": "y թ. MMMM d"}
+"""Order of a date where the long form of CLDR is not what official texts of the language write."""
 
 
 def languages_dir() -> Path:
@@ -127,7 +129,11 @@ class Language:
         """A date in words: 24 November 2026."""
         from babel.dates import format_date
 
-        return str(format_date(value, format="long", locale=self._date_locale()))
+        return str(format_date(value, format=_DATES.get(self.code, "long"), locale=self._date_locale()))
+
+    def join(self, items: Iterable[str]) -> str:
+        """Items in one line with what the language puts between them: ``a; b``, French ``a ; b``."""
+        return functools.reduce(lambda line, item: self.say("{a}; {b}", a=line, b=item), items)
 
     @property
     def direction(self) -> str:

@@ -42,6 +42,8 @@ _KEPT = re.compile(
     re.VERBOSE,
 )
 _WORD = re.compile(r"[\w\0]+")
+_CUT = re.compile(r"(?<=\d)[,.]?\d")
+"""The rest of a number: one that ended here would be cut in two."""
 _LEAD = re.compile(r"[;,.:]?\s?")
 _CORRIDOR = frozenset({"origin", "destination"})
 _POINT = re.compile(r"\(\d+\) |D\d ")
@@ -197,7 +199,7 @@ class Phrases:
         first, rest = self.read(name) if name else None, text[len(name) + 1 :]
         del judged
         return (
-            Phrase("{a} {n}", text, (("a", first), ("n", Phrase(rest))))
+            Phrase("{a}: {b}", text, (("a", first), ("b", Phrase(rest))))
             if first and rest in self._messages
             else None
         )
@@ -232,7 +234,8 @@ class Phrases:
         self, text: str, start: int, names: tuple[str, ...], literals: tuple[str, ...], pair: frozenset[str]
     ) -> tuple[tuple[str, Phrase], ...] | None:
         for end in _ends(text, start, literals[0], is_last=len(literals) == 1):
-            part = self._read_part(names[0], text[start:end], pair)
+            cut = _is_number(names[0]) and _CUT.match(text, end) is not None
+            part = None if cut else self._read_part(names[0], text[start:end], pair)
             if part is None:
                 continue
             if len(literals) == 1:

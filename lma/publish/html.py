@@ -359,7 +359,7 @@ def _tile(
         if len(range_cells) == 2
         else Html("")
     )
-    lines = [_told(*found[name]) for name in more if name in found]
+    lines = [_told(*found[name], words) for name in more if name in found]
     table_link = element("a", escape_text(table.spec.table_id), href=fragment(table.spec.table_id))
     return join(
         element("span", escape_text(title), class_="what"),
@@ -373,8 +373,10 @@ def _to_cell(cell: CellView, shown: str) -> Html:
     return element("a", escape_text(shown), href=fragment(cell.address))
 
 
-def _told(column: ColumnView, cell: CellView) -> Html:
-    return Html(f"{escape_text(column.label)}: {_to_cell(cell, cell.shown or cell.symbol)}")
+def _told(column: ColumnView, cell: CellView, words: Language) -> Html:
+    return fill_holes(
+        words.say("{a}: {b}", a=column.label, b=hole(0)), [_to_cell(cell, cell.shown or cell.symbol)]
+    )
 
 
 # ---------------------------------------------------------------- legend, notes, sources, checks

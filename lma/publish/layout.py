@@ -240,9 +240,12 @@ class TableView:
 
 
 def _shared_beginning(labels: list[str]) -> str:
-    """The first words all labels begin with; the first label where they share none."""
+    """The first words all labels begin with, to the last comma in them; the first label where they share none."""
     columns = zip(*(label.split() for label in labels), strict=False)
     shared = [words[0] for words in itertools.takewhile(lambda words: len(set(words)) == 1, columns)]
+    # `Need, borne inférieure` and `Need, borne supérieure` share half a phrase, which means nothing alone.
+    whole = [place for place, word in enumerate(shared, 1) if word[-1] in ",:;"]
+    shared = shared[: whole[-1]] if whole else shared
     return " ".join(shared).rstrip(",:;") or labels[0]
 
 
@@ -560,12 +563,14 @@ def _group_places(records: Sequence[Record], words: Callable[[Record], str], cod
         if said:
             place = f"{clean_text(record['row_label'])} / {clean_text(record['column_label'])}"
             places.setdefault(said, []).append(place)
-    return tuple(f"{said}: {_shorten_list(found, code)}" for said, found in places.items())
+    speech = language(code)
+    return tuple(
+        speech.say("{a}: {b}", a=said, b=_shorten_list(found, speech)) for said, found in places.items()
+    )
 
 
-def _shorten_list(items: Sequence[str], code: str, keep: int = 3) -> str:
-    rest, named = len(items) - keep, "; ".join(items[:keep])
+def _shorten_list(items: Sequence[str], words: Language, keep: int = 3) -> str:
+    rest, named = len(items) - keep, words.join(items[:keep])
     if rest <= 0:
         return named
-    words = language(code)
     return words.count("{named}; and {n} more cell", "{named}; and {n} more cells", rest, named=named)

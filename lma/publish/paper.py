@@ -426,7 +426,7 @@ def _introduce(
     if left_out:
         said = words.say(
             "Left out here for its length: {columns}. The page and the workbook of this edition have it.",
-            columns="; ".join(left_out),
+            columns=words.join(left_out),
         )
         yield (Span(said, "quiet"),)
 

@@ -172,7 +172,7 @@ class _Composer:
         yield from _pair(self._figure(group) for group in drawn if group)
         for group in groups.values():
             if not group[0].is_drawn and group[0].words:
-                yield self.paragraph(f"{group[0].title}: {group[0].words}", "small")
+                yield self.paragraph(self.words.say("{a}: {b}", a=group[0].title, b=group[0].words), "small")
 
     def _figure(self, charts: Sequence[Chart]) -> Figure:
         first = charts[0]
@@ -419,7 +419,7 @@ def _which(composer: _Composer) -> Iterator[Block]:
         )
     )
     yield from composer.list_figures("activities")
-    columns = ["final_rating", "rating_now", "forecast_rating", "p_shortage", "gap_q50", "confidence"]
+    columns = ["final_rating", "rating_now", "forecast_rating", "p_shortage", "confidence"]
     yield from composer.short_table("T3", words.say("Rating of each sector, and how sure it is"), columns)
     yield from composer.list_figures("workforce")
 

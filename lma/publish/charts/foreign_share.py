@@ -174,7 +174,7 @@ def _ceiling(edition: Edition) -> float | None:
 
 def _share_words(data: pd.DataFrame, ceiling: float | None, words: Language) -> str:
     parts = [_zone_words(str(label), group, words) for label, group in data.groupby("label", sort=False)]
-    said = words.say("Share of foreign workers among all workers: {zones}.", zones="; ".join(parts))
+    said = words.say("Share of foreign workers among all workers: {zones}.", zones=words.join(parts))
     if ceiling is None:
         return said
     return f"{said} " + words.say(

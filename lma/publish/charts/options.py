@@ -109,7 +109,7 @@ def _matrix(
         alt=words.say(
             "Grid of seven options for {n} sectors. To be tried first: {options}.",
             n=len(rows),
-            options="; ".join(first) if first else words.say("none"),
+            options=words.join(first) if first else words.say("none"),
         ),
         spec=draw_grid(grid, words.code),
         header=(words.say("Sector"), *(options[o] for o in OPTION_COLUMNS)),
@@ -128,7 +128,7 @@ def _matrix(
 
 def join_legend(words: Language, legend: list[tuple[str, str, str]]) -> str:
     """What the symbols stand for, and where the reasons are."""
-    signs = "; ".join(f"{symbol} {verdict}" for symbol, _, verdict in legend)
+    signs = words.join(f"{symbol} {verdict}" for symbol, _, verdict in legend)
     return words.say(
         "Signs: {signs}. The figures behind the picture give the reason code, table T9 the persons an option could "
         "bring.",

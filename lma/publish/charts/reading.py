@@ -98,7 +98,7 @@ def source_line(edition: Edition, words: Language, unit: str, addresses: Iterabl
     dates = [str(d)[:10] for d in [*cells["as_of"], *facts["as_of"]] if not is_missing(d)]
     if not publishers:
         return words.say("Unit: {unit}. Data cut-off: {date}.", unit=unit, date=edition.as_of)
-    named = "; ".join(publishers[:_MOST_PUBLISHERS])
+    named = words.join(publishers[:_MOST_PUBLISHERS])
     if len(publishers) > _MOST_PUBLISHERS:
         more = len(publishers) - _MOST_PUBLISHERS
         named = words.say("{names} and {n} more publishers", names=named, n=more)
