@@ -386,3 +386,18 @@ def test_an_office_program_opens_the_document(tmp_path: Path) -> None:
         for opened in (before, after)
     ]
     assert headings[0] == headings[1] and len(headings[0]) > 8
+
+
+def test_no_short_table_gives_the_gap_without_its_range(
+    edition: Edition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A middle alone is read as a promise: the gap stands with its range or not at all."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr(
+        report._Composer,
+        "short_table",
+        lambda self, table, title, columns, *rest, **more: asked.append(columns) or (),
+    )
+    report.compose_report(edition)
+    gaps = [set(columns) for columns in asked if "gap_q50" in columns]
+    assert gaps and all({"gap_q10", "gap_q90"} <= columns for columns in gaps)
