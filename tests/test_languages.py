@@ -153,6 +153,13 @@ def test_a_text_with_an_unknown_part_is_left_alone(text: str) -> None:
     assert Phrases(MESSAGES, {"Armenia"}).read(text) is None
 
 
+@pytest.mark.parametrize("by", ["; ", ", ", ". ", ": ", " and ", " + ", " "])
+def test_a_text_of_very_many_parts_is_left_alone(by: str) -> None:
+    phrases = Phrases(("employment",))
+    assert phrases.read(by.join(["employment"] * 3 if by != " " else ["1", "employment"]))
+    assert phrases.read(by.join([*(["1"] * 2000), "employment"])) is None
+
+
 @pytest.mark.parametrize(
     ("text", "worded"),
     [

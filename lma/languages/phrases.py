@@ -26,6 +26,8 @@ QUOTED = {"quoted", "note"}
 """Placeholders in which a publisher's own words stand: never translated."""
 MOST_KNOWN = 300_000
 """Texts whose reading is remembered: bounded, because a run may make fifty editions."""
+MOST_PARTS = 200
+"""A text of more parts is left whole: each part is read inside the one before it, and Python's stack ends."""
 FEWEST_LETTERS, LONGEST_WEAK = 6, 120
 """A message with fewer letters of its own is nearly everywhere: it is tried last, and in texts up to this length."""
 
@@ -44,6 +46,7 @@ _KEPT = re.compile(
 _WORD = re.compile(r"[\w\0]+")
 _CUT = re.compile(r"(?<=\d)[,.]?\d")
 """The rest of a number: one that ended here would be cut in two."""
+_PARTING = re.compile(r"[.;:,] | and | [-=+x/] |(?<=\d) (?=\d)")
 _LEAD = re.compile(r"[;,.:]?\s?")
 _CORRIDOR = frozenset({"origin", "destination"})
 _POINT = re.compile(r"\(\d+\) |D\d ")
@@ -118,6 +121,8 @@ class Phrases:
 
     def _read(self, text: str) -> Phrase | None:
         if not text or text != text.strip() or text[0] in ",;:.)" or not _is_balanced(text):
+            return None
+        if len(_PARTING.findall(text)) > MOST_PARTS:
             return None
         if text in self._messages:
             return Phrase(text)

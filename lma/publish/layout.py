@@ -11,7 +11,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from lma.contracts import Edition, TableSpec, codelist
@@ -122,12 +122,6 @@ class TableView:
     reasons: tuple[str, ...]
     remarks: tuple[str, ...]
     code: str = ENGLISH
-
-    @property
-    def is_wordy(self) -> bool:
-        """True when the cells are mostly long texts, which read better one row at a time."""
-        lengths = [len(cell.shown) for row in self.rows for cell in row.cells if cell and not cell.is_number]
-        return len(self.columns) > 4 and bool(lengths) and sum(lengths) / len(lengths) > 30
 
     @functools.cached_property
     def families(self) -> tuple[tuple[int, ...], ...]:
@@ -325,14 +319,6 @@ def split_references(text: str, is_target: Callable[[str], bool]) -> list[tuple[
             parts += [(text[position : match.start()], ""), (match.group(), match.group())]
             position = match.end()
     return [part for part in [*parts, (text[position:], "")] if part[0]]
-
-
-def in_full(cell: CellView | None, column: ColumnView) -> CellView | None:
-    """Cell with what its column says of all its numbers, for a place without that heading."""
-    if cell is None or not cell.is_number:
-        return cell
-    notes = (*column.notes, *cell.notes)
-    return replace(cell, unit=cell.unit or column.unit, basis=cell.basis or column.basis, notes=notes)
 
 
 def limits_of(edition: Edition) -> list[str]:
