@@ -295,7 +295,9 @@ def _drop_notes(cell: CellView | None, said: Sequence[str]) -> CellView | None:
 def _kind_of(cell: CellView, column: ColumnView | None = None) -> str:
     if cell.is_number or (column and column.is_number and not cell.shown):
         return "n"
-    return "t long" if len(cell.shown) > _LONG_TEXT else "t"
+    if len(cell.shown) > _LONG_TEXT:
+        return "t long"
+    return "t some" if len(cell.shown) > _SHORT_TEXT else "t"
 
 
 def _shared(values: Sequence[str]) -> str:
