@@ -293,35 +293,3 @@ RATINGS = ("SEVERE", "SHORTAGE", "WATCH", "BALANCE", "SURPLUS", "NONE", "N")
 def rank_rating(code: str) -> int:
     """Place of a rating in their order; unknown codes last."""
     return RATINGS.index(code) if code in RATINGS else len(RATINGS)
-
-
-def say_rating(words: Language, code: str) -> str:
-    """A rating in words; a code that is not known stays as it is."""
-    said = {
-        "SEVERE": words.say("severe shortage"),
-        "SHORTAGE": words.say("shortage"),
-        "WATCH": words.say("to watch"),
-        "BALANCE": words.say("balance"),
-        "SURPLUS": words.say("surplus"),
-        "N": words.say("not rated"),
-        "NONE": words.say("no sign"),
-    }
-    return said.get(code, code)
-
-
-def say_decision(words: Language, code: str) -> str:
-    """The outcome of the tests on labour migration, in words; a code that is not known stays as it is."""
-    said = {
-        "LABOUR_MIGRATION_OPTION": words.say("labour migration is an option"),
-        "INSUFFICIENT_DATA": words.say("data insufficient"),
-        "TESTS_MISSING": words.say("tests missing for want of data"),
-        "NO_SHORTAGE": words.say("no shortage"),
-        "CYCLICAL_MONITOR": words.say("not shown to last: monitor"),
-        "IMPROVE_PAY_CONDITIONS": words.say("improve pay and conditions first"),
-        "ACTIVATE_TRAIN": words.say("activate and train people in the country"),
-        "AUTOMATE_OR_REORGANISE": words.say("automate or reorganise"),
-        "TRAIN_AHEAD": words.say("time to train"),
-        "DEPENDENCY_LIMIT": words.say("foreign share at its limit"),
-        "ORIGIN_RISK": words.say("risk for the origin"),
-    }
-    return said.get(code, code)

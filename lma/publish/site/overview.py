@@ -19,8 +19,6 @@ from lma.publish.site.frame import (
     page_path,
     paragraph,
     rank_rating,
-    say_decision,
-    say_rating,
     section,
     site_title,
     table,
@@ -155,7 +153,7 @@ def _count(kept: KeptEdition, table_id: str, column_id: str) -> list[tuple[str, 
 def rating_counts(words: Language, kept: KeptEdition) -> Html:
     """How many sectors have which rating."""
     rows = [
-        words.say("{what}: {n}", what=say_rating(words, code), n=n)
+        words.say("{what}: {n}", what=words.text(code), n=n)
         for code, n in sorted(_count(kept, "T3", "final_rating"), key=lambda pair: rank_rating(pair[0]))
     ]
     return _lines(rows or [words.say("no sector rated")])
@@ -163,10 +161,7 @@ def rating_counts(words: Language, kept: KeptEdition) -> Html:
 
 def decision_counts(words: Language, kept: KeptEdition) -> Html:
     """For how many sectors the tests ended how."""
-    rows = [
-        words.say("{what}: {n}", what=say_decision(words, code), n=n)
-        for code, n in _count(kept, "T10", "result")
-    ]
+    rows = [words.say("{what}: {n}", what=words.text(code), n=n) for code, n in _count(kept, "T10", "result")]
     return _lines(rows or [words.say("no sector tested")])
 
 

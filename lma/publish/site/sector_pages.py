@@ -17,8 +17,6 @@ from lma.publish.site.frame import (
     legend,
     paragraph,
     rank_rating,
-    say_decision,
-    say_rating,
     section,
     table,
     write_figure,
@@ -131,7 +129,7 @@ def _list_row(sector: Sector, shelf: Shelf, place: Place) -> tuple[Html, ...]:
         if code:
             rated.setdefault(code, []).append(country_name(words, kept))
     lines = [
-        words.say("{what}: {who}", what=say_rating(words, code), who=_shorten(words, sorted(names)))
+        words.say("{what}: {who}", what=words.text(code), who=_shorten(words, sorted(names)))
         for code, names in sorted(rated.items(), key=lambda pair: rank_rating(pair[0]))
     ]
     listed = element("ul", *[element("li", escape_text(line)) for line in lines], class_="lines")
@@ -318,20 +316,15 @@ def _ratings(words: Language, judged: dict[KeptEdition, list[Figure]], place: Pl
         (words.say("Labour migration"), False),
         (words.say("Foreign workers, %"), True),
     ]
-    said = (say_rating, None, say_decision, None)
     rows = [
         (
             _country_link(kept, place),
-            *[_say_or_show(words, one, say) for one, say in zip(figures, said, strict=True)],
+            *[write_figure(words, one) for one in figures],
         )
         for kept, figures in judged.items()
     ]
     missing = [one for figures in judged.values() for one in figures]
     return [table(words.say("Ratings and decisions"), header, rows), explain_missing(words, missing)]
-
-
-def _say_or_show(words: Language, one: Figure, say: Callable[[Language, str], str] | None) -> Html:
-    return escape_text(say(words, one.text)) if say and one.text else write_figure(words, one)
 
 
 def _gaps(words: Language, counted: dict[KeptEdition, list[Figure]], place: Place) -> list[Html]:
