@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lma.contracts import Edition
 from lma.publish.grid import GridCell
-from lma.publish.ods_charts import MEDIA_TYPE, find_size, place, write_chart
+from lma.publish.ods_charts import MEDIA_TYPE, SPACES, find_size, place, write_chart
 from lma.publish.packages import rewrite_members
 from lma.publish.sheets import (
     COVER_WIDTH,
@@ -34,24 +34,10 @@ from lma.publish.sheets import (
 )
 
 _VERSION = 'office:version="1.4"'
+_URN = "urn:oasis:names:tc:opendocument:xmlns"
 _SPACES = (
-    " ".join(
-        f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
-        for prefix, name in {
-            "office": "office",
-            "style": "style",
-            "text": "text",
-            "table": "table",
-            "draw": "drawing",
-            "fo": "xsl-fo-compatible",
-            "svg": "svg-compatible",
-            "number": "datastyle",
-            "chart": "chart",
-            "config": "config",
-            "meta": "meta",
-        }.items()
-    )
-    + ' xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    f'{SPACES} xmlns:config="{_URN}:config:1.0" xmlns:meta="{_URN}:meta:1.0"'
+    ' xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:dc="http://purl.org/dc/elements/1.1/"'
 )
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _OF_THE_TEMPLATE = ("Thumbnails/", "Configurations2/", "manifest.rdf")

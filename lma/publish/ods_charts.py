@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lma.publish.sheets import FONT, Picture, Series, Sheet
 
-_SPACES = " ".join(
+SPACES = " ".join(
     f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
     for prefix, name in {
         "office": "office",
@@ -169,7 +169,7 @@ def write_chart(content: Sheet, picture: Picture) -> str:
         else ""
     )
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {_SPACES} office:version="1.4">'
+        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {SPACES} office:version="1.4">'
         f"<office:automatic-styles>{''.join(_write_styles(content, picture))}</office:automatic-styles>"
         f'<office:body><office:chart><chart:chart chart:class="{kind}" chart:style-name="chart" '
         f'svg:width="{width}cm" svg:height="{height}cm">'
