@@ -401,3 +401,11 @@ def test_no_short_table_gives_the_gap_without_its_range(
     report.compose_report(edition)
     gaps = [set(columns) for columns in asked if "gap_q50" in columns]
     assert gaps and all({"gap_q10", "gap_q90"} <= columns for columns in gaps)
+
+
+def test_a_long_armenian_word_gets_a_column_that_holds_it() -> None:
+    """Eighteen of its letters are as wide as 22 Latin ones; two such columns ran into each other."""
+    word = "հավասարակշռություն"
+    cells = ((paper.Span(word),),) * 3
+    lane = paper._Lane("A", (paper.Span("A"),), cells, False)
+    assert paper._measure(lane)[0] >= len(word) * 5 // 4

@@ -289,20 +289,26 @@ def _is_in_names(labels: Sequence[str], lane: _Lane) -> bool:
 def _measure(lane: _Lane) -> tuple[int, int]:
     """Least and better width in characters: figures do not wrap, texts do, the more the longer they are."""
     label = _text(lane.heading)
-    word = min(_longest_word(label) + 1, 18)
+    word = min(_longest_word(label) + 1, _WIDEST_WORD)
     heading = max(word, min(len(label) // 4, 14), 4)
     lengths = [_length(cell) for cell in lane.cells] or [1]
     if lane.is_number:
         return (3 + max(*lengths, heading),) * 2
     least = max(word, 4)
-    word = min(max((_longest_word(_text(cell)) for cell in lane.cells), default=1), 18)
+    word = min(max((_longest_word(_text(cell)) for cell in lane.cells), default=1), _WIDEST_WORD)
     mean = sum(lengths) / len(lengths)
-    better = max(min(max(lengths), max(word, 12, int(4.6 * mean**0.5))), heading)
+    better = max(min(max(lengths), max(12, int(4.6 * mean**0.5))), word, heading)
     return 2 + max(min(better, max(word, int(2.4 * mean**0.5))), least), 3 + better
 
 
+_WIDEST_WORD = 24
+_WIDE_LETTER = re.compile("[\u0530-\u058f]")
+"""Armenian letters are a quarter wider than Latin ones, and its words are long: counted alike they run into each other."""
+
+
 def _longest_word(text: str) -> int:
-    return max((len(word) for word in _SPACE.split(text)), default=1)
+    """Letters of the longest word, as wide as Latin ones."""
+    return max((len(word) + len(_WIDE_LETTER.findall(word)) // 4 for word in _SPACE.split(text)), default=1)
 
 
 def _spread(least: Sequence[int], better: Sequence[int], room: int) -> list[int]:
