@@ -30,6 +30,7 @@ OWNERS = {
     "sdmx": {"lma.fetch.structures", "lma.publish.sdmx_structure"},  # reads a publisher's; writes ours
     "prefect": {"flows.deployments"},
     "typst": {"lma.publish.pdf"},
+    "vl_convert": {"lma.publish.charts.drawing"},
     "xlsxwriter": {"lma.publish.xlsx"},
     "odfdo": {"lma.publish.ods"},
     "docx": {"lma.publish.docx"},

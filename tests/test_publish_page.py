@@ -248,9 +248,9 @@ def test_address_with_marks_is_a_working_target(edition: Edition) -> None:
 
 def test_same_edition_same_bytes(edition: Edition) -> None:
     shuffled = dataclasses.replace(edition, cells=edition.cells.sample(frac=1, random_state=3))
-    drawing._draw.cache_clear()
+    drawing.draw_spec.cache_clear()
     first_page, first_pdf = html.render(edition), pdf.render(edition)
-    drawing._draw.cache_clear()
+    drawing.draw_spec.cache_clear()
     assert html.render(edition) == first_page and pdf.render(edition) == first_pdf
     assert re.sub(r'id="traces">.*', "", html.render(shuffled)) == re.sub(r'id="traces">.*', "", first_page)
 

@@ -30,7 +30,7 @@ def _register_fonts() -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def _draw(spec: str) -> str:
+def draw_spec(spec: str) -> str:
     """SVG of one specification; kept, because page, PDF and document of a language show the same charts."""
     import vl_convert
 
@@ -40,7 +40,7 @@ def _draw(spec: str) -> str:
 
 def draw_svg(chart: Chart) -> str:
     """Chart -> SVG text. Ids are renamed after the chart, so that several drawings can stand in one page."""
-    svg = _draw(json.dumps(chart.spec, allow_nan=False))
+    svg = draw_spec(json.dumps(chart.spec, allow_nan=False))
     for number, old in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg))):
         svg = svg.replace(f'id="{old}"', f'id="{chart.chart_id}-{number}"')
         svg = svg.replace(f"url(#{old})", f"url(#{chart.chart_id}-{number})")
@@ -51,5 +51,5 @@ def draw_png(chart: Chart, scale: float = 2.0) -> bytes:
     """Chart -> PNG on white, ``scale`` pixels to the unit; the same chart gives the same bytes."""
     import vl_convert
 
-    svg = _draw(json.dumps({**chart.spec, "background": "#ffffff"}, allow_nan=False))
+    svg = draw_spec(json.dumps({**chart.spec, "background": "#ffffff"}, allow_nan=False))
     return bytes(vl_convert.svg_to_png(svg, scale=scale))

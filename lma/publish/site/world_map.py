@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lma.contracts import codelist
+from lma.publish.charts.drawing import draw_spec
 from lma.publish.grid import clean_text
 from lma.publish.markup import Html
 from lma.publish.site.frame import read_asset
@@ -44,7 +45,7 @@ def draw_map(marks: Sequence[Mark], label: str) -> Html:
 
     The dot alone is reached with the keyboard, so that no country is met twice; a country without a dot is reached by its outline.
     """
-    svg = _draw(json.dumps(_specify(marks), sort_keys=True)).replace(_HERE, "")
+    svg = draw_spec(json.dumps(_specify(marks), sort_keys=True)).replace(_HERE, "")
     svg = re.sub(r"(\d+\.\d)\d+", r"\1", svg)
     dotted = {html.escape(mark.href, quote=True) for mark in marks if mark.ref_area in _world()["capitals"]}
     outlines, mark, dots = svg.partition('<g class="mark-symbol')
@@ -62,13 +63,6 @@ def draw_map(marks: Sequence[Mark], label: str) -> Html:
 
 def _outline_link(href: str, dotted: set[str]) -> str:
     return f'<a href="{href}"' + (' tabindex="-1" aria-hidden="true">' if href in dotted else ">")
-
-
-@functools.lru_cache(maxsize=8)
-def _draw(spec: str) -> str:
-    import vl_convert
-
-    return str(vl_convert.vegalite_to_svg(spec))
 
 
 def _specify(marks: Sequence[Mark]) -> dict[str, Any]:
