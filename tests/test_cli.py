@@ -41,7 +41,7 @@ COMMANDS = {
     "run", "refresh", "ingest", "check", "forecast", "forecast-panel", "backtest", "rate", "assess", "scenario", "compare",
     "protect", "convert", "audit", "trace", "sources", "quarantine", "docs", "doctor",
     "news", "revisions", "withdraw", "evaluate", "records", "coverage",
-    "editions", "erratum", "retention",
+    "editions", "erratum", "retention", "site", "languages",
 }  # fmt: skip
 HEAVY = ("pandas", "duckdb", "great_expectations", "sklearn", "statsforecast", "prefect", "pyarrow", "numpy")
 CASES = ROOT / "tests" / "cases" / "shortages"
@@ -176,7 +176,9 @@ def test_before_the_first_run_every_reader_says_so(tmp_path: Path) -> None:
     for arguments in (["trace", "MUS", "T5.C.2030"], ["backtest"], ["scenario", "MUS", "s.yaml"]):
         assert_refused(run_lma(*arguments, folder=tmp_path), 11, "lma.read.duckdb", "lma run")
     assert_refused(run_lma("assess", "MUS", folder=tmp_path), 11, "MUS", "lma run MUS")
-    assert_refused(run_lma("compare", "MUS", "2026-01", "2026-02", folder=tmp_path), 11, "2026-01", "none")
+    assert_refused(
+        run_lma("compare", "MUS", "2026-01", "2026-02", folder=tmp_path), 11, "editions", "lma run"
+    )
 
 
 # ---------------------------------------------------------------- what a run says
@@ -223,6 +225,22 @@ def test_summary_of_an_edition_without_a_gap_says_so_in_words(world: World, tmp_
     screen = io.StringIO()
     summary.summarise(folder, Console(file=screen, width=200))
     assert "Largest gaps" not in screen.getvalue() and "lma trace MUS T1." in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (
+            ("assessment.html", "assessment.fr.html"),
+            "assessment.html, tables/*.csv (people read it also in fr)",
+        ),
+        (("assessment.fr.html",), "assessment.fr.html, tables/*.csv"),
+    ],
+)
+def test_summary_names_what_a_person_can_open(tmp_path: Path, made: tuple[str, ...], told: str) -> None:
+    for name in made:
+        (tmp_path / name).touch()
+    assert summary._list_forms(tmp_path) == told
 
 
 # ---------------------------------------------------------------- the way back
@@ -927,7 +945,7 @@ def test_editions_that_could_not_be_written_stop_the_run_before_its_work(
     blocked.parent.mkdir(exist_ok=True)
     blocked.write_text("a file in the place of a folder", encoding="utf-8")
     outcome = unchanged.lma("run", "MUS", "ARM", "--offline", "--out", tmp_path / "out")
-    assert_refused(outcome, 14, str(tmp_path / "out"), "Not a directory", "--out")
+    assert_refused(outcome, 14, str(tmp_path / "out"), "is a file", "--out")
     assert "land files" not in outcome.err
     assert blocked.read_text(encoding="utf-8") == "a file in the place of a folder"
 

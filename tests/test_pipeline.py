@@ -22,6 +22,7 @@ from flows.refresh import batches, derive_figures, open_run
 from flows.request import RunRequest
 from flows.trace import find_path
 from lma import contracts, kept_forecasts
+from lma.publish.edition import name_form
 
 FORMS = (
     "assessment.xlsx", "assessment.ods", "assessment.html", "assessment.pdf", "assessment.docx", "datapackage.json",
@@ -94,7 +95,16 @@ def test_loopback_is_there_for_a_test_that_asks(loopback: None) -> None:
 @BOTH
 def test_edition_has_every_form(world: World, ref_area: str) -> None:
     folder = world.edition(ref_area)
-    assert {path.name for path in folder.iterdir()} == {*FORMS, "SHA256SUMS", "tables"}
+    others = [code for code in contracts.country(ref_area).languages if code != "en"]
+    translated = {
+        name_form(name, code) for name in FORMS if name.startswith("assessment.") for code in others
+    }
+    assert {path.name for path in folder.iterdir()} == {
+        *FORMS,
+        *translated,
+        "SHA256SUMS",
+        "tables",
+    } and translated
     assert (folder / "assessment.pdf").read_bytes().startswith(b"%PDF-")
     assert (folder / "assessment.html").read_text(encoding="utf-8").lower().startswith("<!doctype html>")
     sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
