@@ -398,7 +398,7 @@ def test_no_short_table_gives_the_gap_without_its_range(
         "short_table",
         lambda self, table, title, columns, *rest, **more: asked.append(columns) or (),
     )
-    report.compose_report(edition)
+    report.compose_report(dataclasses.replace(edition))
     gaps = [set(columns) for columns in asked if "gap_q50" in columns]
     assert gaps and all({"gap_q10", "gap_q90"} <= columns for columns in gaps)
 
@@ -409,3 +409,20 @@ def test_a_long_armenian_word_gets_a_column_that_holds_it() -> None:
     cells = ((paper.Span(word),),) * 3
     lane = paper._Lane("A", (paper.Span("A"),), cells, False)
     assert paper._measure(lane)[0] >= len(word) * 5 // 4
+
+
+def test_forms_of_a_language_share_what_is_made_of_the_edition() -> None:
+    """PDF and document come from one report, the workbooks from one layout; another edition gets its own."""
+    edition = build_edition()
+    assert report.compose_report(edition) is report.compose_report(edition)
+    assert charts.list_figures(edition) is charts.list_figures(edition)
+    other = dataclasses.replace(edition, language="fr")
+    assert report.compose_report(other).language == "fr"
+    assert report.compose_report(edition).language == "en"
+
+
+def test_a_number_kept_for_the_next_form_keeps_its_sign_and_its_places() -> None:
+    """Equal numbers are not written alike: 0.0 and -0.0 are kept apart, and so are 1 and 1.25."""
+    words = language("fr")
+    assert words.number(0.0) != words.number(-0.0)
+    assert [words.number(value, 1) for value in (1, 1.25, 1)] == ["1,0", "1,2", "1,0"]

@@ -121,9 +121,7 @@ class Language:
 
     def number(self, value: float, decimals: int = 0) -> str:
         """A number with the language's separators: 1,234.5 is ``1 234,5`` in French."""
-        from babel.numbers import format_decimal
-
-        return str(format_decimal(value, format=f"#,##0.{'0' * decimals}", locale=self.code))
+        return _format_number(str(value), decimals, self.code)
 
     def date(self, value: dt.date) -> str:
         """A date in words: 24 November 2026."""
@@ -158,6 +156,16 @@ class Language:
         from babel import Locale
 
         return Locale.parse(self.code)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _format_number(value: str, decimals: int, code: str) -> str:
+    """Kept by what Babel reads of a number, its decimal text: the forms of an edition write the same ones."""
+    from decimal import Decimal as Exact
+
+    from babel.numbers import format_decimal
+
+    return str(format_decimal(Exact(value), format=f"#,##0.{'0' * decimals}", locale=code))
 
 
 def _rewrite_number(figure: str, code: str) -> str:

@@ -100,6 +100,8 @@ def is_missing(value: Any) -> bool:
 
 def clean_text(value: Any) -> str:
     """Text on one line, without control characters or bidirectional overrides."""
+    if isinstance(value, str) and value.isprintable():  # neither a control nor any other space than " "
+        return value.strip()
     if is_missing(value):
         return ""
     return _CONTROLS.sub("", _LINE_SPACE.sub(" ", str(value))).strip()

@@ -25,6 +25,7 @@ from lma.publish.grid import (
     list_notes,
     symbol_of,
 )
+from lma.publish.shared import make_once
 
 BASIS_LETTERS = {"reported": "R", "modelled_estimate": "M", "projection": "P", "imputed": "I"}
 _DECISIONS = "T10"
@@ -284,6 +285,7 @@ def _unit_in_words(unit: Any, code: str) -> str:
     return language(code).text(_unit_labels().get(clean_text(unit), ("", ""))[1])
 
 
+@make_once
 def lay_out_tables(edition: Edition) -> list[TableView]:
     """All tables in the order of ``edition.tables``; ``OutputError`` for cells whose table has no heading."""
     records: dict[str, list[Record]] = {spec.table_id: [] for spec in edition.tables}

@@ -40,6 +40,7 @@ from lma.publish.paper import (
     set_table,
     shorten,
 )
+from lma.publish.shared import make_once
 
 if TYPE_CHECKING:
     from lma.publish.charts import Chart
@@ -233,6 +234,7 @@ class _Composer:
         return list(dict.fromkeys(clean_text(code) for code in self.edition.series["economic_activity"]))
 
 
+@make_once
 def compose_report(edition: Edition) -> Report:
     """Every part of the report in the language of the edition."""
     composer = _Composer(edition)

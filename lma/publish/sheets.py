@@ -10,6 +10,7 @@ the table they stand beside.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +34,7 @@ from lma.publish.grid import (
     note_mark,
     note_text,
 )
+from lma.publish.shared import make_once
 
 FONT, FONT_POINTS = "Arial", 11
 TEXT_LIMIT = 32_767
@@ -200,8 +202,13 @@ def find_height(texts: Sequence[str], widths: Sequence[int]) -> float:
         max(int(width * _LETTERS * len(text) / (_measure(text) or 1)), 1)
         for text, width in zip(texts, widths, strict=True)
     )
-    lines = (len(textwrap.wrap(text, width)) for text, width in zip(texts, room, strict=True))
+    lines = (_count_lines(text, width) for text, width in zip(texts, room, strict=True))
     return min(LINE_POINTS * max([1, *lines]) + 1, TALLEST_POINTS)
+
+
+def _count_lines(text: str, width: int) -> int:
+    """Lines of a wrapped text; most texts fit on one, which needs no wrapping to be known."""
+    return 1 if len(text) <= width and "\t" not in text else len(textwrap.wrap(text, width))
 
 
 def find_header_height(sheet: Sheet, widths: Sequence[int]) -> float:
@@ -213,7 +220,18 @@ def _measure(text: str) -> float:
     """Width of a text in Latin letters."""
     if text.isascii():
         return len(text)
-    return sum(next((wide for first, last, wide in _WIDE_LETTERS if first <= c <= last), 1.0) for c in text)
+    return _measure_letters(text)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _measure_letters(text: str) -> float:
+    """Kept, because a text is measured for its column and for its row, and again by every program's form."""
+    return sum(map(_widen, text))
+
+
+@functools.cache
+def _widen(letter: str) -> float:
+    return next((wide for first, last, wide in _WIDE_LETTERS if first <= letter <= last), 1.0)
 
 
 def count_pages(widths: Sequence[int]) -> int:
@@ -660,6 +678,7 @@ def _picture_sheets(edition: Edition, words: Language) -> list[Sheet]:
 # ---------------------------------------------------------------- the workbook
 
 
+@make_once
 def compose_workbook(edition: Edition) -> Workbook:
     """Cover, Contents, Notes, a sheet per table in order, the charts, Sources, Checks; in the edition's language."""
     words = language(edition.language)

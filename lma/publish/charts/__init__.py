@@ -45,6 +45,7 @@ from lma.publish.charts.options import option_charts
 from lma.publish.charts.people_money import development_charts
 from lma.publish.charts.pyramids import pyramid_charts
 from lma.publish.charts.scorecard import further_score_charts, scorecard_charts
+from lma.publish.shared import make_once
 
 __all__ = [
     "BAND_80",
@@ -114,6 +115,7 @@ def list_sections(words: Language) -> dict[str, str]:
     }
 
 
+@make_once
 def list_figures(edition: Edition) -> tuple[Chart, ...]:
     """All figures of an edition in their order, numbered; those of a group are panels and share a number.
 
