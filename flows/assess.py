@@ -248,11 +248,14 @@ def check_marts(run: Run, countries: list[Country]) -> int:
 
 
 def check_places(request: RunRequest, countries: list[Country]) -> None:
-    """Stop before the work, not after it, where an edition could not be written."""
+    """Stop before the work, not after it, where an edition could not be written or a catalogue it needs is wrong."""
+    from lma.languages import language
     from lma.publish.edition import check_place
 
     for country in countries:
         check_place(request.out / country.ref_area)
+        for code in choose_languages(request, country):
+            language(code)
 
 
 def check_corridors(countries: list[Country]) -> None:

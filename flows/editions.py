@@ -51,6 +51,9 @@ def print_editions(out_dir: Path, ref_areas: Sequence[str], as_json: bool, conso
             json.dumps([_as_record(one) for one in published], ensure_ascii=False, indent=2), markup=False
         )
     else:
+        if not published:
+            console.print(f"no edition in {out_dir} yet: `lma run` makes them.", markup=False)
+            return
         _print_table(published, console)
         _print_remarks(published, console)
         for code in codes:
@@ -246,8 +249,16 @@ def print_comparison(
 
 
 def _read_making(one: Published) -> Made:
-    record = json.loads((one.folder / "run.json").read_text(encoding="utf-8"))
-    return describe_making(one.edition, record["run"]["versions"], record["run"]["parameters"])
+    """Method and parameters of an edition; ``ContractError`` where its run.json does not say them any more."""
+    try:
+        run = json.loads((one.folder / "run.json").read_bytes())["run"]
+        return describe_making(one.edition, run["versions"], run["parameters"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        fault = one.faults[0] if one.faults else "run.json does not say how it was made"
+        raise ContractError(
+            f"{one.folder} is damaged and cannot be compared: {fault}. Restore the folder from a copy; "
+            f"`lma editions {one.ref_area}` lists what is whole."
+        ) from error
 
 
 def _print_causes(
@@ -297,6 +308,8 @@ def _print_moves(rows: pd.DataFrame, console: Console) -> None:
 
 
 def _print_largest(changed: pd.DataFrame, console: Console) -> None:
+    if changed.empty:
+        return
     columns = ["address", "what", "value_before", "value_after", "change", "text_before", "text_after", "why"]
     cut = {name: changed[name].map(cut_text, na_action="ignore") for name in columns[-3:]}
     print_frame(changed[columns].assign(**cut), console, longest=LONGEST_TABLE)

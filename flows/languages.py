@@ -47,6 +47,7 @@ def print_catalogues(console: Console) -> bool:
         share = f"{100 * one.translated / one.wanted:.1f}"
         table.add_row(one.code, f"{one.wanted:,}", f"{one.translated:,}", share, str(len(one.problems)))
     console.print(table)
+    console.print(f"catalogues in {languages_dir()}", markup=False)
     for one in found:
         for problem in one.problems:
             console.print(f"{one.code}.po: {problem}", markup=False)

@@ -94,7 +94,8 @@ def _check_languages(country: Country) -> None:
         if code not in list_languages():
             raise DefinitionError(
                 f"{country_path(country.ref_area)}, languages: there is no language {code!r}. There are "
-                f"{', '.join(list_languages())}: take it out of the list, or add {languages_dir() / f'{code}.po'}."
+                f"{', '.join(list_languages())}: take it out of the list, or add {languages_dir() / f'{code.lower()}.po'} "
+                "(codes are those of ISO 639-1, in small letters)."
             )
 
 
@@ -112,7 +113,9 @@ def choose_languages(codes: Sequence[str]) -> tuple[str, ...]:
 
     for code in codes:
         if code not in list_languages():
-            raise UsageError(f"there is no language {code!r}. There are {', '.join(list_languages())}.")
+            raise UsageError(
+                f"there is no language {code!r}. There are {', '.join(list_languages())} (ISO 639-1, in small letters)."
+            )
     return tuple(dict.fromkeys(codes))
 
 

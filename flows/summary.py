@@ -119,12 +119,13 @@ def say_code(code: object) -> str:
 
 
 def _list_forms(folder: Path) -> str:
-    """Files a person opens, other languages counted, and where the rest is."""
+    """Files a person opens, other languages counted (named where English is not made), and where the rest is."""
     present = {path.name for path in folder.iterdir()}
     first = [name for name in _FIRST_FORMS if name in present]
-    languages = sorted(
-        {name.split(".")[1] for name in present if name.startswith("assessment.") and name.count(".") == 2}
-    )
+    others = sorted(name for name in present if name.startswith("assessment.") and name.count(".") == 2)
+    if not first:
+        return ", ".join([*others, "tables/*.csv"])
+    languages = sorted({name.split(".")[1] for name in others})
     also = f" (people read it also in {', '.join(languages)})" if languages else ""
     return f"{', '.join([*first, 'tables/*.csv'])}{also}"
 

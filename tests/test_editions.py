@@ -110,6 +110,24 @@ def test_a_damaged_edition_is_told_and_the_others_are_listed(out: Path, damage: 
     assert "damaged (1)" in outcome.out and outcome.out.count("whole") == 3
 
 
+@pytest.mark.parametrize("content", [None, b"", b"{}", b'{"run": []}', b"[]"])
+def test_an_edition_that_does_not_say_how_it_was_made_is_not_compared(
+    out: Path, content: bytes | None
+) -> None:
+    record = out / "MUS" / "2026-11.2" / "run.json"
+    record.unlink() if content is None else record.write_bytes(content)
+    outcome = lma(out, "compare", "MUS", "2026-11", "2026-11.2")
+    assert_refused(outcome, 12, "2026-11.2 is damaged", "run.json", "Restore the folder")
+
+
+def test_an_edition_beside_itself_and_a_folder_without_editions_need_no_empty_table(out: Path) -> None:
+    same = lma(out, "compare", "MUS", "2026-11", "2026-11")
+    assert same.code == 0 and "0 of" in same.out and "address" not in same.out
+    (out.parent / "new").mkdir()
+    none = lma(out, "editions", "--out", "new")
+    assert none.code == 0 and "no edition in new yet" in none.out and "cut-off" not in none.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -351,6 +369,20 @@ def test_a_language_or_form_that_there_is_not_stops_before_the_work(
     outcome = run_lma(command, "MUS", option, value, folder=tmp_path)
     assert_refused(outcome, 2, *words)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_catalogue_that_is_wrong_stops_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import lma.languages
+    from flows.assess import check_places
+    from lma.errors import DefinitionError
+
+    (tmp_path / "zu.po").write_text('msgid "broken', encoding="utf-8")
+    monkeypatch.setattr(lma.languages, "languages_dir", lambda: tmp_path)
+    request = RunRequest(("MUS",), tmp_path, tmp_path / "lma.duckdb", "2026-11", languages=("zu",))
+    with pytest.raises(DefinitionError, match=r"zu.po.*line 1"):
+        check_places(request, [contracts.country("MUS")])
 
 
 @pytest.mark.parametrize(

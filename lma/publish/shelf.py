@@ -100,7 +100,8 @@ def find_published(out_dir: Path, ref_area: str, edition: str) -> Published:
 def _read_published(folder: Path, ref_area: str, errata: Sequence[Erratum]) -> Published:
     record = _read_record(folder / "run.json")
     files = _list_files(folder)
-    versions = record.get("run", {}).get("versions", {})
+    run = record.get("run", {})
+    versions = run.get("versions", {}) if isinstance(run, dict) else {}
     return Published(
         ref_area=ref_area,
         edition=folder.name,

@@ -189,7 +189,7 @@ def read_shelf(folder: Path) -> Shelf:
         if kept:
             countries[ref_area] = tuple(sorted(kept, key=lambda one: order_key(one.edition), reverse=True))
     if not countries:
-        told = "".join(f" {one.path}: {one.reason}" for one in left_out[:5])
+        told = "".join(f" {one.path}: {one.reason.rstrip('.')}." for one in left_out[:5])
         raise InputError(
             f"{folder} holds no whole edition (COUNTRY/YYYY-MM).{told} Make editions with `lma run`."
         )
