@@ -32,7 +32,7 @@ def test_drawings_are_svg(edition: Edition) -> None:
 
 def test_drawings_have_ids_of_their_own(edition: Edition, monkeypatch: pytest.MonkeyPatch) -> None:
     svg = '<svg><clipPath id="clip7"/><g clip-path="url(#clip7)"/></svg>'
-    monkeypatch.setattr(drawing, "_draw", lambda spec: svg)
+    monkeypatch.setattr(drawing, "draw_spec", lambda spec: svg)
     drawn = [charts.draw_svg(chart) for chart in charts.fan_charts(edition)[:2]]
     assert [re.findall(r'id="([^"]+)"|#([^)]+)', svg) for svg in drawn] == [
         [("chart-fan-1-0", ""), ("", "chart-fan-1-0")],

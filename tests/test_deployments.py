@@ -187,7 +187,7 @@ def test_traces_are_found_in_what_prefect_writes(tmp_path: Path) -> None:
 def copy_project(to: Path) -> Path:
     """A copy of the checkout to deploy from, so that relative paths do not write into the checkout."""
     leave = shutil.ignore_patterns("__pycache__", "*.duckdb*", "raw", "restricted")
-    for name in ("flows", "lma", "data_contracts", "warehouse"):
+    for name in ("flows", "lma", "data_contracts", "languages", "warehouse"):
         shutil.copytree(ROOT / name, to / name, ignore=leave)
     shutil.copy(ROOT / "prefect.yaml", to)
     return to
