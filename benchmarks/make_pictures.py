@@ -111,11 +111,11 @@ def make_pictures(editions: Path, out: Path, site: Path | None) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     with open_browser() as browser:
         shoot(browser, mus / "assessment.html", out / "page.png", 1280, 860)
-        shoot(browser, mus / "assessment.html", out / "page-figures.png", 1280, 860, "#figure-1")
+        shoot(browser, mus / "assessment.html", out / "page-figures.png", 1280, 860, "#chart-heat")
         shoot(browser, arm / "assessment.hy.html", out / "page-phone-hy.png", 390, 760)
         if site:
             shoot(browser, site / "index.html", out / "site.png", 1280, 860)
-    print_pages(mus / "assessment.fr.pdf", out / "pdf-fr.png", [1, 3, 5])
+    print_pages(mus / "assessment.fr.pdf", out / "pdf-fr.png", [3, 6, 8])
     print_workbook(mus / "assessment.xlsx", out / "workbook.png", "T3.")
     return sorted(out.glob("*.png"))
 
