@@ -63,6 +63,7 @@ def measure_countries(
     found = []
     with refresh.open_run(request) as run:
         countries = coverage.list_countries(run, () if first else request.ref_areas)[:first]
+        refresh.check_observations(run)
         assess_all(run, countries)
         for country in countries:
             run.assessments[country.ref_area] = assess.compose_assessment(run, country)

@@ -225,4 +225,6 @@ def test_every_table_that_sql_reads_or_python_fills_has_a_contract() -> None:
     named = {name for pairs in found for pair in pairs for name in pair if name}
     assert {"marts.observations", "meta.releases", "marts.indicators"} <= named
     # Observations loaded as frames have the columns of staging.observations, which is the view of all of them.
-    assert named - set(CONTRACTS) - {"meta.xml"} == {"staging.observations_of_batches"}  # a file of a workbook
+    assert named - set(CONTRACTS) - {"meta.xml"} == {
+        "staging.observations_of_batches"
+    }  # a file of a workbook
