@@ -539,3 +539,9 @@ def test_an_office_program_opens_both_files_without_repair(written, hostile, tmp
                 form,
                 after.name,
             )
+
+
+def test_the_first_workbook_of_a_process_is_like_every_later_one() -> None:
+    """The library writes into the properties it is given: what one workbook leaves there would change the next."""
+    xlsx.render(build_edition())
+    assert set(xlsx._FONT) == {"font_name", "font_size"}

@@ -217,7 +217,11 @@ def write_workbook(workbook: Workbook) -> bytes:
 
     buffer = io.BytesIO()
     as_text = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
-    options = {"in_memory": True, "default_format_properties": _FONT, **as_text}
+    options = {
+        "in_memory": True,
+        "default_format_properties": {**_FONT},  # a copy: the library writes into what it is given
+        **as_text,
+    }
     with xlsxwriter.Workbook(buffer, options) as book:
         book.set_properties(
             {

@@ -19,7 +19,11 @@ pytestmark = pytest.mark.browser
 
 PAGES = ("index.html", "country/MUS.html", "sector/C.fr.html", "sectors.html", "news.html", "downloads.html", "methods.html",
          "methods/shortages.html", "search.html")  # fmt: skip
-PAGE = b'<!DOCTYPE html><html lang="en"><title>E</title><h1>E</h1><figure id="chart-1"><figcaption>Figure 1. Fan</figcaption></figure></html>'
+# Like a real page it names an icon: without one the browser asks the server for /favicon.ico, sooner or later.
+PAGE = (
+    b'<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><title>E</title>'
+    b'<h1>E</h1><figure id="chart-1"><figcaption>Figure 1. Fan</figcaption></figure></html>'
+)
 
 
 class Silent:
