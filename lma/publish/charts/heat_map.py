@@ -16,7 +16,7 @@ from lma.publish.charts.reading import (
     code_of,
     join_sentences,
     keep_pages,
-    read_table,
+    read_rows,
     say_left_out,
     source_line,
 )
@@ -58,10 +58,7 @@ def rating_words(words: Language) -> dict[str, str]:
 
 def heat_maps(edition: Edition) -> list[Chart]:
     """One grid of all activities of T3, or several where there are many; none without ratings."""
-    words, cells = language(edition.language), read_table(edition, "T3")
-    records: dict[str, dict[str, Mapping[Any, Any]]] = {}
-    for record in cells[cells["column_id"].isin(COLUMNS)].to_dict("records"):
-        records.setdefault(str(record["row_id"]), {})[str(record["column_id"])] = record
+    words, records = language(edition.language), read_rows(edition, "T3", COLUMNS)
     drawn = choose_sectors(edition, records)
     left_out = say_left_out(len(records), len(drawn), words)
     pages = keep_pages([(row, records[row]) for row in drawn], _PAGE)

@@ -16,7 +16,7 @@ from lma.publish.charts.reading import (
     code_of,
     join_sentences,
     keep_pages,
-    read_table,
+    read_rows,
     say_left_out,
     source_line,
 )
@@ -64,11 +64,8 @@ def verdict_words(words: Language) -> dict[str, str]:
 
 def option_charts(edition: Edition) -> list[Chart]:
     """Matrix of T9, in pages; none where T9 has no rows."""
-    words, cells = language(edition.language), read_table(edition, "T9")
-    records: dict[str, dict[str, Mapping[Any, Any]]] = {}
-    for record in cells[cells["column_id"].isin(OPTION_COLUMNS)].to_dict("records"):
-        if not str(record["row_id"]).startswith("_"):
-            records.setdefault(str(record["row_id"]), {})[str(record["column_id"])] = record
+    words, found = language(edition.language), read_rows(edition, "T9", OPTION_COLUMNS)
+    records = {row: cells for row, cells in found.items() if not row.startswith("_")}
     drawn = choose_sectors(edition, records)
     left_out = say_left_out(len(records), len(drawn), words)
     pages = keep_pages([(row, records[row]) for row in drawn], _PAGE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -137,3 +137,12 @@ def is_origin_of(edition: Edition) -> bool:
     """Whether the corridors of T8 lead out of the country of the edition."""
     rows = edition.cells.loc[edition.cells["table_id"] == "T8", "row_id"].astype(str)
     return bool(len(rows)) and bool(rows.str.startswith(f"{edition.ref_area}-").all())
+
+
+def read_rows(edition: Edition, table_id: str, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Cells of a table by row and column, of these columns only; rows in the table's order."""
+    cells = read_table(edition, table_id)
+    rows: dict[str, dict[str, Any]] = {}
+    for record in cells[cells["column_id"].isin(columns)].to_dict("records"):
+        rows.setdefault(str(record["row_id"]), {})[str(record["column_id"])] = record
+    return rows
